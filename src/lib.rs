@@ -1,0 +1,33 @@
+//! OTP for synchronous Rust: processes, links, monitors, GenServer, supervisors, tasks, registry
+//! and applications on plain OS threads, with no async runtime.
+#![cfg_attr(not(tsan), forbid(unsafe_code))]
+
+pub mod pid;
+
+pub mod reason;
+
+pub mod time;
+
+pub mod telemetry;
+
+pub mod sync;
+
+pub mod scheduler;
+
+pub mod process;
+
+pub mod behaviour;
+
+pub mod service;
+
+#[cfg(feature = "store")]
+pub mod store;
+
+#[cfg(feature = "web")]
+pub mod web;
+
+#[cfg(feature = "chat-core")]
+pub mod chat;
+
+pub use pid::{MonitorRef, Pid, RequestId, TimerRef};
+pub use reason::ExitReason;

@@ -1,0 +1,105 @@
+//! Identities: the pid of a process and the references that name monitors, timers and requests.
+//!
+//! All of them are plain `Copy` values, unique for the life of a [`Runtime`](crate::Runtime) and never
+//! reused, so that a stale one can only miss, never hit a stranger.
+
+use std::fmt;
+
+/// The identity of one process incarnation.
+///
+/// A pid is never reused: a restarted process has a new one. It has the three parts of an Erlang pid, so
+/// that it could travel to another node unchanged. `node` is 0 for the local node.
+///
+/// ```
+/// use perennial::Pid;
+/// let pid = Pid::from_parts(0, 7, 1);
+/// assert_eq!(pid.to_string(), "<0.7.1>");
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Pid {
+    node: u32,
+    id: u32,
+    serial: u32,
+}
+
+impl Pid {
+    /// The runtime itself, seen as the parent of every process that was started from a plain thread.
+    ///
+    /// No process has it. An orderly shutdown arrives as an exit signal from this pid.
+    pub const INIT: Pid = Pid {
+        node: 0,
+        id: 0,
+        serial: 0,
+    };
+
+    /// A pid from its three parts. It names a process only if that process exists.
+    pub const fn from_parts(node: u32, id: u32, serial: u32) -> Self {
+        Pid { node, id, serial }
+    }
+
+    /// The node part; 0 is the local node.
+    pub const fn node(self) -> u32 {
+        self.node
+    }
+
+    /// The slot in the process table.
+    pub const fn id(self) -> u32 {
+        self.id
+    }
+
+    /// The incarnation of the slot.
+    pub const fn serial(self) -> u32 {
+        self.serial
+    }
+}
+
+impl fmt::Display for Pid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "<{}.{}.{}>", self.node, self.id, self.serial)
+    }
+}
+
+impl fmt::Debug for Pid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+macro_rules! reference {
+    ($(#[$doc:meta])* $name:ident, $label:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $name(u64);
+
+        impl $name {
+            pub(crate) const fn from_raw(raw: u64) -> Self {
+                $name(raw)
+            }
+
+            #[allow(dead_code, reason = "not every reference is looked up by its number")]
+            pub(crate) const fn raw(self) -> u64 {
+                self.0
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!("#", $label, "<{}>"), self.0)
+            }
+        }
+    };
+}
+
+reference! {
+    /// One monitor: every call of [`process::monitor`](crate::process::monitor) makes a new one, and the
+    /// [`Down`](crate::process::Down) it leads to carries it.
+    MonitorRef, "Monitor"
+}
+reference! {
+    /// One timer, as returned by [`process::send_after`](crate::process::send_after).
+    TimerRef, "Timer"
+}
+reference! {
+    /// One asynchronous request, as returned by [`Cx::request`](crate::Cx::request).
+    RequestId, "Request"
+}

@@ -1,0 +1,20 @@
+//! Threads: named and joined, never detached.
+
+pub use std::thread::{JoinHandle, ThreadId, available_parallelism, current, panicking, yield_now};
+
+/// Starts a thread named after its job; fails with the system's error when it has no more threads to give.
+#[allow(
+    clippy::disallowed_methods,
+    reason = "the façade is the one place that starts threads"
+)]
+pub fn spawn<T: Send + 'static>(
+    name: String,
+    stack_size: Option<usize>,
+    main: impl FnOnce() -> T + Send + 'static,
+) -> std::io::Result<JoinHandle<T>> {
+    let mut builder = std::thread::Builder::new().name(name);
+    if let Some(size) = stack_size {
+        builder = builder.stack_size(size);
+    }
+    builder.spawn(main)
+}

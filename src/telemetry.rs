@@ -1,0 +1,124 @@
+//! Typed events: a library part emits what happened at the place that decides, and whoever is interested
+//! attaches a function to the event's type. Nothing is printed by the parts themselves.
+//!
+//! Every [`Runtime`](crate::Runtime) has a bus of its own ([`Runtime::telemetry`](crate::Runtime::telemetry)).
+
+use crate::sync::atomic::{AtomicUsize, Ordering};
+use crate::sync::{Arc, RwLock};
+use std::any::{Any, TypeId};
+use std::collections::HashMap;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// Something that happened. Any type may be an event.
+pub trait Event: fmt::Debug + 'static {}
+
+/// One bus: handlers by event type. A clone is the same bus.
+///
+/// ```
+/// use perennial::telemetry::{Event, Telemetry};
+/// use std::sync::atomic::{AtomicU64, Ordering};
+/// use std::sync::Arc;
+///
+/// #[derive(Debug)]
+/// struct Sold(u64);
+/// impl Event for Sold {}
+///
+/// let bus = Telemetry::new();
+/// let total = Arc::new(AtomicU64::new(0));
+/// let sum = total.clone();
+/// let id = bus.attach(move |sold: &Sold| { sum.fetch_add(sold.0, Ordering::Relaxed); });
+/// bus.emit(|| Sold(3));
+/// bus.detach(id);
+/// bus.emit(|| Sold(4));
+/// assert_eq!(total.load(Ordering::Relaxed), 3);
+/// ```
+#[derive(Clone, Default)]
+pub struct Telemetry(Arc<Bus>);
+
+#[derive(Default)]
+struct Bus {
+    /// How many handlers there are; while it is 0, an emit costs one load.
+    attached: AtomicUsize,
+    next_id: AtomicUsize,
+    handlers: RwLock<HashMap<TypeId, Vec<Handler>>>,
+}
+
+type Callback = Arc<dyn Fn(&dyn Any) + Send + Sync>;
+
+#[derive(Clone)]
+struct Handler {
+    id: HandlerId,
+    call: Callback,
+}
+
+/// Names an attached handler, for [`Telemetry::detach`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct HandlerId(usize);
+
+impl Telemetry {
+    /// A bus without handlers.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Calls `handler` for each event of type `E`, on the thread that emits it.
+    ///
+    /// A handler should be quick and must not block. One that panics is detached; the emitter never notices.
+    pub fn attach<E: Event>(&self, handler: impl Fn(&E) + Send + Sync + 'static) -> HandlerId {
+        let id = HandlerId(self.0.next_id.fetch_add(1, Ordering::Relaxed));
+        let call: Callback = Arc::new(move |event| {
+            if let Some(event) = event.downcast_ref::<E>() {
+                handler(event);
+            }
+        });
+        self.0
+            .handlers
+            .write()
+            .entry(TypeId::of::<E>())
+            .or_default()
+            .push(Handler { id, call });
+        self.0.attached.fetch_add(1, Ordering::Release);
+        id
+    }
+
+    /// Removes a handler; unknown ids are ignored. A call under way on another thread may still finish.
+    pub fn detach(&self, id: HandlerId) {
+        let mut removed = Vec::new();
+        for handlers in self.0.handlers.write().values_mut() {
+            if let Some(at) = handlers.iter().position(|handler| handler.id == id) {
+                removed.push(handlers.remove(at));
+            }
+        }
+        self.0.attached.fetch_sub(removed.len(), Ordering::Release);
+    }
+
+    /// Emits an event, which is built only if somebody listens to anything at all.
+    pub fn emit<E: Event>(&self, make: impl FnOnce() -> E) {
+        if self.0.attached.load(Ordering::Acquire) == 0 {
+            return;
+        }
+        let Some(handlers) = self.0.handlers.read().get(&TypeId::of::<E>()).cloned() else {
+            return;
+        };
+        if handlers.is_empty() {
+            return;
+        }
+        let event = make();
+        for handler in handlers {
+            if catch_unwind(AssertUnwindSafe(|| (handler.call)(&event))).is_err() {
+                self.detach(handler.id);
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Telemetry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "Telemetry({} handlers)",
+            self.0.attached.load(Ordering::Relaxed)
+        )
+    }
+}

@@ -1,0 +1,93 @@
+//! Time as a parameter: a [`Clock`] is handed down, so that tests can move it by hand.
+
+use crate::sync::{Arc, Mutex};
+use std::fmt;
+use std::time::{Duration, Instant};
+
+/// Where a runtime reads the time.
+///
+/// ```
+/// use perennial::time::Clock;
+/// use std::time::Duration;
+/// let (clock, hand) = Clock::manual();
+/// let before = clock.now();
+/// hand.advance(Duration::from_secs(60));
+/// assert_eq!(clock.now() - before, Duration::from_secs(60));
+/// ```
+#[derive(Clone, Default)]
+pub struct Clock(Option<ManualClock>);
+
+impl Clock {
+    /// The monotonic clock of the system.
+    pub fn system() -> Self {
+        Clock(None)
+    }
+
+    /// A clock that stands still until its hand is moved.
+    pub fn manual() -> (Self, ManualClock) {
+        let hand = ManualClock(Arc::new(Mutex::new(Manual {
+            now: Instant::now(),
+            wakers: Vec::new(),
+        })));
+        (Clock(Some(hand.clone())), hand)
+    }
+
+    /// The present moment.
+    pub fn now(&self) -> Instant {
+        match &self.0 {
+            None => Instant::now(),
+            Some(hand) => hand.0.lock().now,
+        }
+    }
+
+    /// Equals `true` if time passes only by [`ManualClock::advance`].
+    pub fn is_manual(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Calls `waker` after every [`ManualClock::advance`]; never for the system clock, which needs no telling.
+    pub(crate) fn on_advance(&self, waker: impl Fn() + Send + Sync + 'static) {
+        if let Some(hand) = &self.0 {
+            hand.0.lock().wakers.push(Arc::new(waker));
+        }
+    }
+}
+
+impl fmt::Debug for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.is_manual() {
+            "Clock::manual"
+        } else {
+            "Clock::system"
+        })
+    }
+}
+
+/// The hand of a manual [`Clock`].
+#[derive(Clone)]
+pub struct ManualClock(Arc<Mutex<Manual>>);
+
+struct Manual {
+    now: Instant,
+    wakers: Vec<Arc<dyn Fn() + Send + Sync>>,
+}
+
+impl ManualClock {
+    /// Moves time forward and wakes whatever waits for it. Timers that are due fire on their own thread.
+    pub fn advance(&self, by: Duration) {
+        let wakers = {
+            let mut manual = self.0.lock();
+            manual.now += by;
+            manual.wakers.clone()
+        };
+        for waker in wakers {
+            waker();
+        }
+    }
+}
+
+impl fmt::Debug for ManualClock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ManualClock")
+    }
+}
