@@ -11,3 +11,8 @@ pub use std::sync::{Arc, Weak, atomic};
 pub mod channel {
     pub use crossbeam_channel::{Receiver, Sender, TryRecvError, unbounded};
 }
+
+/// Work-stealing queues: one end is the owner's, anyone may steal from the other.
+pub(crate) mod deque {
+    pub(crate) use crossbeam_deque::{Injector, Steal, Stealer, Worker};
+}

@@ -1,0 +1,160 @@
+//! Timers: one thread that sleeps until the next deadline and then calls what was left for that moment.
+
+pub(crate) use super::wheel::TimerKey;
+
+use super::wheel::Wheel;
+use crate::sync::{Arc, Mutex, Parker};
+use crate::time::Clock;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant};
+
+type Callback = Box<dyn FnOnce() + Send>;
+
+/// The timers of a scheduler.
+///
+/// Callbacks run on the timer thread, one after the other, with no lock held: they may insert and cancel, and must
+/// not block. Deadlines are moments of the scheduler's clock.
+pub(crate) struct Timers {
+    clock: Clock,
+    /// Held for one operation on the wheel, never while a callback runs or is dropped.
+    state: Mutex<State>,
+    parker: Arc<Parker>,
+}
+
+struct State {
+    wheel: Wheel<Callback>,
+    nap: Nap,
+    stopping: bool,
+}
+
+/// What the timer thread does, so that an insertion knows whether it has to wake it.
+enum Nap {
+    /// It will look at the wheel before it sleeps.
+    Awake,
+    Until(Instant),
+    Forever,
+}
+
+impl Timers {
+    pub(super) fn new(clock: Clock) -> Self {
+        let parker = Arc::new(Parker::new());
+        let waker = Arc::downgrade(&parker);
+        clock.on_advance(move || {
+            if let Some(parker) = waker.upgrade() {
+                parker.unpark();
+            }
+        });
+        Timers {
+            clock,
+            state: Mutex::new(State {
+                wheel: Wheel::new(),
+                nap: Nap::Awake,
+                stopping: false,
+            }),
+            parker,
+        }
+    }
+
+    /// Calls `f` once `at` has come; at once, on the timer thread, if it has come already.
+    ///
+    /// Timers of the same deadline fire in the order of insertion. After shutdown `f` is dropped uncalled.
+    pub(crate) fn insert(&self, at: Instant, f: Box<dyn FnOnce() + Send>) -> TimerKey {
+        let mut state = self.state.lock();
+        let key = state.wheel.insert(at, f);
+        if state.stopping {
+            let dropped = state.wheel.remove(key);
+            drop(state);
+            drop(dropped);
+            return key;
+        }
+        let wake = match state.nap {
+            Nap::Awake => false,
+            Nap::Until(moment) => at < moment,
+            Nap::Forever => true,
+        };
+        if wake {
+            state.nap = Nap::Awake;
+            drop(state);
+            self.parker.unpark();
+        }
+        key
+    }
+
+    /// Takes a timer back. `Some(time left)` if it had not fired and now never will.
+    pub(crate) fn cancel(&self, key: TimerKey) -> Option<Duration> {
+        self.discard(key)
+            .then(|| key.at().saturating_duration_since(self.clock.now()))
+    }
+
+    /// As [`Timers::cancel`], for a caller that needs no remaining time: it reads no clock.
+    pub(crate) fn discard(&self, key: TimerKey) -> bool {
+        let callback = self.state.lock().wheel.remove(key);
+        callback.is_some()
+    }
+
+    /// Time left until a timer fires; `None` if it fired or was cancelled.
+    pub(crate) fn remaining(&self, key: TimerKey) -> Option<Duration> {
+        self.state
+            .lock()
+            .wheel
+            .contains(key)
+            .then(|| key.at().saturating_duration_since(self.clock.now()))
+    }
+
+    /// The clock that deadlines are read on.
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// How many timers wait.
+    pub(super) fn len(&self) -> usize {
+        self.state.lock().wheel.len()
+    }
+
+    /// Ends the timer thread and drops all timers uncalled.
+    pub(super) fn stop(&self) {
+        let dropped = {
+            let mut state = self.state.lock();
+            state.stopping = true;
+            state.wheel.take_all()
+        };
+        self.parker.unpark();
+        dropped.for_each(super::drop_caught);
+    }
+
+    /// The body of the timer thread.
+    pub(super) fn run(&self) {
+        let mut now = self.clock.now();
+        loop {
+            let mut state = self.state.lock();
+            state.nap = Nap::Awake;
+            if state.stopping {
+                return;
+            }
+            if let Some(callback) = state.wheel.pop_due(now) {
+                drop(state);
+                call(callback);
+                continue;
+            }
+            // The clock is read only when nothing is due by the last reading, so a burst costs one reading.
+            let next = state.wheel.next();
+            let later = self.clock.now();
+            if next.is_some_and(|next| next <= later) {
+                now = later;
+                continue;
+            }
+            state.nap = next.map_or(Nap::Forever, Nap::Until);
+            drop(state);
+            // A manual clock wakes this thread itself whenever it moves.
+            let deadline = next.filter(|_| !self.clock.is_manual());
+            self.parker.park_until(deadline);
+            now = self.clock.now();
+        }
+    }
+}
+
+fn call(callback: Callback) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(callback)) {
+        super::log_panic("a timer callback", payload);
+    }
+}

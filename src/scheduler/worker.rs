@@ -1,0 +1,356 @@
+//! One worker: takes a task, gives it a turn, and looks for the next.
+
+use super::blocking::SPARE_KEEP;
+use super::run_queue;
+use super::{Pool, Runnable, Turn};
+use crate::sync::atomic::Ordering;
+use crate::sync::{Arc, deque, thread};
+use std::cell::{Cell, RefCell};
+use std::hint::spin_loop;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr::addr_eq;
+use std::rc::Rc;
+use std::time::Instant;
+
+/// What waits to run.
+pub(super) type Task = Arc<dyn Runnable>;
+/// The queues of a pool.
+pub(super) type RunQueues = run_queue::RunQueues<Task>;
+/// A worker's own end of its queue.
+pub(super) type Owner = deque::Worker<Task>;
+
+/// Every so many turns the injector comes first, or a busy worker would never see what plain threads send.
+/// 61 is prime, so that it falls in step with no pattern of the program, and small, so that nobody waits for long.
+const INJECTOR_EVERY: u32 = 61;
+
+/// Turns in a row from the LIFO slot: two processes that keep each other busy let the queue go on after this.
+const LIFO_MAX: u32 = 16;
+
+/// Tasks run in place on top of one another: each takes a part of the stack.
+const IN_PLACE_MAX: u32 = 8;
+
+/// Looks before sleeping. Together about 100 µs: gaps of up to 20 µs between messages then cost no wake-up, which is
+/// 50 µs on a processor that has gone idle; more looks were measured to take time from those who have work.
+const LOOKS: u32 = 64;
+
+/// Pauses between two looks.
+const PAUSES: u32 = 32;
+
+thread_local! {
+    static CURRENT: RefCell<Option<Rc<Worker>>> = const { RefCell::new(None) };
+}
+
+/// A worker, on its own thread.
+pub(super) struct Worker {
+    pool: Arc<Pool>,
+    index: usize,
+    queue: Owner,
+    /// Counts turns, for the injector.
+    tick: Cell<u32>,
+    /// Turns in a row from the LIFO slot.
+    streak: Cell<u32>,
+    /// Tasks running in place at this moment.
+    in_place: Cell<u32>,
+    /// Equals `true` within a blocking call.
+    blocked: Cell<bool>,
+    /// Where the next theft begins; any odd number will do.
+    seed: Cell<u64>,
+}
+
+/// Why a worker left its loop.
+#[derive(PartialEq, Eq)]
+pub(super) enum Exit {
+    Stopping,
+    Surplus,
+}
+
+/// The worker that the calling thread is, if it works for this pool.
+pub(super) fn current(pool: &Arc<Pool>) -> Option<Rc<Worker>> {
+    with_current(pool, Rc::clone)
+}
+
+/// As [`current`], without a new handle.
+fn with_current<R>(pool: &Arc<Pool>, f: impl FnOnce(&Rc<Worker>) -> R) -> Option<R> {
+    CURRENT
+        .try_with(|current| {
+            let current = current.borrow();
+            let worker = current.as_ref()?;
+            Arc::ptr_eq(&worker.pool, pool).then(|| f(worker))
+        })
+        .ok()
+        .flatten()
+}
+
+/// Runs a worker on the calling thread until it has to leave; gives its queue back.
+pub(super) fn run(pool: &Arc<Pool>, index: usize, queue: Owner) -> (Exit, Owner) {
+    let worker = Rc::new(Worker {
+        pool: pool.clone(),
+        index,
+        queue,
+        tick: Cell::new(0),
+        streak: Cell::new(0),
+        in_place: Cell::new(0),
+        blocked: Cell::new(false),
+        seed: Cell::new(2 * index as u64 + 1),
+    });
+    CURRENT.set(Some(worker.clone()));
+    let exit = worker.run();
+    CURRENT.set(None);
+    let worker = Rc::into_inner(worker).expect("nobody keeps a worker beyond its turns");
+    (exit, worker.queue)
+}
+
+/// The body of a spare worker's thread: in service, standing by, in service again, until nobody needs it for long.
+pub(super) fn run_spare(pool: &Arc<Pool>, index: usize, mut queue: Owner) {
+    loop {
+        let exit;
+        (exit, queue) = run(pool, index, queue);
+        if exit == Exit::Stopping || pool.stopping() {
+            return;
+        }
+        let parker = pool.sleep.parker(index);
+        if !parker.park_until(Some(Instant::now() + SPARE_KEEP)) {
+            match pool.blocking.retire(index, queue) {
+                Ok(()) => return,
+                Err(kept) => queue = kept,
+            }
+            // Called back at the last moment: the permit is on its way.
+            parker.park();
+        }
+    }
+}
+
+/// Puts a task where the calling thread's tasks go; `fair` leaves the LIFO slot alone.
+pub(super) fn schedule(pool: &Arc<Pool>, task: Task, fair: bool) {
+    let mut task = Some(task);
+    with_current(pool, |worker| {
+        // A blocked worker comes back to its own queue nobody knows when.
+        if !worker.blocked.get() {
+            worker.push(task.take().expect("taken once"), fair);
+        }
+    });
+    if let Some(task) = task {
+        pool.queues.inject(task);
+        pool.sleep.notify();
+        if pool.stopping() {
+            pool.drop_queued();
+        }
+    }
+}
+
+impl Worker {
+    fn run(&self) -> Exit {
+        let mut searching = false;
+        loop {
+            if self.pool.stopping() {
+                return Exit::Stopping;
+            }
+            if self.is_surplus() {
+                if searching {
+                    self.end_search();
+                }
+                return Exit::Surplus;
+            }
+            let task = if searching { None } else { self.next() };
+            if let Some(task) = task.or_else(|| self.search(&mut searching)) {
+                self.turn(task);
+            } else if !self.pool.stopping() {
+                self.sleep(searching);
+                searching = true;
+            }
+        }
+    }
+
+    fn is_surplus(&self) -> bool {
+        let pool = &self.pool;
+        if self.index < pool.workers || !pool.blocking.has_surplus() {
+            return false;
+        }
+        let leaves = pool.blocking.stand_down(self.index);
+        if leaves {
+            self.leave_all();
+        }
+        leaves
+    }
+
+    /// Gives what waits here to everybody.
+    fn leave_all(&self) {
+        if self.pool.queues.evacuate(self.index) > 0 {
+            self.pool.sleep.notify();
+        }
+    }
+
+    /// The next task without looking at the other workers.
+    fn next(&self) -> Option<Task> {
+        let queues = &self.pool.queues;
+        let tick = self.tick.get().wrapping_add(1);
+        self.tick.set(tick);
+        if tick.is_multiple_of(INJECTOR_EVERY)
+            && let Some(task) = queues.take_injected()
+        {
+            return Some(task);
+        }
+        if let Some(task) = queues.take_lifo(self.index) {
+            let streak = self.streak.get() + 1;
+            if streak <= LIFO_MAX {
+                self.streak.set(streak);
+                return Some(task);
+            }
+            self.queue.push(task);
+        }
+        self.streak.set(0);
+        self.queue
+            .pop()
+            .or_else(|| queues.take_injected_batch(&self.queue))
+    }
+
+    /// Looks everywhere for a while. `searching` says, before and after, whether this worker counts as a searcher.
+    fn search(&self, searching: &mut bool) -> Option<Task> {
+        let pool = &self.pool;
+        if !*searching && !pool.sleep.search() {
+            return None;
+        }
+        *searching = true;
+        for look in 0..LOOKS {
+            if let Some(task) = self.look() {
+                *searching = false;
+                self.end_search();
+                return Some(task);
+            }
+            if pool.stopping() {
+                return None;
+            }
+            if look % 8 == 7 {
+                thread::yield_now();
+            }
+            for _ in 0..PAUSES {
+                spin_loop();
+            }
+        }
+        None
+    }
+
+    fn end_search(&self) {
+        let pool = &self.pool;
+        pool.sleep.found(|| pool.queues.has_work(pool.used()));
+    }
+
+    fn look(&self) -> Option<Task> {
+        let pool = &self.pool;
+        let used = pool.used();
+        // xorshift64: which victim comes first is to be different each time, no more.
+        let mut seed = self.seed.get();
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        self.seed.set(seed);
+        let found = self
+            .queue
+            .pop()
+            .or_else(|| pool.queues.take_injected_batch(&self.queue));
+        found.or_else(|| {
+            let start = (seed % used as u64) as usize;
+            let stolen = pool.queues.steal(self.index, &self.queue, used, start);
+            if stolen.is_some() {
+                pool.slots[self.index].count_steal();
+            }
+            stolen
+        })
+    }
+
+    fn sleep(&self, searching: bool) {
+        let pool = &self.pool;
+        pool.slots[self.index].count_park();
+        // A spare sleeps for a limited time, so that one too many gets to know it.
+        let deadline = (self.index >= pool.workers).then(|| Instant::now() + SPARE_KEEP);
+        pool.sleep.sleep(self.index, searching, deadline, || {
+            pool.queues.has_work(pool.used()) || pool.stopping()
+        });
+        pool.watchdog.rouse();
+    }
+
+    fn turn(&self, task: Task) {
+        let slot = &self.pool.slots[self.index];
+        slot.begin_turn();
+        let again = give_turn(task);
+        slot.end_turn();
+        if let Some(task) = again {
+            self.push(task, true);
+        }
+    }
+
+    fn push(&self, task: Task, fair: bool) {
+        let pool = &self.pool;
+        if pool.stopping() {
+            pool.queues.inject(task);
+            return;
+        }
+        if fair {
+            self.queue.push(task);
+        } else if !pool.queues.push_lifo(self.index, &self.queue, task) {
+            // The slot was empty: this worker itself runs the task next, and the watchdog sees to it if that takes long.
+            return;
+        }
+        pool.sleep.hint();
+    }
+
+    /// Runs `task` now if it is the one in the LIFO slot.
+    pub(super) fn run_in_place(&self, task: &Task) -> bool {
+        if self.blocked.get() || self.in_place.get() >= IN_PLACE_MAX {
+            return false;
+        }
+        let wanted = |found: &Task| addr_eq(Arc::as_ptr(found), Arc::as_ptr(task));
+        let Some(task) = self.pool.queues.take_lifo_if(self.index, wanted) else {
+            return false;
+        };
+        self.in_place.set(self.in_place.get() + 1);
+        self.pool.slots[self.index].count_turn_in_place();
+        let again = give_turn(task);
+        self.in_place.set(self.in_place.get() - 1);
+        if let Some(task) = again {
+            self.push(task, true);
+        }
+        true
+    }
+
+    /// Leaves this worker's tasks to others for as long as `f` runs; the caller has brought in a spare.
+    pub(super) fn blocked<T>(&self, f: impl FnOnce() -> T) -> T {
+        struct Blocked<'a>(&'a Worker);
+        impl Drop for Blocked<'_> {
+            fn drop(&mut self) {
+                self.0.slot().blocked.store(false, Ordering::Relaxed);
+                self.0.blocked.set(false);
+                self.0.pool.blocking.leave();
+            }
+        }
+        self.blocked.set(true);
+        self.slot().blocked.store(true, Ordering::Relaxed);
+        let _blocked = Blocked(self);
+        self.leave_all();
+        f()
+    }
+
+    pub(super) fn is_blocked(&self) -> bool {
+        self.blocked.get()
+    }
+
+    fn slot(&self) -> &super::Slot {
+        &self.pool.slots[self.index]
+    }
+}
+
+/// One turn; the task again if it wants another one. A panic ends here: it is no reason to lose a worker.
+fn give_turn(task: Task) -> Option<Task> {
+    let turn = catch_unwind(AssertUnwindSafe(|| {
+        let kept = task.clone();
+        // What is left of a task that is done is dropped here, within reach of the catch.
+        match task.run() {
+            Turn::Again => Some(kept),
+            Turn::Done => None,
+        }
+    }));
+    turn.unwrap_or_else(|payload| {
+        super::log_panic("a task", payload);
+        None
+    })
+}
