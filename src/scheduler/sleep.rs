@@ -119,7 +119,7 @@ impl Sleep {
         }
     }
 
-    /// Sleeps until woken or until `deadline`. On return the worker counts as searching.
+    /// Sleeps until woken, or until `deadline`: then `false`. On return the worker counts as searching.
     ///
     /// `awake` says, after the caller has become a sleeper, that it must not sleep: there is work, or an end.
     pub(super) fn sleep(
@@ -128,7 +128,7 @@ impl Sleep {
         searches: bool,
         deadline: Option<Instant>,
         awake: impl FnOnce() -> bool,
-    ) {
+    ) -> bool {
         {
             let mut sleepers = self.sleepers.lock();
             sleepers.push(index);
@@ -138,13 +138,17 @@ impl Sleep {
         }
         // Rule 3.
         if awake() && self.rise(index) {
-            return;
+            return true;
         }
-        if self.parkers[index].park_until(deadline) || self.rise(index) {
-            return;
+        if self.parkers[index].park_until(deadline) {
+            return true;
         }
-        // The deadline passed while a waker had already chosen this worker: its permit is on the way.
+        if self.rise(index) {
+            return false;
+        }
+        // The deadline passed when a waker had already chosen this worker: its permit is on the way.
         self.parkers[index].park();
+        true
     }
 
     /// Leaves the sleepers by oneself; `false` if a waker was faster.

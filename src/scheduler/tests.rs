@@ -202,11 +202,28 @@ fn spares_stand_in_for_blocked_workers_up_to_the_bound() {
     assert_eq!((stats.blocked, stats.spares), (2, 2));
     gate.open();
     eventually("nobody is blocked", || scheduler.stats().blocked == 0);
-    // Spares learn between two turns that they are too many.
-    eventually("the spares stand down", || {
-        scheduler.schedule(job(|| {}));
-        scheduler.stats().spares == 0
-    });
+    // Spares learn between two turns that they are too many, so they get some.
+    let idle = Arc::new(AtomicBool::new(false));
+    for _ in 0..4 {
+        let idle = idle.clone();
+        scheduler.schedule(looping(move |_| {
+            if idle.load(Ordering::SeqCst) {
+                Turn::Done
+            } else {
+                Turn::Again
+            }
+        }));
+    }
+    eventually("the spares stand down", || scheduler.stats().spares == 0);
+    idle.store(true, Ordering::SeqCst);
+    // Those that stand by are called back; no third place exists, and none is needed.
+    let gate = Arc::new(Gate::default());
+    for _ in 0..2 {
+        let (inner, gate) = (scheduler.clone(), gate.clone());
+        scheduler.schedule(job(move || inner.block(|| gate.wait()).unwrap()));
+    }
+    eventually("both wait again", || gate.waiting() == 2);
+    gate.open();
     end(&scheduler);
 }
 

@@ -141,11 +141,13 @@ pub(super) fn schedule(pool: &Arc<Pool>, task: Task, fair: bool) {
 impl Worker {
     fn run(&self) -> Exit {
         let mut searching = false;
+        let mut rested = false;
         loop {
             if self.pool.stopping() {
                 return Exit::Stopping;
             }
-            if self.is_surplus() {
+            // A spare that was woken is to run what it was woken for, even if it is one too many by now.
+            if (rested || !searching) && self.is_surplus() {
                 if searching {
                     self.end_search();
                 }
@@ -155,7 +157,7 @@ impl Worker {
             if let Some(task) = task.or_else(|| self.search(&mut searching)) {
                 self.turn(task);
             } else if !self.pool.stopping() {
-                self.sleep(searching);
+                rested = !self.sleep(searching);
                 searching = true;
             }
         }
@@ -258,15 +260,16 @@ impl Worker {
         })
     }
 
-    fn sleep(&self, searching: bool) {
+    /// Sleeps; `false` if nobody had anything to do for this worker during all of a spare's patience.
+    fn sleep(&self, searching: bool) -> bool {
         let pool = &self.pool;
-        pool.slots[self.index].count_park();
-        // A spare sleeps for a limited time, so that one too many gets to know it.
+        self.slot().count_park();
         let deadline = (self.index >= pool.workers).then(|| Instant::now() + SPARE_KEEP);
-        pool.sleep.sleep(self.index, searching, deadline, || {
+        let needed = pool.sleep.sleep(self.index, searching, deadline, || {
             pool.queues.has_work(pool.used()) || pool.stopping()
         });
         pool.watchdog.rouse();
+        needed
     }
 
     fn turn(&self, task: Task) {
