@@ -31,3 +31,9 @@ pub mod chat;
 
 pub use pid::{MonitorRef, Pid, RequestId, TimerRef};
 pub use reason::ExitReason;
+pub use process::{Name, Ref, ReplyTo, Runtime};
+
+/// What a program that uses processes needs: `use perennial::prelude::*`.
+pub mod prelude {
+    pub use crate::process::{Dest, Name, Ref, ReplyTo};
+}

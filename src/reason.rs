@@ -3,7 +3,7 @@
 
 use std::any::Any;
 use std::fmt;
-use std::sync::Arc;
+use crate::sync::Arc;
 
 /// The reason with which a process ended, or with which it is asked to end.
 ///

@@ -1,1 +1,90 @@
-//! See the crate documentation.
+//! L2, the process kernel: Erlang's built-in functions for two kinds of process.
+//!
+//! A *thread process* has an OS thread of its own, may block, and receives selectively. A *pooled process* is
+//! event driven and runs on the scheduler's workers. Links, monitors, exit signals, names and supervision make
+//! no difference between them.
+//!
+//! It imports the vocabulary (`pid`, `reason`, `time`, `telemetry`, `sync`) and the scheduler, nothing else of
+//! this crate. Reading order: `signal`, `relations` (pure), `core`, `mailbox`, `reference`, `dest`, `call`,
+//! `wait`, `behaviour`, `pooled`, `thread`, `start`, `death`, `exit`, `runtime`, `shutdown`.
+//!
+//! ```
+//! use perennial::prelude::*;
+//! use perennial::process::{self, Received};
+//!
+//! process::run::<(), _>(|cx| {
+//!     let (worker, monitor) = process::spawn_monitor::<()>(|_| panic!("out of paper")).unwrap();
+//!     match cx.receive() {
+//!         Received::Down(down) => {
+//!             assert_eq!((down.pid, down.monitor), (worker.pid(), monitor));
+//!             println!("{}", down.reason);
+//!         }
+//!         other => unreachable!("{other:?}"),
+//!     }
+//! }).unwrap();
+//! ```
+
+pub(crate) mod behaviour;
+mod call;
+mod context;
+pub(crate) mod core;
+pub(crate) mod current;
+mod deadlock;
+mod death;
+pub(crate) mod dest;
+mod error;
+mod exit;
+mod id;
+mod info;
+mod link;
+mod mailbox;
+mod monitor;
+mod name;
+mod oneshot;
+mod panic_hook;
+mod pooled;
+mod quiesce;
+mod receive;
+mod recipient;
+mod reference;
+pub(crate) mod relations;
+mod report;
+mod run;
+pub(crate) mod runtime;
+mod shutdown;
+mod signal;
+pub(crate) mod start;
+mod table;
+mod thread;
+mod threads;
+mod timer;
+mod unwind;
+mod wait;
+mod watch;
+
+pub use call::ReplyTo;
+pub use context::{Context, checkpoint, self_pid, set_label};
+pub use core::Kind;
+pub use deadlock::DeadlockFound;
+pub use dest::{DeadLetter, DeadLetterCause, Dest, Target};
+pub use error::{CallError, LinkError, NotAProcess, StartError, TryCastError};
+pub use exit::{exit, exit_self, trap_exit};
+pub use id::ProcessId;
+pub use info::{
+    Info, Status, info, is_alive, label, processes, register, registered, unregister, whereis,
+};
+pub use link::{link, unlink, unlink_flush};
+pub use mailbox::Overflow;
+pub use monitor::{demonitor, demonitor_flush, monitor};
+pub use name::{Name, RegisterError};
+pub use quiesce::{ZombieCut, ZombieEnded, wait_quiesced};
+pub use receive::ThreadContext;
+pub use recipient::{Gone, Recipient};
+pub use reference::Ref;
+pub use report::{CrashReport, Exited, Spawned};
+pub use run::{run, spawn, spawn_link, spawn_monitor, try_spawn};
+pub use runtime::{Builder, Counts, DeadlockPolicy, Guard, Report, Runtime, attach, counts};
+pub use signal::{Down, Exit, Received};
+pub use timer::{cancel_timer, read_timer, send_after, send_interval};
+pub use watch::{Watch, sleep, watch};
+

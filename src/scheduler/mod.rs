@@ -18,6 +18,7 @@ mod tests;
 
 pub use blocking::PoolExhausted;
 pub(crate) use timer::Timers;
+pub(crate) use wheel::TimerKey;
 pub use watchdog::LongTurn;
 
 use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};

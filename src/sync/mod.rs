@@ -5,7 +5,7 @@ pub mod thread;
 
 pub use parker::Parker;
 pub use parking_lot::{Condvar, Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
-pub use std::sync::{Arc, Weak, atomic};
+pub use std::sync::{Arc, LazyLock as Lazy, Once, Weak, atomic};
 
 /// Unbounded channels, of which only `send` and `try_recv` are used: waiting is always on a [`Parker`].
 pub mod channel {

@@ -1,0 +1,261 @@
+//! What a process runs, seen from the kernel: callbacks over one state, and how each of them may end.
+//!
+//! The same driver, [`Body`], serves both kinds of process. It meets exit signals in their order, calls back,
+//! and decides by OTP's rule whether `terminate` runs: after the process's own stop or crash, never after a
+//! signal.
+
+use crate::process::call::PendingCall;
+use crate::process::context::Context;
+use crate::process::core::{Process, flag};
+use crate::process::current;
+use crate::process::death::End;
+use crate::process::error::CallError;
+use crate::process::relations::Effect;
+use crate::process::signal::{Down, Entry, Exit};
+use crate::process::start::Ack;
+use crate::process::unwind::{self, By};
+use crate::reason::ExitReason;
+use crate::sync::Arc;
+use std::any::Any;
+use std::collections::VecDeque;
+use std::ops::DerefMut;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+/// What a callback wants to happen next.
+#[derive(Debug)]
+pub(crate) enum Flow {
+    Loop,
+    /// Call [`Behaviour::timeout`] if nothing comes for so long.
+    Timeout(Duration),
+    /// Call [`Behaviour::resume_continue`] before anything else.
+    Continue,
+    Stop(ExitReason),
+}
+
+/// Why an `init` gave no state.
+#[derive(Debug)]
+pub(crate) enum InitEnd {
+    Ignore,
+    Stop(ExitReason),
+}
+
+/// The callbacks of a process.
+pub(crate) trait Behaviour: Send + Sized + 'static {
+    type Msg: Send + 'static;
+    type Cx: DerefMut<Target = Context<Self::Msg>> + Send;
+
+    fn context(context: Context<Self::Msg>) -> Self::Cx;
+    fn message(&mut self, message: Self::Msg, cx: &mut Self::Cx) -> Flow;
+    fn exit(&mut self, exit: Exit, cx: &mut Self::Cx) -> Flow;
+    fn down(&mut self, down: Down, cx: &mut Self::Cx) -> Flow;
+
+    /// Something that the behaviour's own machinery sent.
+    fn resume(&mut self, _value: Box<dyn Any + Send>, _cx: &mut Self::Cx) -> Flow {
+        Flow::Loop
+    }
+
+    fn resume_continue(&mut self, _cx: &mut Self::Cx) -> Flow {
+        Flow::Loop
+    }
+
+    fn timeout(&mut self, _cx: &mut Self::Cx) -> Flow {
+        Flow::Loop
+    }
+
+    fn terminate(&mut self, _reason: &ExitReason, _cx: &mut Self::Cx) {}
+
+    /// Runs after `terminate`, even if that panicked, and with the reason that is final.
+    fn terminated(&mut self) {}
+}
+
+/// Makes the state, inside the process.
+pub(crate) type InitFn<B> =
+    Box<dyn FnOnce(&mut <B as Behaviour>::Cx) -> Result<(B, Flow), InitEnd> + Send>;
+
+/// A behaviour with its state and what it has taken from the mailbox.
+pub(crate) struct Body<B: Behaviour> {
+    stage: Stage<B>,
+    cx: B::Cx,
+    /// Equals `true` if the behaviour asked to go on before the next entry.
+    goes_on: bool,
+    pub(crate) batch: VecDeque<Entry<B::Msg>>,
+}
+
+enum Stage<B: Behaviour> {
+    Init(InitFn<B>, Option<Arc<Ack>>),
+    Up(B),
+    Down,
+}
+
+impl<B: Behaviour> Body<B> {
+    pub(crate) fn new(cx: B::Cx, init: InitFn<B>, ack: Option<Arc<Ack>>) -> Self {
+        Body { stage: Stage::Init(init, ack), cx, goes_on: false, batch: VecDeque::new() }
+    }
+
+    pub(crate) fn cx(&mut self) -> &mut B::Cx {
+        &mut self.cx
+    }
+
+    /// Equals `true` if the behaviour asked to go on before the next entry.
+    pub(crate) fn goes_on(&self) -> bool {
+        self.goes_on
+    }
+
+    /// What is due before the next entry: `init`, or what the behaviour asked to go on with.
+    pub(crate) fn prepare(&mut self, me: &Arc<dyn Process>) -> Result<(), End> {
+        if me.core().has(flag::KILLED | flag::GONE) {
+            return Err(End::by_signal(ExitReason::Killed));
+        }
+        if matches!(self.stage, Stage::Init(..)) {
+            self.init()?;
+        }
+        self.go_on()
+    }
+
+    /// Runs `init`; afterwards the process is up, and whoever started it knows.
+    pub(crate) fn init(&mut self) -> Result<(), End> {
+        let Stage::Init(init, ack) = std::mem::replace(&mut self.stage, Stage::Down) else {
+            return Ok(());
+        };
+        current::begin_callback(None);
+        let made = init(&mut self.cx);
+        fail_all(current::end_callback());
+        match made {
+            Ok((state, flow)) => {
+                self.stage = Stage::Up(state);
+                if let Some(ack) = ack {
+                    ack.up();
+                }
+                self.follow(flow)
+            }
+            Err(InitEnd::Ignore) => {
+                if let Some(ack) = ack {
+                    ack.ignored();
+                }
+                Err(End::quiet(ExitReason::Normal))
+            }
+            Err(InitEnd::Stop(reason)) => Err(End::by_itself(reason)),
+        }
+    }
+
+    fn go_on(&mut self) -> Result<(), End> {
+        while std::mem::take(&mut self.goes_on) {
+            self.call_back(None, |state, cx| state.resume_continue(cx))?;
+        }
+        Ok(())
+    }
+
+    /// Handles one entry, and what the behaviour goes on with after it.
+    pub(crate) fn handle(&mut self, me: &Arc<dyn Process>, entry: Entry<B::Msg>) -> Result<(), End> {
+        let core = me.core();
+        if core.has(flag::KILLED | flag::GONE) {
+            return Err(End::by_signal(ExitReason::Killed));
+        }
+        match entry {
+            Entry::Message(message) => {
+                self.cx.disarm();
+                self.call_back(None, |state, cx| state.message(message, cx))?;
+            }
+            Entry::Call(message, call) => {
+                self.cx.disarm();
+                core.begin_call(&call);
+                let done = self.call_back(Some(&call), |state, cx| state.message(message, cx));
+                core.end_call();
+                done?;
+            }
+            Entry::Exit(id) => {
+                let met = core.relations.lock().meet_exit(core.pid, id, core.traps_exit());
+                match met {
+                    Some(Effect::Deliver(exit)) => {
+                        self.cx.disarm();
+                        self.call_back(None, |state, cx| state.exit(exit, cx))?;
+                    }
+                    Some(Effect::Die(reason)) => return Err(End::by_signal(reason)),
+                    Some(Effect::Ignore) | None => {}
+                }
+            }
+            Entry::Down(monitor) => {
+                let down = core.relations.lock().take_down(monitor);
+                if let Some(down) = down {
+                    self.cx.disarm();
+                    self.call_back(None, |state, cx| state.down(down, cx))?;
+                }
+            }
+            Entry::Resume(value) => {
+                self.cx.disarm();
+                self.call_back(None, |state, cx| state.resume(value, cx))?;
+            }
+            Entry::Timeout(generation) => {
+                if self.cx.times_out(generation) {
+                    self.call_back(None, |state, cx| state.timeout(cx))?;
+                }
+            }
+        }
+        self.go_on()
+    }
+
+    fn call_back(
+        &mut self,
+        call: Option<&Arc<dyn PendingCall>>,
+        run: impl FnOnce(&mut B, &mut B::Cx) -> Flow,
+    ) -> Result<(), End> {
+        let Stage::Up(state) = &mut self.stage else { return Ok(()) };
+        current::begin_callback(call.and_then(|call| call.deadline()));
+        let flow = run(state, &mut self.cx);
+        let unanswered = current::end_callback();
+        // The requests that it dropped: if it goes on nobody will answer them, and if it stops its end says why.
+        if !matches!(flow, Flow::Stop(_)) {
+            fail_all(unanswered);
+        }
+        self.follow(flow)
+    }
+
+    fn follow(&mut self, flow: Flow) -> Result<(), End> {
+        match flow {
+            Flow::Loop => Ok(()),
+            Flow::Timeout(delay) => {
+                self.cx.arm(delay);
+                Ok(())
+            }
+            Flow::Continue => {
+                self.goes_on = true;
+                Ok(())
+            }
+            Flow::Stop(reason) => Err(self.terminate(reason)),
+        }
+    }
+
+    /// A callback unwound.
+    pub(crate) fn crashed(&mut self, me: &Arc<dyn Process>, payload: Box<dyn Any + Send>) -> End {
+        me.core().end_call();
+        drop(current::end_callback());
+        match unwind::reason_of(payload) {
+            (reason, By::Signal) => End::by_signal(reason),
+            (reason, By::Itself) => self.terminate(reason),
+        }
+    }
+
+    /// Lets the behaviour clean up; if that fails, its failure is the reason of the end.
+    fn terminate(&mut self, reason: ExitReason) -> End {
+        let Stage::Up(state) = &mut self.stage else { return End::by_itself(reason) };
+        current::begin_callback(None);
+        let cx = &mut self.cx;
+        let done = catch_unwind(AssertUnwindSafe(|| state.terminate(&reason, cx)));
+        drop(current::end_callback());
+        let end = match done.map_err(unwind::reason_of) {
+            Ok(()) => End::by_itself(reason),
+            Err((reason, By::Itself)) => End::by_itself(reason),
+            Err((reason, By::Signal)) => End::by_signal(reason),
+        };
+        state.terminated();
+        end
+    }
+}
+
+/// Requests that were dropped by a process that lives on.
+fn fail_all(unanswered: Vec<Arc<dyn PendingCall>>) {
+    for call in unanswered {
+        call.fail(CallError::NoReply);
+    }
+}

@@ -1,0 +1,214 @@
+//! Calls: a monitor on the addressed process plus a slot for one answer.
+//!
+//! Whoever holds the [`ReplyTo`], the call fails with the exit reason when the *addressed* process ends. A
+//! `ReplyTo` that is dropped unanswered while that process lives fails the call with `NoReply`; while the
+//! process unwinds or ends, the drop says nothing, because the death path is about to say why.
+
+use crate::pid::{MonitorRef, Pid};
+use crate::process::core::{Process, flag};
+use crate::process::current;
+use crate::process::error::CallError;
+use crate::process::oneshot::{Answer, Continuation, Slot};
+use crate::sync::atomic::{AtomicU8, Ordering};
+use crate::sync::{Arc, thread};
+use std::fmt;
+use std::time::Instant;
+
+/// Where a request is on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// In the mailbox of the addressed process.
+    Queued,
+    /// A callback of the addressed process has it, or kept it.
+    Received,
+    /// Its holder said that the answer does not depend on the addressed process.
+    Detached,
+}
+
+/// A call without the type of its answer: what mailboxes, watchers and the search for deadlocks see.
+pub(crate) trait PendingCall: Send + Sync {
+    /// Fails the call, unless it has an answer.
+    fn fail(&self, error: CallError);
+    fn target(&self) -> &Arc<dyn Process>;
+    fn caller(&self) -> Pid;
+    fn deadline(&self) -> Option<Instant>;
+    fn received(&self);
+    fn phase(&self) -> Phase;
+    fn is_done(&self) -> bool;
+}
+
+/// A call with the type of its answer.
+pub(crate) struct Pending<T> {
+    pub(crate) slot: Slot<T>,
+    target: Arc<dyn Process>,
+    caller: Pid,
+    deadline: Option<Instant>,
+    phase: AtomicU8,
+}
+
+impl<T> Pending<T> {
+    pub(crate) fn new(target: Arc<dyn Process>, deadline: Option<Instant>) -> Self {
+        Self::with_slot(target, deadline, Slot::new())
+    }
+
+    /// A call whose answer goes to a continuation.
+    pub(crate) fn then(target: Arc<dyn Process>, deadline: Option<Instant>, then: Continuation<T>) -> Self {
+        Self::with_slot(target, deadline, Slot::then(then))
+    }
+
+    fn with_slot(target: Arc<dyn Process>, deadline: Option<Instant>, slot: Slot<T>) -> Self {
+        Pending { slot, target, caller: current::pid(), deadline, phase: AtomicU8::new(Phase::Queued as u8) }
+    }
+}
+
+impl<T: Send> PendingCall for Pending<T> {
+    fn fail(&self, error: CallError) {
+        // An answer that came first has won.
+        drop(self.slot.put(Err(error)));
+    }
+
+    fn target(&self) -> &Arc<dyn Process> {
+        &self.target
+    }
+
+    fn caller(&self) -> Pid {
+        self.caller
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    fn received(&self) {
+        let _ = self.phase.compare_exchange(
+            Phase::Queued as u8,
+            Phase::Received as u8,
+            Ordering::AcqRel,
+            Ordering::Acquire,
+        );
+    }
+
+    fn phase(&self) -> Phase {
+        match self.phase.load(Ordering::Acquire) {
+            0 => Phase::Queued,
+            1 => Phase::Received,
+            _ => Phase::Detached,
+        }
+    }
+
+    fn is_done(&self) -> bool {
+        self.slot.is_done()
+    }
+}
+
+/// The right and the duty to answer one call: `from` in OTP.
+///
+/// It may be kept, or sent elsewhere, and answered later; that is OTP's `{:noreply, state}` with
+/// `GenServer.reply`. Dropped unanswered, it fails the call with [`CallError::NoReply`] if the addressed
+/// process lives on; if that process ends instead, the call fails with its exit reason.
+///
+/// ```
+/// use perennial::prelude::*;
+/// struct Doubler;
+/// impl GenServer for Doubler {
+///     type Args = ();
+///     type Msg = (u64, ReplyTo<u64>);
+///     fn init(_: (), _: &mut Cx<Self>) -> Init<Self> { Init::Ok(Doubler) }
+///     fn handle(&mut self, (n, reply): Self::Msg, _: &mut Cx<Self>) -> Next<Self::Msg> {
+///         reply.send(2 * n);
+///         Next::Loop
+///     }
+/// }
+/// let doubler = perennial::gen_server::start::<Doubler>(()).unwrap();
+/// assert_eq!(doubler.call(|reply| (21, reply)), Ok(42));
+/// ```
+#[must_use = "a call that gets no answer fails with NoReply"]
+pub struct ReplyTo<T: Send + 'static> {
+    pending: Option<Arc<Pending<T>>>,
+}
+
+impl<T: Send + 'static> ReplyTo<T> {
+    pub(crate) fn new(pending: Arc<Pending<T>>) -> Self {
+        ReplyTo { pending: Some(pending) }
+    }
+
+    /// Answers. If the caller has given up the value is dropped here.
+    pub fn send(mut self, value: T) {
+        if let Some(pending) = self.pending.take() {
+            drop(pending.slot.put(Ok(value)));
+        }
+    }
+
+    /// Equals `true` once nobody waits for the answer any more, or its time is over.
+    pub fn is_expired(&self) -> bool {
+        let Some(pending) = &self.pending else { return true };
+        let late = |deadline| pending.target.core().runtime.clock.now() >= deadline;
+        pending.slot.is_done() || pending.deadline.is_some_and(late)
+    }
+
+    /// When the caller gives up; `None` if never.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.pending.as_ref().and_then(|pending| pending.deadline)
+    }
+
+    /// Who asked; [`Pid::INIT`] if a plain thread did.
+    pub fn caller(&self) -> Pid {
+        self.pending.as_ref().map_or(Pid::INIT, |pending| pending.caller)
+    }
+
+    /// Says that the answer will not come from the process that was asked, so that its callback's own calls
+    /// are no part of a deadlock with this one.
+    pub fn detach(&self) {
+        if let Some(pending) = &self.pending {
+            pending.phase.store(Phase::Detached as u8, Ordering::Release);
+        }
+    }
+}
+
+impl<T: Send + 'static> Drop for ReplyTo<T> {
+    fn drop(&mut self) {
+        let Some(pending) = self.pending.take() else { return };
+        if pending.slot.is_done() {
+            return;
+        }
+        let target = pending.target.core();
+        if target.has(flag::ENDING | flag::GONE) {
+            return;
+        }
+        if current::with(|process| process.is_some_and(|process| process.core().pid == target.pid)) {
+            if thread::panicking() || current::leave_unanswered(pending.clone()) {
+                return;
+            }
+        }
+        pending.fail(CallError::NoReply);
+    }
+}
+
+impl<T: Send + 'static> fmt::Debug for ReplyTo<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ReplyTo({})", self.caller())
+    }
+}
+
+/// How a call is watched: the number under which the addressed process knows it.
+pub(crate) fn watch<T: Send + 'static>(pending: &Arc<Pending<T>>) -> Result<MonitorRef, CallError> {
+    use crate::process::relations::Watcher;
+    let core = pending.target.core();
+    let monitor = core.runtime.monitor_ref();
+    let watcher = Watcher::Call(pending.clone());
+    match core.relations.lock().add_watcher(monitor, watcher) {
+        Ok(()) => Ok(monitor),
+        Err(reason) => Err(CallError::Exited(reason)),
+    }
+}
+
+/// Forgets a call that has its answer.
+pub(crate) fn unwatch(target: &Arc<dyn Process>, monitor: MonitorRef) {
+    let watcher = target.core().relations.lock().remove_watcher(monitor);
+    drop(watcher);
+}
+
+/// The answer of a call, for those who only look.
+pub(crate) fn taken<T>(pending: &Pending<T>) -> Option<Answer<T>> {
+    if pending.slot.is_done() { pending.slot.take() } else { None }
+}

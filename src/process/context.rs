@@ -1,0 +1,180 @@
+//! What a process knows of itself, and the operations that it alone may do.
+
+use crate::pid::{MonitorRef, Pid, TimerRef};
+use crate::process::core::{Process, Signal};
+use crate::process::error::{LinkError, NotAProcess};
+use crate::process::id::ProcessId;
+use crate::process::name::{Name, RegisterError};
+use crate::process::reference::Ref;
+use crate::process::{current, exit, link, monitor, timer};
+use crate::reason::ExitReason;
+use crate::scheduler::TimerKey;
+use crate::sync::Arc;
+use std::fmt;
+use std::time::Duration;
+
+/// A process seen from inside, while it runs.
+///
+/// Every behaviour's own context derefs to this one, so that helpers serve them all.
+pub struct Context<M: Send + 'static> {
+    me: Ref<M>,
+    idle: Idle,
+}
+
+/// The idle timeout of a behaviour: whatever comes first takes it back.
+#[derive(Default)]
+struct Idle {
+    generation: u64,
+    timer: Option<TimerKey>,
+    armed: bool,
+}
+
+impl<M: Send + 'static> Context<M> {
+    pub(crate) fn new(me: Ref<M>) -> Self {
+        Context { me, idle: Idle::default() }
+    }
+
+    /// The reference to this process.
+    pub fn me(&self) -> &Ref<M> {
+        &self.me
+    }
+
+    /// The pid of this process.
+    pub fn pid(&self) -> Pid {
+        self.me.pid()
+    }
+
+    /// Who started this process; [`Pid::INIT`] if a plain thread did.
+    pub fn parent(&self) -> Pid {
+        self.me.mailbox().core().parent
+    }
+
+    /// Links this process with another: when one ends, the other is sent an exit signal. Linking twice, or with
+    /// oneself, changes nothing.
+    ///
+    /// # Errors
+    /// `NoProc` if there is no such process and this one does not trap exits; if it does, it gets an
+    /// [`Exit`](crate::process::Exit) with `NoProc` instead.
+    pub fn link(&self, to: impl Into<Pid>) -> Result<(), LinkError> {
+        link::link_to(&self.me.process(), to.into())
+    }
+
+    /// Takes a link back. After that the other's end has no effect on this process; an exit that a process
+    /// which traps exits was sent before may still be received.
+    pub fn unlink(&self, from: impl Into<Pid>) {
+        link::unlink_from(&self.me.process(), from.into());
+    }
+
+    /// Watches a process: when it ends, this one gets one [`Down`](crate::process::Down); at once, with
+    /// `NoProc`, if there is no such process. Each call makes a monitor of its own.
+    pub fn monitor(&self, what: impl Into<ProcessId>) -> MonitorRef {
+        monitor::monitor_by(&self.me.process(), what.into())
+    }
+
+    /// Takes a monitor back; `true` if it was there and has not fired. A `Down` that is in the mailbox already
+    /// stays there.
+    pub fn demonitor(&self, monitor: MonitorRef) -> bool {
+        monitor::demonitor_by(&self.me.process(), monitor)
+    }
+
+    /// Takes a monitor back together with its `Down`, if that is in the mailbox.
+    pub fn demonitor_flush(&self, monitor: MonitorRef) -> bool {
+        monitor::demonitor_flush_by(&self.me.process(), monitor)
+    }
+
+    /// Turns exit signals into [`Exit`](crate::process::Exit) messages, or stops doing so; what it was before.
+    pub fn trap_exit(&self, trap: bool) -> bool {
+        exit::trap(&self.me.process(), trap)
+    }
+
+    /// Gives this process a name.
+    pub fn register(&self, name: &Name<M>) -> Result<(), RegisterError> {
+        let shared = &self.me.mailbox().core().runtime;
+        shared.names.register(name.as_str(), &self.me.process(), self.me.clone())
+    }
+
+    /// Gives this process a label, which observers and crash reports show.
+    pub fn set_label(&self, label: impl Into<Arc<str>>) {
+        self.me.mailbox().core().relations.lock().set_label(label.into());
+    }
+
+    /// Sends a message to this process itself after `delay`.
+    pub fn send_after(&self, delay: Duration, message: M) -> TimerRef {
+        timer::send_after(delay, self.me.clone(), message)
+    }
+
+    /// Lets a kill or a deadly exit signal take effect here, if one has come: for long computations.
+    pub fn checkpoint(&self) {
+        current::checkpoint();
+    }
+
+    /// Ends this process with `reason`, by unwinding. Returns only if the thread unwinds already.
+    pub fn exit(&self, reason: ExitReason) {
+        exit::raise(&self.me.process(), reason);
+    }
+
+    /// Something came: an idle timeout that was armed is taken back.
+    pub(crate) fn disarm(&mut self) {
+        if !std::mem::take(&mut self.idle.armed) {
+            return;
+        }
+        self.idle.generation += 1;
+        if let Some(timer) = self.idle.timer.take() {
+            self.me.mailbox().core().runtime.scheduler().timers().cancel(timer);
+        }
+    }
+
+    /// Arms the idle timeout. One of zero fires when all that waits now has been handled.
+    pub(crate) fn arm(&mut self, delay: Duration) {
+        self.disarm();
+        self.idle.armed = true;
+        self.idle.generation += 1;
+        let generation = self.idle.generation;
+        if delay.is_zero() {
+            self.me.mailbox().push_signal(Signal::Timeout(generation));
+            return;
+        }
+        let shared = &self.me.mailbox().core().runtime;
+        let Some(at) = shared.clock.now().checked_add(delay) else { return };
+        let process = Arc::downgrade(&self.me.process());
+        let fire = move || {
+            if let Some(process) = process.upgrade() {
+                process.push_signal(Signal::Timeout(generation));
+                process.wake();
+            }
+        };
+        self.idle.timer = Some(shared.scheduler().timers().insert(at, Box::new(fire)));
+    }
+
+    /// Equals `true` if the idle timeout of this generation is still meant; it is spent then.
+    pub(crate) fn times_out(&mut self, generation: u64) -> bool {
+        if !self.idle.armed || self.idle.generation != generation {
+            return false;
+        }
+        self.idle = Idle { generation, timer: None, armed: false };
+        true
+    }
+}
+
+impl<M: Send + 'static> fmt::Debug for Context<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Context({})", self.pid())
+    }
+}
+
+/// The pid of the process that runs on this thread; `None` on a plain thread.
+pub fn self_pid() -> Option<Pid> {
+    current::with(|process| process.map(|process| process.core().pid))
+}
+
+/// Lets a kill or a deadly exit signal take effect here, if one has come for the process that runs on this
+/// thread: for long computations. Every library operation does the same.
+pub fn checkpoint() {
+    current::checkpoint();
+}
+
+/// Gives the process that runs on this thread a label.
+pub fn set_label(label: impl Into<Arc<str>>) -> Result<(), NotAProcess> {
+    current::required()?.core().relations.lock().set_label(label.into());
+    Ok(())
+}

@@ -1,0 +1,191 @@
+//! What both kinds of process have in common, and the trait through which the kernel sees either.
+
+use crate::pid::Pid;
+use crate::reason::ExitReason;
+use crate::process::relations::Relations;
+use crate::process::runtime::Shared;
+use crate::process::call::PendingCall;
+use crate::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use crate::sync::{Arc, Mutex, Parker};
+use std::any::Any;
+
+/// Which kind of process: on a thread of its own, or run by the scheduler's pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// Its own OS thread. It may block.
+    Thread,
+    /// Event driven on the pool: a few hundred bytes.
+    Pooled,
+}
+
+pub(crate) mod flag {
+    /// The process turns exit signals into messages.
+    pub(crate) const TRAP_EXIT: u32 = 1;
+    /// A kill signal has come.
+    pub(crate) const KILLED: u32 = 1 << 1;
+    /// An exit signal waits in the mailbox.
+    pub(crate) const EXIT_QUEUED: u32 = 1 << 2;
+    /// The process has begun to die.
+    pub(crate) const ENDING: u32 = 1 << 3;
+    /// The identity is gone: released, or cut from a zombie.
+    pub(crate) const GONE: u32 = 1 << 4;
+    /// The process runs user code at this moment.
+    pub(crate) const RUNNING: u32 = 1 << 5;
+    /// The process is a supervisor: a runtime that stops asks it first.
+    pub(crate) const SUPERVISOR: u32 = 1 << 6;
+}
+
+/// The part of a process that does not depend on its messages.
+pub(crate) struct Core {
+    pub(crate) pid: Pid,
+    pub(crate) parent: Pid,
+    pub(crate) kind: Kind,
+    pub(crate) flags: AtomicU32,
+    pub(crate) runtime: Arc<Shared>,
+    /// Guards links, monitors, names and queued signals. Lock order: name shard, then relations in the order
+    /// of pids, then a mailbox. Nothing of the user's runs under it.
+    pub(crate) relations: Mutex<Relations>,
+    /// The address of the call that the running callback received, 0 for none.
+    current_call: AtomicUsize,
+    /// A leaf lock.
+    waiting: Mutex<Waiting>,
+    /// Grows with each process of a runtime: who is older, whatever slots were reused.
+    pub(crate) order: u64,
+    /// What the process runs, for reports: the name of the server's type or the place of the closure.
+    pub(crate) initial: &'static str,
+}
+
+/// How to reach a process that waits inside the library.
+#[derive(Default)]
+struct Waiting {
+    /// The parker on which it waits at this moment.
+    parker: Option<Arc<Parker>>,
+    /// The call whose answer it waits for, once it has parked.
+    call: Option<Arc<dyn PendingCall>>,
+}
+
+impl Core {
+    pub(crate) fn new(pid: Pid, parent: Pid, kind: Kind, runtime: Arc<Shared>, initial: &'static str) -> Self {
+        Core {
+            pid,
+            parent,
+            kind,
+            order: runtime.next_reference(),
+            flags: AtomicU32::new(0),
+            runtime,
+            relations: Mutex::default(),
+            current_call: AtomicUsize::new(0),
+            waiting: Mutex::default(),
+            initial,
+        }
+    }
+
+    pub(crate) fn has(&self, flags: u32) -> bool {
+        self.flags.load(Ordering::Acquire) & flags != 0
+    }
+
+    /// Sets flags; the ones that were set before.
+    pub(crate) fn set(&self, flags: u32) -> u32 {
+        self.flags.fetch_or(flags, Ordering::AcqRel)
+    }
+
+    pub(crate) fn clear(&self, flags: u32) -> u32 {
+        self.flags.fetch_and(!flags, Ordering::AcqRel)
+    }
+
+    pub(crate) fn traps_exit(&self) -> bool {
+        self.has(flag::TRAP_EXIT)
+    }
+
+    /// Publishes where this process waits, and for which call's answer.
+    pub(crate) fn start_waiting(&self, parker: Arc<Parker>, call: Option<Arc<dyn PendingCall>>) {
+        *self.waiting.lock() = Waiting { parker: Some(parker), call };
+    }
+
+    pub(crate) fn stop_waiting(&self) {
+        let had = std::mem::take(&mut *self.waiting.lock());
+        drop(had);
+    }
+
+    /// The call whose answer this process waits for, once it has parked.
+    pub(crate) fn waiting_call(&self) -> Option<Arc<dyn PendingCall>> {
+        self.waiting.lock().call.clone()
+    }
+
+    /// The address of the call that the running callback received, 0 for none.
+    pub(crate) fn current_call(&self) -> usize {
+        self.current_call.load(Ordering::Acquire)
+    }
+
+    /// Equals `true` while the process waits inside the library.
+    pub(crate) fn waits(&self) -> bool {
+        self.waiting.lock().parker.is_some()
+    }
+
+    /// Wakes the process if it waits inside the library, so that it looks at its flags.
+    pub(crate) fn interrupt(&self) {
+        let parker = self.waiting.lock().parker.clone();
+        if let Some(parker) = parker {
+            parker.unpark();
+        }
+    }
+
+    /// Remembers which call the running callback received; a deadlock is looked for along these.
+    pub(crate) fn begin_call(&self, call: &Arc<dyn PendingCall>) {
+        call.received();
+        self.current_call.store(address(call), Ordering::Release);
+    }
+
+    pub(crate) fn end_call(&self) {
+        self.current_call.store(0, Ordering::Release);
+    }
+}
+
+/// The identity of a pending call while somebody holds it.
+pub(crate) fn address(call: &Arc<dyn PendingCall>) -> usize {
+    Arc::as_ptr(call).cast::<()>() as usize
+}
+
+/// A process as the kernel sees it, whatever messages it takes.
+pub(crate) trait Process: Send + Sync + 'static {
+    fn core(&self) -> &Core;
+
+    /// Appends an entry that every process understands. Called with the relations of this process locked, so
+    /// nothing is woken here; the answer says whether [`wake`](Process::wake) has to follow.
+    fn push_signal(&self, signal: Signal);
+
+    /// Makes the process look at its mailbox and its flags.
+    fn wake(self: Arc<Self>);
+
+    /// Closes the mailbox, fails the calls that were in it with `reason`, and drops the rest. Called with no
+    /// lock held.
+    fn close(&self, reason: &ExitReason);
+
+    fn mailbox_len(&self) -> usize;
+
+    /// Equals `true` unless the process waits for its next entry.
+    fn is_scheduled(&self) -> bool;
+
+    /// Runs one turn on the stack of the caller, if this process is the next one of this worker.
+    fn run_in_place(self: Arc<Self>);
+}
+
+/// The entries that do not depend on the message type.
+pub(crate) enum Signal {
+    Exit(u64),
+    Down(crate::pid::MonitorRef),
+    Resume(Box<dyn Any + Send>),
+    Timeout(u64),
+}
+
+impl<M> From<Signal> for crate::process::signal::Entry<M> {
+    fn from(signal: Signal) -> Self {
+        use crate::process::signal::Entry;
+        match signal {
+            Signal::Exit(id) => Entry::Exit(id),
+            Signal::Down(monitor) => Entry::Down(monitor),
+            Signal::Resume(value) => Entry::Resume(value),
+            Signal::Timeout(generation) => Entry::Timeout(generation),
+        }
+    }
+}

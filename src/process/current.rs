@@ -1,0 +1,165 @@
+//! What runs on this thread at this moment: which process, in which runtime, until when.
+
+use crate::pid::Pid;
+use crate::process::call::PendingCall;
+use crate::process::core::{Process, flag};
+use crate::process::error::NotAProcess;
+use crate::process::runtime::Shared;
+use crate::process::unwind;
+use crate::reason::ExitReason;
+use crate::sync::{Arc, Parker, thread};
+use std::cell::{Cell, OnceCell, RefCell};
+use std::time::Instant;
+
+thread_local! {
+    static PROCESS: RefCell<Option<Arc<dyn Process>>> = const { RefCell::new(None) };
+    /// When the request that the running callback handles is due: nested calls inherit it.
+    static DEADLINE: Cell<Option<Instant>> = const { Cell::new(None) };
+    /// Equals `true` while a behaviour's callback runs: its end decides what became of dropped requests.
+    static IN_CALLBACK: Cell<bool> = const { Cell::new(false) };
+    static UNANSWERED: RefCell<Vec<Arc<dyn PendingCall>>> = const { RefCell::new(Vec::new()) };
+    static ENTERED: RefCell<Vec<Arc<Shared>>> = const { RefCell::new(Vec::new()) };
+    static PARKER: OnceCell<Arc<Parker>> = const { OnceCell::new() };
+}
+
+/// Puts a process onto this thread until dropped; what was there before comes back.
+pub(crate) struct Entered {
+    process: Option<Arc<dyn Process>>,
+    deadline: Option<Instant>,
+    in_callback: bool,
+}
+
+/// Makes `process` the current one of this thread.
+pub(crate) fn enter(process: Arc<dyn Process>) -> Entered {
+    Entered {
+        process: PROCESS.replace(Some(process)),
+        deadline: DEADLINE.replace(None),
+        in_callback: IN_CALLBACK.replace(false),
+    }
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        let process = PROCESS.replace(self.process.take());
+        DEADLINE.set(self.deadline);
+        IN_CALLBACK.set(self.in_callback);
+        drop(process);
+    }
+}
+
+/// The process that runs on this thread.
+pub(crate) fn process() -> Option<Arc<dyn Process>> {
+    PROCESS.try_with(|process| process.borrow().clone()).ok().flatten()
+}
+
+/// The process that runs on this thread, or the error that there is none.
+pub(crate) fn required() -> Result<Arc<dyn Process>, NotAProcess> {
+    process().ok_or(NotAProcess)
+}
+
+/// Looks at the process that runs on this thread without counting a reference.
+pub(crate) fn with<R>(look: impl FnOnce(Option<&Arc<dyn Process>>) -> R) -> R {
+    let mut look = Some(look);
+    let seen = PROCESS.try_with(|process| look.take().map(|look| look(process.borrow().as_ref())));
+    match (seen, look) {
+        (Ok(Some(result)), _) => result,
+        (_, Some(look)) => look(None),
+        // The closure was taken only if it ran, and then there was a result.
+        (_, None) => unreachable!("a closure that ran gave a result"),
+    }
+}
+
+/// The pid of the process that runs on this thread; [`Pid::INIT`] on a plain thread.
+pub(crate) fn pid() -> Pid {
+    with(|process| process.map_or(Pid::INIT, |process| process.core().pid))
+}
+
+/// The runtime of the running process, else the one entered, else none.
+pub(crate) fn runtime() -> Option<Arc<Shared>> {
+    with(|process| process.map(|process| process.core().runtime.clone()))
+        .or_else(|| ENTERED.try_with(|entered| entered.borrow().last().cloned()).ok().flatten())
+}
+
+/// Makes a runtime the current one of this thread.
+pub(crate) fn push_runtime(shared: Arc<Shared>) {
+    ENTERED.with_borrow_mut(|entered| entered.push(shared));
+}
+
+pub(crate) fn pop_runtime(shared: &Arc<Shared>) {
+    let popped = ENTERED.with_borrow_mut(|entered| {
+        let at = entered.iter().rposition(|one| Arc::ptr_eq(one, shared));
+        at.map(|at| entered.remove(at))
+    });
+    drop(popped);
+}
+
+/// The parker of this thread: everything that waits on it waits here.
+pub(crate) fn parker() -> Arc<Parker> {
+    PARKER.with(|parker| parker.get_or_init(Arc::default).clone())
+}
+
+/// When the request that the running callback handles is due.
+pub(crate) fn deadline() -> Option<Instant> {
+    DEADLINE.get()
+}
+
+/// A callback begins: what it calls inherits `deadline`.
+pub(crate) fn begin_callback(deadline: Option<Instant>) {
+    DEADLINE.set(deadline);
+    IN_CALLBACK.set(true);
+}
+
+/// A callback has ended, well or not; the requests that it dropped without an answer.
+pub(crate) fn end_callback() -> Vec<Arc<dyn PendingCall>> {
+    DEADLINE.set(None);
+    IN_CALLBACK.set(false);
+    UNANSWERED.with_borrow_mut(std::mem::take)
+}
+
+/// A request of the running process was dropped without an answer. `false` if no callback runs, and so nobody
+/// will decide later what that meant.
+pub(crate) fn leave_unanswered(call: Arc<dyn PendingCall>) -> bool {
+    if !IN_CALLBACK.get() {
+        return false;
+    }
+    UNANSWERED.with_borrow_mut(|unanswered| unanswered.push(call));
+    true
+}
+
+/// The running process meets what was sent to it: a kill always, an exit signal if it is deadly. Returns only
+/// if there is nothing of the kind, or if the thread unwinds already.
+pub(crate) fn checkpoint() {
+    with(|process| {
+        if let Some(process) = process
+            && process.core().has(flag::KILLED | flag::GONE | flag::EXIT_QUEUED)
+        {
+            meet(process);
+        }
+    });
+}
+
+#[cold]
+fn meet(process: &Arc<dyn Process>) {
+    if let Some(reason) = doom(process)
+        && !thread::panicking()
+    {
+        unwind::by_signal(reason);
+    }
+}
+
+/// Why the process has to end now, if it has to.
+pub(crate) fn doom(process: &Arc<dyn Process>) -> Option<ExitReason> {
+    let core = process.core();
+    if core.has(flag::KILLED | flag::GONE) {
+        return Some(ExitReason::Killed);
+    }
+    if !core.has(flag::EXIT_QUEUED) {
+        return None;
+    }
+    let relations = core.relations.lock();
+    if !relations.has_exits() {
+        core.clear(flag::EXIT_QUEUED);
+        return None;
+    }
+    relations.first_deadly(core.pid, core.traps_exit())
+}

@@ -1,0 +1,162 @@
+//! How a process dies: mark, drop the state, give back names, tell links, tell monitors and callers, close the
+//! mailbox, report, release the pid; in this order, and told in turn to each of those who are linked, so that a
+//! chain of any length needs no deep stack.
+
+use crate::pid::{MonitorRef, Pid};
+use crate::process::core::{Process, Signal, flag};
+use crate::process::error::CallError;
+use crate::process::relations::{Obituary, Origin, Watcher};
+use crate::process::report;
+use crate::process::runtime::Shared;
+use crate::process::signal::{Down, Exit};
+use crate::reason::ExitReason;
+use crate::sync::Arc;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// How a process came to its end.
+#[derive(Debug)]
+pub(crate) struct End {
+    pub(crate) reason: ExitReason,
+    /// Equals `true` if the end is the process's own doing, so that an abnormal one is reported.
+    own: bool,
+}
+
+impl End {
+    /// By what it did itself: a return, a stop, a panic.
+    pub(crate) fn by_itself(reason: ExitReason) -> Self {
+        End { reason, own: true }
+    }
+
+    /// By a signal: whoever sent it has the report.
+    pub(crate) fn by_signal(reason: ExitReason) -> Self {
+        End { reason, own: false }
+    }
+
+    /// Not worth a word.
+    pub(crate) fn quiet(reason: ExitReason) -> Self {
+        End { reason, own: false }
+    }
+}
+
+/// The death path of a process, on the thread that ran it. Its identity may have been cut before, by a kill;
+/// then only its state is left.
+pub(crate) fn die(process: &Arc<dyn Process>, end: End, drop_state: impl FnOnce()) {
+    let core = process.core();
+    core.set(flag::ENDING);
+    let end = match catch_unwind(AssertUnwindSafe(drop_state)) {
+        Ok(()) => end,
+        Err(payload) => match crate::process::unwind::reason_of(payload) {
+            // A destructor that panics is a crash of its own, unless there was one already.
+            (reason, _) if end.reason.is_clean() => End::by_itself(reason),
+            _ => end,
+        },
+    };
+    let shared = &core.runtime;
+    give_back(shared, process);
+    let obituary = core.relations.lock().end(end.reason.clone());
+    let Some(obituary) = obituary else {
+        shared.zombie_ended(core.pid);
+        return;
+    };
+    let neighbours = if end.own && !end.reason.is_clean() { obituary.links.clone() } else { Vec::new() };
+    tell(shared, core.pid, obituary, &end.reason);
+    let left = process.mailbox_len();
+    process.close(&end.reason);
+    if end.own && !end.reason.is_clean() {
+        report::crash(process, &end.reason, neighbours, left);
+    }
+    release(shared, process, &end.reason);
+}
+
+/// Cuts the identity of a process whose code does not end: all that others see of it dies now, as `Killed`.
+pub(crate) fn cut(process: &Arc<dyn Process>) {
+    let core = process.core();
+    let shared = &core.runtime;
+    if core.relations.lock().ended().is_some() {
+        return;
+    }
+    // Known as a zombie before anybody is told of the end, so that whoever hears of it can wait for the rest.
+    shared.quiesce.add(core.pid);
+    give_back(shared, process);
+    let obituary = core.relations.lock().end(ExitReason::Killed);
+    let Some(obituary) = obituary else {
+        shared.quiesce.remove(core.pid);
+        return;
+    };
+    core.set(flag::GONE);
+    shared.becomes_zombie(core.pid);
+    tell(shared, core.pid, obituary, &ExitReason::Killed);
+    process.close(&ExitReason::Killed);
+    release(shared, process, &ExitReason::Killed);
+}
+
+/// Names and whatever services keep.
+fn give_back(shared: &Shared, process: &Arc<dyn Process>) {
+    let core = process.core();
+    let (name, cleanups) = core.relations.lock().give_back();
+    if let Some(name) = name {
+        shared.names.release(&name, core.pid);
+    }
+    for cleanup in cleanups {
+        // A service that fails to forget a process must not keep it from dying.
+        if catch_unwind(AssertUnwindSafe(|| cleanup.at_death(core.pid))).is_err() {
+            log::error!(target: "perennial::process", "a clean-up after {} panicked", core.pid);
+        }
+    }
+}
+
+/// Tells all who are linked, who watch, and who wait for an answer.
+fn tell(shared: &Shared, pid: Pid, obituary: Obituary, reason: &ExitReason) {
+    for link in obituary.links {
+        tell_link(shared, pid, link, reason);
+    }
+    for (monitor, watcher) in obituary.watchers {
+        match watcher {
+            Watcher::Process(watcher) => tell_watcher(shared, pid, watcher, monitor, reason),
+            Watcher::Call(call) => call.fail(CallError::Exited(reason.clone())),
+        }
+    }
+    for (monitor, watched) in obituary.watching {
+        if let Some(watched) = shared.process(watched) {
+            let watcher = watched.core().relations.lock().remove_watcher(monitor);
+            drop(watcher);
+        }
+    }
+}
+
+/// The link counts only if the other side still has it: an unlink may have come first.
+fn tell_link(shared: &Shared, pid: Pid, to: Pid, reason: &ExitReason) {
+    let Some(receiver) = shared.process(to) else { return };
+    let core = receiver.core();
+    let mut relations = core.relations.lock();
+    if relations.ended().is_some() || !relations.unlink(pid) {
+        return;
+    }
+    let exit = Exit { from: pid, reason: reason.clone() };
+    let mark = relations.queue_exit(exit, Origin::Link);
+    core.set(flag::EXIT_QUEUED);
+    receiver.push_signal(Signal::Exit(mark));
+    drop(relations);
+    core.interrupt();
+    receiver.wake();
+}
+
+/// The monitor counts only if its holder still has it: a demonitor may have come first.
+fn tell_watcher(shared: &Shared, pid: Pid, to: Pid, monitor: MonitorRef, reason: &ExitReason) {
+    let Some(receiver) = shared.process(to) else { return };
+    let mut relations = receiver.core().relations.lock();
+    let Some(watched) = relations.unwatch(monitor) else { return };
+    relations.queue_down(Down { monitor, pid, name: watched.name, reason: reason.clone() });
+    receiver.push_signal(Signal::Down(monitor));
+    drop(relations);
+    receiver.wake();
+}
+
+/// The pid leads nowhere from now on, and is never given again.
+fn release(shared: &Shared, process: &Arc<dyn Process>, reason: &ExitReason) {
+    let core = process.core();
+    core.set(flag::GONE);
+    let had = shared.table.remove(core.pid);
+    drop(had);
+    shared.telemetry.emit(|| report::Exited { pid: core.pid, reason: reason.clone() });
+}

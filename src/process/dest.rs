@@ -1,0 +1,375 @@
+//! Destinations: whatever messages can be sent to, resolved at each send.
+
+use crate::pid::{MonitorRef, Pid};
+use crate::process::call::{Pending, PendingCall, ReplyTo};
+use crate::process::core::{Kind, Process};
+use crate::process::error::{CallError, TryCastError};
+use crate::process::mailbox::{Overflow, Refused};
+use crate::process::name::Name;
+use crate::process::oneshot::{Answer, Continuation};
+use crate::process::recipient::Recipient;
+use crate::process::reference::Ref;
+use crate::process::signal::Entry;
+use crate::process::{current, runtime, wait};
+use crate::scheduler::TimerKey;
+use crate::sync::{Arc, Mutex, thread};
+use crate::telemetry::Event;
+use std::time::{Duration, Instant};
+
+/// How long a call waits unless told otherwise: OTP's five seconds.
+const CALL_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Where a message goes at the moment it is sent.
+#[non_exhaustive]
+#[derive(Debug)]
+pub enum Target<M: Send + 'static> {
+    /// A process of this runtime.
+    Local(Ref<M>),
+    /// Nobody.
+    NoProc,
+    /// A process that takes other messages.
+    WrongMessageType(Pid),
+    /// A process of a node that is not connected.
+    NoConnection,
+}
+
+/// A message did not reach anybody.
+#[derive(Clone, Debug)]
+pub struct DeadLetter {
+    /// The process it was for, if there was one.
+    pub to: Option<Pid>,
+    /// The type of the message.
+    pub message: &'static str,
+    /// Why it did not arrive.
+    pub cause: DeadLetterCause,
+}
+
+/// Why a message did not arrive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DeadLetterCause {
+    /// There is no such process.
+    NoProc,
+    /// The name belongs to a process that takes other messages.
+    WrongMessageType,
+    /// The mailbox is full.
+    Full,
+    /// The process is on a node that is not connected.
+    NoConnection,
+}
+
+impl Event for DeadLetter {}
+
+pub(crate) mod sealed {
+    /// Destinations are made here and in the services, nowhere else.
+    pub trait Sealed {}
+}
+
+/// Something messages can be sent to: a [`Ref`], a [`Name`], a `Via`.
+///
+/// A name is resolved at *each* send, so it survives restarts; a `Ref` is one incarnation.
+pub trait Dest: sealed::Sealed {
+    /// The messages it takes.
+    type Msg: Send + 'static;
+
+    /// Equals `true` if it may lead to another process later on.
+    #[doc(hidden)]
+    const SURVIVES: bool = true;
+
+    /// Where it leads at this moment.
+    #[doc(hidden)]
+    fn resolve(&self) -> Target<Self::Msg>;
+
+    /// Sends a message and forgets it: never fails, and blocks only if the mailbox is bounded with
+    /// [`Overflow::Block`]. What reaches nobody is a [`DeadLetter`] event.
+    fn cast(&self, message: Self::Msg) {
+        let to = self.resolve();
+        let pid = match &to {
+            Target::Local(local) => Some(local.pid()),
+            Target::WrongMessageType(pid) => Some(*pid),
+            _ => None,
+        };
+        if let Err(error) = deliver(to, Entry::Message(message)) {
+            dead_letter::<Self::Msg>(pid, &error);
+            drop(error);
+        }
+    }
+
+    /// Sends a message; if it reaches nobody it comes back with the reason.
+    fn try_cast(&self, message: Self::Msg) -> Result<(), TryCastError<Self::Msg>> {
+        deliver(self.resolve(), Entry::Message(message)).map_err(|error| match error {
+            Undelivered::NoProc(entry) => TryCastError::NoProc(message_of(entry)),
+            Undelivered::WrongMessageType(entry) => TryCastError::WrongMessageType(message_of(entry)),
+            Undelivered::Full(entry) => TryCastError::Full(message_of(entry)),
+            Undelivered::NoConnection(entry) => TryCastError::NoConnection(message_of(entry)),
+        })
+    }
+
+    /// Sends a request and waits five seconds at most for the answer.
+    ///
+    /// `make` builds the message around the [`ReplyTo`]: an enum variant as a rule.
+    ///
+    /// # Errors
+    /// See [`CallError`]. Inside a callback the deadline of the request that is being handled holds as well.
+    fn call<T: Send + 'static>(
+        &self,
+        make: impl FnOnce(ReplyTo<T>) -> Self::Msg,
+    ) -> Result<T, CallError> {
+        call(self.resolve(), Some(CALL_TIMEOUT), make)
+    }
+
+    /// [`call`](Dest::call) with a timeout of one's own; [`Duration::MAX`] is for ever.
+    fn call_for<T: Send + 'static>(
+        &self,
+        timeout: Duration,
+        make: impl FnOnce(ReplyTo<T>) -> Self::Msg,
+    ) -> Result<T, CallError> {
+        call(self.resolve(), Some(timeout), make)
+    }
+}
+
+/// A message that did not arrive, with the reason.
+enum Undelivered<M> {
+    NoProc(Entry<M>),
+    WrongMessageType(Entry<M>),
+    Full(Entry<M>),
+    NoConnection(Entry<M>),
+}
+
+fn message_of<M>(entry: Entry<M>) -> M {
+    match entry {
+        Entry::Message(message) | Entry::Call(message, _) => message,
+        _ => unreachable!("only messages and calls are sent to destinations"),
+    }
+}
+
+#[cold]
+fn dead_letter<M>(to: Option<Pid>, error: &Undelivered<M>) {
+    let cause = match error {
+        Undelivered::NoProc(_) => DeadLetterCause::NoProc,
+        Undelivered::WrongMessageType(_) => DeadLetterCause::WrongMessageType,
+        Undelivered::Full(_) => DeadLetterCause::Full,
+        Undelivered::NoConnection(_) => DeadLetterCause::NoConnection,
+    };
+    let message = std::any::type_name::<M>();
+    log::debug!(target: "perennial::process", "dead letter: {message} to {to:?}: {cause:?}");
+    runtime::current().telemetry.emit(|| DeadLetter { to, message, cause });
+}
+
+fn deliver<M: Send + 'static>(to: Target<M>, entry: Entry<M>) -> Result<(), Undelivered<M>> {
+    current::checkpoint();
+    match to {
+        Target::Local(local) => push(&local, entry).map_err(|refused| match refused {
+            Refused::Closed(entry) => Undelivered::NoProc(entry),
+            Refused::Full(entry) => Undelivered::Full(entry),
+        }),
+        Target::NoProc => Err(Undelivered::NoProc(entry)),
+        Target::WrongMessageType(_) => Err(Undelivered::WrongMessageType(entry)),
+        Target::NoConnection => Err(Undelivered::NoConnection(entry)),
+    }
+}
+
+/// Pushes an entry; waits for room if the mailbox is bounded so and the sender may wait.
+fn push<M: Send + 'static>(to: &Ref<M>, entry: Entry<M>) -> Result<(), Refused<M>> {
+    let mut refused = match to.mailbox().clone().push(entry) {
+        Err(Refused::Full(entry)) => entry,
+        other => return other,
+    };
+    let Some(bound) = to.mailbox().bound() else { return Err(Refused::Full(refused)) };
+    let Overflow::Block(patience) = bound.overflow else { return Err(Refused::Full(refused)) };
+    let sender = current::process();
+    let pooled = sender.as_ref().is_some_and(|sender| sender.core().kind == Kind::Pooled);
+    if pooled || thread::panicking() {
+        return Err(Refused::Full(refused));
+    }
+    let shared = &to.mailbox().core().runtime;
+    let deadline = shared.clock.now().checked_add(patience);
+    loop {
+        let parker: Arc<crate::sync::Parker> = Arc::default();
+        bound.waiting.lock().push(Arc::clone(&parker));
+        // Looking again after saying that one waits: room made in between would be missed otherwise.
+        refused = match to.mailbox().clone().push(refused) {
+            Err(Refused::Full(entry)) => entry,
+            other => return other,
+        };
+        if !crate::process::watch::park(shared, &parker, deadline) {
+            bound.forget(&parker);
+            return Err(Refused::Full(refused));
+        }
+    }
+}
+
+fn call<M: Send + 'static, T: Send + 'static>(
+    to: Target<M>,
+    timeout: Option<Duration>,
+    make: impl FnOnce(ReplyTo<T>) -> M,
+) -> Answer<T> {
+    current::checkpoint();
+    if thread::panicking() && current::with(|process| process.is_some()) {
+        return Err(CallError::Exiting);
+    }
+    let local = local(to)?;
+    if current::pid() == local.pid() {
+        return Err(CallError::CallingSelf);
+    }
+    let pending = Arc::new(Pending::new(local.process(), deadline(&local, timeout)));
+    request(&local, &pending, make)?;
+    wait::for_answer(&pending)
+}
+
+fn local<M: Send + 'static>(to: Target<M>) -> Result<Ref<M>, CallError> {
+    match to {
+        Target::Local(local) => Ok(local),
+        Target::NoProc => Err(CallError::NoProc),
+        Target::WrongMessageType(_) => Err(CallError::WrongMessageType),
+        Target::NoConnection => Err(CallError::NoConnection),
+    }
+}
+
+/// When a call that starts now is due: after its timeout, or with the request that is being handled.
+fn deadline<M: Send + 'static>(to: &Ref<M>, timeout: Option<Duration>) -> Option<Instant> {
+    let now = || to.mailbox().core().runtime.clock.now();
+    let own = timeout.and_then(|timeout| if timeout == Duration::MAX { None } else { now().checked_add(timeout) });
+    [own, current::deadline()].into_iter().flatten().min()
+}
+
+/// Puts the request of a call into the mailbox.
+fn request<M: Send + 'static, T: Send + 'static>(
+    to: &Ref<M>,
+    pending: &Arc<Pending<T>>,
+    make: impl FnOnce(ReplyTo<T>) -> M,
+) -> Result<(), CallError> {
+    let message = make(ReplyTo::new(pending.clone()));
+    match push(to, Entry::Call(message, pending.clone())) {
+        Ok(()) => Ok(()),
+        Err(Refused::Closed(entry)) => {
+            give_up(pending, entry);
+            Err(CallError::NoProc)
+        }
+        Err(Refused::Full(entry)) => {
+            give_up(pending, entry);
+            Err(CallError::Overloaded)
+        }
+    }
+}
+
+/// Closes the slot before the request is dropped, so that its `ReplyTo` has nothing to say.
+fn give_up<M, T>(pending: &Pending<T>, entry: Entry<M>) {
+    drop(pending.slot.close());
+    drop(entry);
+}
+
+/// What a call without a waiting caller leaves elsewhere until it has its answer.
+#[derive(Default)]
+struct Guards {
+    monitor: Option<MonitorRef>,
+    timer: Option<TimerKey>,
+}
+
+/// A call whose answer goes to a continuation: nobody waits. The process is watched from the beginning.
+pub(crate) fn call_then<M: Send + 'static, T: Send + 'static>(
+    to: Target<M>,
+    timeout: Duration,
+    make: impl FnOnce(ReplyTo<T>) -> M,
+    then: Continuation<T>,
+) {
+    current::checkpoint();
+    let local = match local(to) {
+        Ok(local) => local,
+        Err(error) => return then(Err(error)),
+    };
+    if current::pid() == local.pid() {
+        return then(Err(CallError::CallingSelf));
+    }
+    let deadline = deadline(&local, Some(timeout));
+    let shared = local.mailbox().core().runtime.clone();
+    let guards: Arc<Mutex<Guards>> = Arc::default();
+    let (kept, runtime, process) = (guards.clone(), shared.clone(), local.process());
+    let then: Continuation<T> = Box::new(move |answer| {
+        let guards = std::mem::take(&mut *kept.lock());
+        if let Some(monitor) = guards.monitor {
+            crate::process::call::unwatch(&process, monitor);
+        }
+        if let Some(timer) = guards.timer {
+            runtime.scheduler().timers().cancel(timer);
+        }
+        then(answer);
+    });
+    let pending = Arc::new(Pending::then(local.process(), deadline, then));
+    // What the guards keep is set before the request is sent: only the end of the process can come earlier,
+    // and then nothing is left to take back but a timer that finds nobody.
+    match crate::process::call::watch(&pending) {
+        Ok(monitor) => guards.lock().monitor = Some(monitor),
+        Err(_) => return pending.fail(CallError::NoProc),
+    }
+    if let Some(deadline) = deadline {
+        let late = Arc::downgrade(&pending);
+        let fail = move || {
+            if let Some(pending) = late.upgrade() {
+                pending.fail(CallError::Timeout);
+            }
+        };
+        let timer = shared.scheduler().timers().insert(deadline, Box::new(fail));
+        guards.lock().timer = Some(timer);
+    }
+    let message = make(ReplyTo::new(pending.clone()));
+    match push(&local, Entry::Call(message, pending.clone())) {
+        Ok(()) => {}
+        Err(Refused::Closed(entry)) => {
+            pending.fail(CallError::NoProc);
+            drop(entry);
+        }
+        Err(Refused::Full(entry)) => {
+            pending.fail(CallError::Overloaded);
+            drop(entry);
+        }
+    }
+}
+
+impl<M: Send + 'static> sealed::Sealed for Ref<M> {}
+
+impl<M: Send + 'static> Dest for Ref<M> {
+    type Msg = M;
+    const SURVIVES: bool = false;
+
+    fn resolve(&self) -> Target<M> {
+        Target::Local(self.clone())
+    }
+}
+
+impl<M: Send + 'static> sealed::Sealed for Name<M> {}
+
+impl<M: Send + 'static> Dest for Name<M> {
+    type Msg = M;
+
+    fn resolve(&self) -> Target<M> {
+        match runtime::current().names.find(self.as_str()) {
+            None => Target::NoProc,
+            Some(named) => match named.reference() {
+                Some(local) => Target::Local(local),
+                None => Target::WrongMessageType(named.process.core().pid),
+            },
+        }
+    }
+}
+
+impl<D: Dest + ?Sized> sealed::Sealed for &D {}
+
+impl<D: Dest> Dest for &D {
+    type Msg = D::Msg;
+    const SURVIVES: bool = D::SURVIVES;
+
+    fn resolve(&self) -> Target<D::Msg> {
+        (**self).resolve()
+    }
+}
+
+impl<M: Send + 'static> Ref<M> {
+    /// A destination of another type whose messages `convert` turns into this process's.
+    pub fn recipient<T: Send + 'static>(
+        &self,
+        convert: impl Fn(T) -> M + Send + Sync + 'static,
+    ) -> Recipient<T> {
+        Recipient::new(self.clone(), convert)
+    }
+}

@@ -1,0 +1,95 @@
+//! Exit signals: to others, to oneself, and the one that nobody survives.
+
+use crate::pid::Pid;
+use crate::process::core::{Process, Signal, flag};
+use crate::process::error::NotAProcess;
+use crate::process::relations::Origin;
+use crate::process::signal::Exit;
+use crate::process::{current, death, runtime, unwind};
+use crate::reason::ExitReason;
+use crate::sync::{Arc, thread};
+
+/// Sends an exit signal.
+///
+/// `Kill` ends the process whatever it does, and it is reported as `Killed`. `Normal` does nothing to a process
+/// that does not trap exits, unless it is sent to oneself. Any other reason ends a process that does not trap
+/// exits; one that does receives an [`Exit`](crate::process::Exit). To a process that is not there it does
+/// nothing.
+pub fn exit(to: impl Into<Pid>, reason: ExitReason) {
+    let to = to.into();
+    let Some(receiver) = runtime::current().process(to) else { return };
+    if reason == ExitReason::Kill {
+        kill(&receiver);
+    } else {
+        send(&receiver, current::pid(), reason);
+    }
+    current::checkpoint();
+}
+
+/// Ends the process that runs on this thread with `reason`, by unwinding: Erlang's `exit/1`. Does not return,
+/// except while the thread unwinds already; then the exit stays pending.
+pub fn exit_self(reason: ExitReason) -> Result<(), NotAProcess> {
+    raise(&current::required()?, reason);
+    Ok(())
+}
+
+/// Turns exit signals to the process that runs on this thread into messages, or stops doing so; what it was.
+pub fn trap_exit(trap: bool) -> Result<bool, NotAProcess> {
+    Ok(self::trap(&current::required()?, trap))
+}
+
+pub(crate) fn trap(me: &Arc<dyn Process>, trap: bool) -> bool {
+    let core = me.core();
+    let had = if trap { core.set(flag::TRAP_EXIT) } else { core.clear(flag::TRAP_EXIT) };
+    had & flag::TRAP_EXIT != 0
+}
+
+/// Puts an exit signal into the mailbox of a process.
+pub(crate) fn send(receiver: &Arc<dyn Process>, from: Pid, reason: ExitReason) {
+    queue(receiver, Exit { from, reason }, Origin::Sent);
+}
+
+fn queue(receiver: &Arc<dyn Process>, exit: Exit, origin: Origin) {
+    let core = receiver.core();
+    let mut relations = core.relations.lock();
+    if relations.ended().is_some() {
+        return;
+    }
+    let mark = relations.queue_exit(exit, origin);
+    core.set(flag::EXIT_QUEUED);
+    receiver.push_signal(Signal::Exit(mark));
+    drop(relations);
+    core.interrupt();
+    receiver.clone().wake();
+}
+
+/// Raises an exit in the running process.
+pub(crate) fn raise(me: &Arc<dyn Process>, reason: ExitReason) {
+    if thread::panicking() {
+        // Pending: the process meets it at its next library call outside the unwinding, if it gets there.
+        let exit = Exit { from: me.core().pid, reason };
+        return queue(me, exit, Origin::Raised);
+    }
+    unwind::by_itself(reason);
+}
+
+/// Kills a process: what waits in the library unwinds at once, running code has a grace, and then its identity
+/// is cut.
+pub(crate) fn kill(process: &Arc<dyn Process>) {
+    let core = process.core();
+    if core.set(flag::KILLED) & (flag::KILLED | flag::GONE) != 0 {
+        return;
+    }
+    core.interrupt();
+    let shared = core.runtime.clone();
+    if let Some(at) = shared.clock.now().checked_add(shared.settings.kill_grace) {
+        let target = Arc::downgrade(process);
+        let fire = move || {
+            if let Some(target) = target.upgrade() {
+                death::cut(&target);
+            }
+        };
+        shared.scheduler().timers().insert(at, Box::new(fire));
+    }
+    process.clone().wake();
+}

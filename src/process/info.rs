@@ -1,0 +1,129 @@
+//! What is known about processes from outside.
+
+use crate::pid::Pid;
+use crate::process::core::{Kind, Process, flag};
+use crate::process::id::ProcessId;
+use crate::process::name::{Name, RegisterError};
+use crate::process::reference::Ref;
+use crate::process::runtime;
+use crate::sync::Arc;
+
+/// What a process does at a moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Status {
+    /// It runs a callback, or its closure.
+    Running,
+    /// It has something to do and waits for a worker.
+    Runnable,
+    /// It waits for a message or an answer.
+    Waiting,
+    /// It has begun to die.
+    Exiting,
+}
+
+/// A snapshot of one process.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Info {
+    /// Its pid.
+    pub pid: Pid,
+    /// On a thread of its own, or on the pool.
+    pub kind: Kind,
+    /// What it does.
+    pub status: Status,
+    /// Its name, if it has one.
+    pub registered_name: Option<Arc<str>>,
+    /// Its label, if it has one.
+    pub label: Option<Arc<str>>,
+    /// Who started it.
+    pub parent: Pid,
+    /// What it runs.
+    pub initial: &'static str,
+    /// Whom it is linked to.
+    pub links: Vec<Pid>,
+    /// Whom it monitors; once for each monitor.
+    pub monitors: Vec<Pid>,
+    /// Who monitors it.
+    pub monitored_by: Vec<Pid>,
+    /// Whether exit signals become messages.
+    pub trap_exit: bool,
+    /// How many entries wait in its mailbox.
+    pub message_queue_len: usize,
+}
+
+/// A snapshot of a process; `None` if it is not alive.
+pub fn info(what: impl Into<ProcessId>) -> Option<Info> {
+    let (_, _, process) = what.into().resolve(&runtime::current());
+    let process = process?;
+    let message_queue_len = process.mailbox_len();
+    let core = process.core();
+    let waits = core.waits();
+    let scheduled = process.is_scheduled();
+    let relations = core.relations.lock();
+    if relations.ended().is_some() {
+        return None;
+    }
+    let status = if core.has(flag::ENDING) {
+        Status::Exiting
+    } else if waits || !scheduled {
+        Status::Waiting
+    } else if core.has(flag::RUNNING) {
+        Status::Running
+    } else {
+        Status::Runnable
+    };
+    Some(Info {
+        pid: core.pid,
+        kind: core.kind,
+        status,
+        registered_name: relations.name(),
+        label: relations.label(),
+        parent: core.parent,
+        initial: core.initial,
+        links: relations.links(),
+        monitors: relations.watching(),
+        monitored_by: relations.watchers(),
+        trap_exit: core.traps_exit(),
+        message_queue_len,
+    })
+}
+
+/// Whether a process is alive: it was started, and its links and monitors have not been told of its end.
+pub fn is_alive(what: impl Into<ProcessId>) -> bool {
+    let (_, _, process) = what.into().resolve(&runtime::current());
+    process.is_some_and(|process| process.core().relations.lock().ended().is_none())
+}
+
+/// The pids of all processes that were alive at some moment of the call.
+pub fn processes() -> Vec<Pid> {
+    let all = runtime::current().table.all();
+    let alive = |process: &Arc<dyn Process>| process.core().relations.lock().ended().is_none();
+    all.iter().filter(|process| alive(process)).map(|process| process.core().pid).collect()
+}
+
+/// The process of a name, if there is one.
+pub fn whereis(name: &str) -> Option<Pid> {
+    runtime::current().whereis(name).map(|process| process.core().pid)
+}
+
+/// All names that processes have.
+pub fn registered() -> Vec<Arc<str>> {
+    runtime::current().names.all()
+}
+
+/// Gives a process a name. One name a process, one process a name.
+pub fn register<M: Send + 'static>(name: &Name<M>, process: &Ref<M>) -> Result<(), RegisterError> {
+    let shared = &process.mailbox().core().runtime;
+    shared.names.register(name.as_str(), &process.process(), process.clone())
+}
+
+/// Takes a name away from whoever has it; the process that had it.
+pub fn unregister(name: &str) -> Option<Pid> {
+    runtime::current().names.unregister(name)
+}
+
+/// The label of a process, if it lives and has one.
+pub fn label(what: impl Into<ProcessId>) -> Option<Arc<str>> {
+    info(what)?.label
+}

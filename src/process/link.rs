@@ -1,0 +1,114 @@
+//! Links: two processes that do not want to live without each other.
+
+use crate::pid::Pid;
+use crate::process::core::{Process, Signal, flag};
+use crate::process::current;
+use crate::process::error::{LinkError, NotAProcess};
+use crate::process::relations::{Origin, Relations};
+use crate::process::signal::Exit;
+use crate::reason::ExitReason;
+use crate::sync::{Arc, MutexGuard};
+
+/// Links the process that runs on this thread with another; see
+/// [`Context::link`](crate::process::Context::link).
+///
+/// # Errors
+/// `NotAProcess` on a plain thread; `NoProc` as there.
+pub fn link(to: impl Into<Pid>) -> Result<(), LinkError> {
+    let me = current::required().map_err(|NotAProcess| LinkError::NotAProcess)?;
+    link_to(&me, to.into())
+}
+
+/// Takes a link of the process that runs on this thread back; see
+/// [`Context::unlink`](crate::process::Context::unlink).
+pub fn unlink(from: impl Into<Pid>) -> Result<(), NotAProcess> {
+    unlink_from(&current::required()?, from.into());
+    Ok(())
+}
+
+/// Takes a link back together with the exit that it may have left in the mailbox.
+pub fn unlink_flush(from: impl Into<Pid>) -> Result<(), NotAProcess> {
+    unlink_flush_from(&current::required()?, from.into());
+    Ok(())
+}
+
+pub(crate) fn link_to(me: &Arc<dyn Process>, to: Pid) -> Result<(), LinkError> {
+    current::checkpoint();
+    let core = me.core();
+    if to == core.pid {
+        return Ok(());
+    }
+    if let Some(other) = core.runtime.process(to)
+        && join(me, &other)
+    {
+        return Ok(());
+    }
+    if !core.traps_exit() {
+        return Err(LinkError::NoProc);
+    }
+    let mut relations = core.relations.lock();
+    let mark = relations.queue_exit(Exit { from: to, reason: ExitReason::NoProc }, Origin::Link);
+    core.set(flag::EXIT_QUEUED);
+    me.push_signal(Signal::Exit(mark));
+    drop(relations);
+    me.clone().wake();
+    Ok(())
+}
+
+/// Links two processes; `false` if the other has ended.
+pub(crate) fn join(me: &Arc<dyn Process>, other: &Arc<dyn Process>) -> bool {
+    let (mut mine, mut theirs) = both(me, other);
+    if theirs.ended().is_some() {
+        return false;
+    }
+    if mine.ended().is_none() {
+        mine.link(other.core().pid);
+        theirs.link(me.core().pid);
+    }
+    true
+}
+
+pub(crate) fn unlink_from(me: &Arc<dyn Process>, from: Pid) {
+    part(me, from);
+    if !me.core().traps_exit() {
+        // A signal that was sent and not met has no effect any more.
+        me.core().relations.lock().flush_exits(from);
+    }
+    current::checkpoint();
+}
+
+pub(crate) fn unlink_flush_from(me: &Arc<dyn Process>, from: Pid) {
+    part(me, from);
+    me.core().relations.lock().flush_exits(from);
+}
+
+fn part(me: &Arc<dyn Process>, from: Pid) {
+    let core = me.core();
+    if from == core.pid {
+        return;
+    }
+    match core.runtime.process(from) {
+        Some(other) => {
+            let (mut mine, mut theirs) = both(me, &other);
+            mine.unlink(from);
+            theirs.unlink(core.pid);
+        }
+        None => drop(core.relations.lock().unlink(from)),
+    }
+}
+
+/// Locks the relations of two different processes in the order of their pids; the first guard is the first's.
+fn both<'a>(
+    me: &'a Arc<dyn Process>,
+    other: &'a Arc<dyn Process>,
+) -> (MutexGuard<'a, Relations>, MutexGuard<'a, Relations>) {
+    let (mine, theirs) = (me.core(), other.core());
+    assert_ne!(mine.pid, theirs.pid, "a process is not linked to itself");
+    if mine.pid < theirs.pid {
+        let mine = mine.relations.lock();
+        (mine, theirs.relations.lock())
+    } else {
+        let theirs = theirs.relations.lock();
+        (mine.relations.lock(), theirs)
+    }
+}

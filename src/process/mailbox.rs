@@ -1,0 +1,193 @@
+//! The mailbox of a pooled process, and the bound that either kind of mailbox may have.
+
+use crate::process::signal::Entry;
+use crate::sync::{Arc, Mutex, Parker};
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// What happens to a message that comes to a full mailbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Overflow {
+    /// `try_cast` gives it back with `Full`, a call fails with `Overloaded`, a cast is a dead letter.
+    Reject,
+    /// It is dropped; a call fails with `Overloaded`. `try_cast` reports success.
+    DropNewest,
+    /// The oldest message that waits is dropped for it.
+    DropOldest,
+    /// The sender waits for room, so long at most; then as `Reject`. A sender that is itself a pooled
+    /// process never waits: for it this is `Reject`.
+    Block(Duration),
+}
+
+/// Why a mailbox did not take a message, which comes back.
+pub(crate) enum Refused<M> {
+    /// The process has ended.
+    Closed(Entry<M>),
+    /// The mailbox is full.
+    Full(Entry<M>),
+}
+
+/// What a mailbox did with a message.
+pub(crate) struct Pushed<M> {
+    /// The process was idle: it has to be woken.
+    pub(crate) wake: bool,
+    /// A message that made room, to be dropped with no lock held.
+    pub(crate) dropped: Option<Entry<M>>,
+}
+
+/// The bound of a mailbox. Signals do not count and are never refused.
+pub(crate) struct Bound {
+    pub(crate) max: usize,
+    pub(crate) overflow: Overflow,
+    /// Senders that wait for room.
+    pub(crate) waiting: Mutex<Vec<Arc<Parker>>>,
+}
+
+impl Bound {
+    pub(crate) fn new(max: usize, overflow: Overflow) -> Self {
+        Bound { max, overflow, waiting: Mutex::default() }
+    }
+
+    /// Forgets a sender that gave up.
+    pub(crate) fn forget(&self, sender: &Arc<Parker>) {
+        self.waiting.lock().retain(|parker| !Arc::ptr_eq(parker, sender));
+    }
+
+    /// Lets the senders that wait look again.
+    pub(crate) fn room(&self) {
+        let waiting = std::mem::take(&mut *self.waiting.lock());
+        for parker in waiting {
+            parker.unpark();
+        }
+    }
+}
+
+/// The queue of a pooled process. Entries are taken in batches; what one sender sent stays in order.
+pub(crate) struct Queue<M> {
+    /// The first entry is kept in place: most processes never have two at a time.
+    first: Option<Entry<M>>,
+    rest: VecDeque<Entry<M>>,
+    /// Equals `true` while the process is in a run queue or runs.
+    scheduled: bool,
+    /// Equals `true` if the process was told to look at its flags while it was scheduled: it may have looked
+    /// already, so it has to run once more before it goes idle.
+    poked: bool,
+    closed: bool,
+    /// How many bounded entries there are here and in the batch that is being run.
+    bounded: usize,
+}
+
+impl<M> Queue<M> {
+    /// A queue that counts as scheduled: whoever makes it lets go with [`idle`](Queue::idle).
+    pub(crate) fn new() -> Self {
+        Queue { first: None, rest: VecDeque::new(), scheduled: true, poked: false, closed: false, bounded: 0 }
+    }
+
+    /// Appends, and marks the process as to be run; `true` if it was idle.
+    ///
+    /// Invariant: while `first` is empty so is `rest`, or `first` was taken and `rest` is what follows it.
+    fn append(&mut self, entry: Entry<M>) -> bool {
+        if self.first.is_none() && self.rest.is_empty() {
+            self.first = Some(entry);
+        } else {
+            self.rest.push_back(entry);
+        }
+        !std::mem::replace(&mut self.scheduled, true)
+    }
+
+    /// Appends a message or a call, as far as the bound allows.
+    pub(crate) fn push(&mut self, entry: Entry<M>, bound: Option<&Bound>) -> Result<Pushed<M>, Refused<M>> {
+        if self.closed {
+            return Err(Refused::Closed(entry));
+        }
+        let Some(bound) = bound else {
+            return Ok(Pushed { wake: self.append(entry), dropped: None });
+        };
+        if self.bounded < bound.max {
+            self.bounded += 1;
+            return Ok(Pushed { wake: self.append(entry), dropped: None });
+        }
+        match bound.overflow {
+            Overflow::Reject | Overflow::Block(_) => Err(Refused::Full(entry)),
+            Overflow::DropNewest => Ok(Pushed { wake: false, dropped: Some(entry) }),
+            Overflow::DropOldest => match self.remove_oldest() {
+                Some(oldest) => Ok(Pushed { wake: self.append(entry), dropped: Some(oldest) }),
+                // All that counts is being run at this moment.
+                None => Err(Refused::Full(entry)),
+            },
+        }
+    }
+
+    fn remove_oldest(&mut self) -> Option<Entry<M>> {
+        if self.first.as_ref().is_some_and(Entry::is_bounded) {
+            return self.first.take();
+        }
+        let at = self.rest.iter().position(Entry::is_bounded)?;
+        self.rest.remove(at)
+    }
+
+    /// Appends a signal without waking; nothing if the queue is closed.
+    pub(crate) fn push_signal(&mut self, entry: Entry<M>) {
+        if !self.closed {
+            let scheduled = self.scheduled;
+            self.append(entry);
+            self.scheduled = scheduled;
+        }
+    }
+
+    /// Takes all that waits into `batch`, which is empty; `false` if nothing does.
+    pub(crate) fn take(&mut self, batch: &mut VecDeque<Entry<M>>) -> bool {
+        if !self.rest.is_empty() {
+            std::mem::swap(&mut self.rest, batch);
+        }
+        if let Some(first) = self.first.take() {
+            batch.push_front(first);
+        }
+        !batch.is_empty()
+    }
+
+    /// Takes the entry that waits longest.
+    pub(crate) fn pop(&mut self) -> Option<Entry<M>> {
+        self.first.take().or_else(|| self.rest.pop_front())
+    }
+
+    /// Counts a bounded entry as handled; `true` if the mailbox was full until now.
+    pub(crate) fn handled(&mut self, bound: &Bound) -> bool {
+        self.bounded -= 1;
+        self.bounded + 1 == bound.max
+    }
+
+    /// Marks the process as to be run, whatever waits; `true` if it was idle and open.
+    pub(crate) fn schedule(&mut self) -> bool {
+        if self.closed {
+            return false;
+        }
+        self.poked = std::mem::replace(&mut self.scheduled, true);
+        !self.poked
+    }
+
+    /// Goes idle if nothing waits; `false`, and still scheduled, if something does.
+    pub(crate) fn idle(&mut self) -> bool {
+        let empty = self.first.is_none() && self.rest.is_empty();
+        self.scheduled = std::mem::take(&mut self.poked) || !empty;
+        !self.scheduled
+    }
+
+    /// Closes the queue; what was in it.
+    pub(crate) fn close(&mut self) -> VecDeque<Entry<M>> {
+        self.closed = true;
+        let mut entries = std::mem::take(&mut self.rest);
+        if let Some(first) = self.first.take() {
+            entries.push_front(first);
+        }
+        entries
+    }
+
+    pub(crate) fn is_scheduled(&self) -> bool {
+        self.scheduled
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.rest.len() + usize::from(self.first.is_some())
+    }
+}

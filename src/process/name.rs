@@ -1,0 +1,187 @@
+//! Names: one name a process, one process a name, resolved anew at each send.
+
+use crate::pid::Pid;
+use crate::process::core::{Process, flag};
+use crate::process::reference::Ref;
+use crate::process::runtime::{self, Shared};
+use crate::sync::{Arc, RwLock};
+use std::any::Any;
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::fmt;
+use std::hash::{BuildHasher, RandomState};
+use std::marker::PhantomData;
+
+/// How many shards the table of names has.
+const SHARDS: usize = 16;
+
+/// The name of a process that takes messages of type `M`; a constant, as a rule.
+///
+/// A name is resolved at each send, so it survives restarts where a [`Ref`] goes stale.
+///
+/// ```
+/// use perennial::prelude::*;
+/// pub static PRINTER: Name<String> = Name::new("printer");
+/// assert_eq!(PRINTER.whereis(), None);
+/// ```
+pub struct Name<M> {
+    text: Cow<'static, str>,
+    message: PhantomData<fn(M)>,
+}
+
+impl<M: Send + 'static> Name<M> {
+    /// A name for a `static`.
+    pub const fn new(text: &'static str) -> Self {
+        Name { text: Cow::Borrowed(text), message: PhantomData }
+    }
+
+    /// A name made at run time.
+    pub fn owned(text: impl Into<String>) -> Self {
+        Name { text: Cow::Owned(text.into()), message: PhantomData }
+    }
+
+    /// Its text.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The process of that name in the current runtime, if it lives and takes these messages.
+    pub fn whereis(&self) -> Option<Ref<M>> {
+        runtime::current().names.find(&self.text)?.reference()
+    }
+}
+
+impl<M> Clone for Name<M> {
+    fn clone(&self) -> Self {
+        Name { text: self.text.clone(), message: PhantomData }
+    }
+}
+
+impl<M> fmt::Debug for Name<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Name({:?})", self.text)
+    }
+}
+
+/// Why a name could not be registered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RegisterError {
+    /// The name belongs to this process.
+    Taken(Pid),
+    /// The process has this name already; it may have one.
+    HasName(Arc<str>),
+    /// The process is not alive.
+    NoProc,
+    /// The name is empty or reserved (`undefined`).
+    BadName,
+}
+
+impl fmt::Display for RegisterError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            RegisterError::Taken(pid) => write!(f, "registering a name that belongs to {pid}"),
+            RegisterError::HasName(name) => {
+                write!(f, "registering a second name for a process that is named {name:?}")
+            }
+            RegisterError::NoProc => f.write_str("registering a process that is not alive"),
+            RegisterError::BadName => f.write_str("registering an empty or reserved name"),
+        }
+    }
+}
+
+impl std::error::Error for RegisterError {}
+
+/// The names of a runtime.
+pub(crate) struct Names {
+    hasher: RandomState,
+    /// Lock order: a shard before the relations of a process.
+    shards: Vec<RwLock<HashMap<Arc<str>, Named>>>,
+}
+
+/// A process under its name.
+#[derive(Clone)]
+pub(crate) struct Named {
+    pub(crate) process: Arc<dyn Process>,
+    /// Its `Ref<M>`.
+    reference: Arc<dyn Any + Send + Sync>,
+}
+
+impl Named {
+    pub(crate) fn reference<M: Send + 'static>(&self) -> Option<Ref<M>> {
+        self.reference.downcast_ref::<Ref<M>>().cloned()
+    }
+}
+
+impl Names {
+    pub(crate) fn new() -> Self {
+        let shards = (0..SHARDS).map(|_| RwLock::default()).collect();
+        Names { hasher: RandomState::new(), shards }
+    }
+
+    fn shard(&self, name: &str) -> &RwLock<HashMap<Arc<str>, Named>> {
+        &self.shards[self.hasher.hash_one(name) as usize % SHARDS]
+    }
+
+    pub(crate) fn find(&self, name: &str) -> Option<Named> {
+        self.shard(name).read().get(name).cloned()
+    }
+
+    /// Gives a name to a process.
+    pub(crate) fn register<M: Send + 'static>(
+        &self,
+        name: &str,
+        process: &Arc<dyn Process>,
+        reference: Ref<M>,
+    ) -> Result<(), RegisterError> {
+        if name.is_empty() || name == "undefined" {
+            return Err(RegisterError::BadName);
+        }
+        let mut shard = self.shard(name).write();
+        if let Some(named) = shard.get(name) {
+            return Err(RegisterError::Taken(named.process.core().pid));
+        }
+        let name: Arc<str> = name.into();
+        let core = process.core();
+        if core.has(flag::GONE) {
+            return Err(RegisterError::NoProc);
+        }
+        core.relations.lock().take_name(name.clone()).map_err(|had| match had {
+            Some(name) => RegisterError::HasName(name),
+            None => RegisterError::NoProc,
+        })?;
+        shard.insert(name, Named { process: process.clone(), reference: Arc::new(reference) });
+        Ok(())
+    }
+
+    /// Takes a name away from whoever has it; the process that had it.
+    pub(crate) fn unregister(&self, name: &str) -> Option<Pid> {
+        let mut shard = self.shard(name).write();
+        let named = shard.remove(name)?;
+        named.process.core().relations.lock().drop_name();
+        Some(named.process.core().pid)
+    }
+
+    /// Takes a name away from a process that is ending and has given it back.
+    pub(crate) fn release(&self, name: &str, pid: Pid) {
+        let released = {
+            let mut shard = self.shard(name).write();
+            match shard.get(name) {
+                Some(named) if named.process.core().pid == pid => shard.remove(name),
+                _ => None,
+            }
+        };
+        drop(released);
+    }
+
+    pub(crate) fn all(&self) -> Vec<Arc<str>> {
+        self.shards.iter().flat_map(|shard| shard.read().keys().cloned().collect::<Vec<_>>()).collect()
+    }
+}
+
+impl Shared {
+    /// The process of a name, whatever messages it takes.
+    pub(crate) fn whereis(&self, name: &str) -> Option<Arc<dyn Process>> {
+        Some(self.names.find(name)?.process)
+    }
+}

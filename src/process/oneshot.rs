@@ -1,0 +1,103 @@
+//! A slot for one answer: written once, by whoever comes first, and taken once.
+
+use crate::process::error::CallError;
+use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::{Arc, Mutex, Parker};
+
+/// What an answer is: the value, or why there is none.
+pub(crate) type Answer<T> = Result<T, CallError>;
+
+/// What to do with an answer that nobody waits for on a parked thread.
+pub(crate) type Continuation<T> = Box<dyn FnOnce(Answer<T>) + Send>;
+
+/// One answer on its way.
+///
+/// Invariant: the state goes Open → (Parked →) Done → Closed or Open → Closed, never back; so the first
+/// answer wins, and one that comes after the wait is given up is dropped by the one who brought it.
+pub(crate) struct Slot<T> {
+    /// Equals `true` once there is an answer: lets a spinning caller look without the lock.
+    done: AtomicBool,
+    state: Mutex<State<T>>,
+}
+
+enum State<T> {
+    Open,
+    Parked(Arc<Parker>),
+    Then(Continuation<T>),
+    Done(Answer<T>),
+    Closed,
+}
+
+impl<T> Slot<T> {
+    /// A slot that somebody will wait for.
+    pub(crate) fn new() -> Self {
+        Slot { done: AtomicBool::new(false), state: Mutex::new(State::Open) }
+    }
+
+    /// A slot whose answer is handed to a continuation, on the thread that brings it.
+    pub(crate) fn then(continuation: Continuation<T>) -> Self {
+        Slot { done: AtomicBool::new(false), state: Mutex::new(State::Then(continuation)) }
+    }
+
+    /// Brings the answer; it comes back if there was one already or nobody waits any more.
+    pub(crate) fn put(&self, answer: Answer<T>) -> Result<(), Answer<T>> {
+        let mut state = self.state.lock();
+        match std::mem::replace(&mut *state, State::Closed) {
+            State::Open => *state = State::Done(answer),
+            State::Parked(parker) => {
+                *state = State::Done(answer);
+                self.done.store(true, Ordering::Release);
+                drop(state);
+                parker.unpark();
+                return Ok(());
+            }
+            State::Then(continuation) => {
+                self.done.store(true, Ordering::Release);
+                drop(state);
+                continuation(answer);
+                return Ok(());
+            }
+            had @ (State::Done(_) | State::Closed) => {
+                *state = had;
+                return Err(answer);
+            }
+        }
+        self.done.store(true, Ordering::Release);
+        Ok(())
+    }
+
+    /// Equals `true` once an answer came, whether it was taken or not.
+    pub(crate) fn is_done(&self) -> bool {
+        self.done.load(Ordering::Acquire)
+    }
+
+    /// Takes the answer if it is there.
+    pub(crate) fn take(&self) -> Option<Answer<T>> {
+        let mut state = self.state.lock();
+        if !matches!(*state, State::Done(_)) {
+            return None;
+        }
+        match std::mem::replace(&mut *state, State::Closed) {
+            State::Done(answer) => Some(answer),
+            _ => None,
+        }
+    }
+
+    /// Leaves a parker for whoever brings the answer; `false` if the answer is there.
+    pub(crate) fn park_with(&self, parker: &Arc<Parker>) -> bool {
+        let mut state = self.state.lock();
+        if matches!(*state, State::Done(_)) {
+            return false;
+        }
+        *state = State::Parked(parker.clone());
+        true
+    }
+
+    /// Gives the wait up; the answer if it came in the meantime.
+    pub(crate) fn close(&self) -> Option<Answer<T>> {
+        match std::mem::replace(&mut *self.state.lock(), State::Closed) {
+            State::Done(answer) => Some(answer),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! References to processes: a pid together with its mailbox, typed by the message.
+
+use crate::pid::Pid;
+use crate::process::core::Process;
+use crate::process::mailbox::{Bound, Refused};
+use crate::process::signal::Entry;
+use crate::sync::Arc;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+
+/// A process as those see it who know its messages.
+pub(crate) trait Mailbox<M>: Process {
+    /// Appends a message or a call, and wakes the process if need be.
+    fn push(self: Arc<Self>, entry: Entry<M>) -> Result<(), Refused<M>>;
+
+    /// The bound of the mailbox, if it has one.
+    fn bound(&self) -> Option<&Bound>;
+}
+
+/// A reference to one incarnation of a process, for messages of type `M`. A clone is the same reference.
+///
+/// It outlives the process: what is sent to it then is a dead letter, a call fails with `NoProc`. For a process
+/// that is restarted keep its [`Name`](crate::process::Name), not its `Ref`.
+pub struct Ref<M: Send + 'static>(Arc<dyn Mailbox<M>>);
+
+impl<M: Send + 'static> Ref<M> {
+    pub(crate) fn new(mailbox: Arc<dyn Mailbox<M>>) -> Self {
+        Ref(mailbox)
+    }
+
+    /// The identity of the process.
+    pub fn pid(&self) -> Pid {
+        self.0.core().pid
+    }
+
+    /// Equals `true` until the process has ended, and its links and monitors are about to hear of it.
+    pub fn is_alive(&self) -> bool {
+        self.0.core().relations.lock().ended().is_none()
+    }
+
+    pub(crate) fn mailbox(&self) -> &Arc<dyn Mailbox<M>> {
+        &self.0
+    }
+
+    pub(crate) fn process(&self) -> Arc<dyn Process> {
+        self.0.clone()
+    }
+}
+
+impl<M: Send + 'static> Clone for Ref<M> {
+    fn clone(&self) -> Self {
+        Ref(self.0.clone())
+    }
+}
+
+impl<M: Send + 'static> PartialEq for Ref<M> {
+    fn eq(&self, other: &Self) -> bool {
+        self.pid() == other.pid()
+    }
+}
+
+impl<M: Send + 'static> Eq for Ref<M> {}
+
+impl<M: Send + 'static> Hash for Ref<M> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.pid().hash(state);
+    }
+}
+
+impl<M: Send + 'static> From<&Ref<M>> for Pid {
+    fn from(reference: &Ref<M>) -> Self {
+        reference.pid()
+    }
+}
+
+impl<M: Send + 'static> fmt::Debug for Ref<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Ref({})", self.pid())
+    }
+}
+
+impl<M: Send + 'static> fmt::Display for Ref<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.pid(), f)
+    }
+}

@@ -1,0 +1,375 @@
+//! PURE: who a process is linked to, whom it watches, who watches it, and which of the signals that it was
+//! sent still wait in its mailbox.
+//!
+//! Picture a notice board at a process's door. Links and monitors are pinned there; a neighbour who dies
+//! takes his own notice down and, in the same moment, leaves the obituary in the letter box. Because both
+//! happen under one lock (the board's), a process that unpins a notice knows for sure: either the obituary is
+//! already in the box, or it will never come.
+//!
+//! Every process has one board behind one lock. The board of the *receiver* is the authority on what it is
+//! still owed; the board of the one who dies is only an index of whom to tell.
+
+use crate::pid::{MonitorRef, Pid};
+use crate::process::call::PendingCall;
+use crate::process::signal::{Down, Exit};
+use crate::reason::ExitReason;
+use crate::sync::Arc;
+use std::collections::{BTreeMap, HashSet, VecDeque};
+
+/// What an exit signal does to the process that meets it.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Effect {
+    Deliver(Exit),
+    Die(ExitReason),
+    Ignore,
+}
+
+/// An exit signal on its way: sent, its mark in the mailbox, not yet met.
+#[derive(Debug)]
+pub(crate) struct QueuedExit {
+    id: u64,
+    exit: Exit,
+    origin: Origin,
+    /// Equals `true` once the process met it while trapping: from then on it is a message.
+    trapped: bool,
+}
+
+/// Where an exit signal comes from.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Origin {
+    /// A linked process ended.
+    Link,
+    /// `process::exit(pid, reason)`.
+    Sent,
+    /// The process itself raised it and user code swallowed the unwinding.
+    Raised,
+}
+
+/// Whom to tell when a process ends.
+pub(crate) enum Watcher {
+    /// A process, by `process::monitor`.
+    Process(Pid),
+    /// A caller that waits for an answer, or a plain thread that watches.
+    Call(Arc<dyn PendingCall>),
+}
+
+/// Cleans up what a service keeps about a process; runs in the death path before anybody is told.
+pub(crate) trait AtDeath: Send + Sync {
+    fn at_death(&self, pid: Pid);
+}
+
+#[derive(Default)]
+enum Links {
+    #[default]
+    None,
+    One(Pid),
+    Many(Box<HashSet<Pid>>),
+}
+
+/// The board of one process.
+#[derive(Default)]
+pub(crate) struct Relations {
+    /// Why the process ended, once it has.
+    ended: Option<ExitReason>,
+    links: Links,
+    more: Option<Box<More>>,
+}
+
+/// What most processes never need.
+#[derive(Default)]
+struct More {
+    /// Monitors that this process holds: reference → whom it watches, under which name.
+    watching: BTreeMap<MonitorRef, Watched>,
+    /// Monitors held on this process.
+    watchers: BTreeMap<MonitorRef, Watcher>,
+    exits: VecDeque<QueuedExit>,
+    exit_next: u64,
+    downs: BTreeMap<MonitorRef, Down>,
+    name: Option<Arc<str>>,
+    /// Equals `true` once the names were given back: from then on none may be taken.
+    nameless: bool,
+    /// The name that was given back, for the crash report.
+    had_name: Option<Arc<str>>,
+    label: Option<Arc<str>>,
+    at_death: Vec<Arc<dyn AtDeath>>,
+}
+
+/// The other end of a monitor that this process holds.
+#[derive(Clone, Debug)]
+pub(crate) struct Watched {
+    pub(crate) pid: Pid,
+    pub(crate) name: Option<Arc<str>>,
+}
+
+/// Whom a process that just ended has to tell.
+pub(crate) struct Obituary {
+    pub(crate) links: Vec<Pid>,
+    pub(crate) watchers: Vec<(MonitorRef, Watcher)>,
+    /// Monitors that it held: those it watched may forget it.
+    pub(crate) watching: Vec<(MonitorRef, Pid)>,
+}
+
+impl Relations {
+    fn more(&mut self) -> &mut More {
+        self.more.get_or_insert_default()
+    }
+
+    pub(crate) fn ended(&self) -> Option<&ExitReason> {
+        self.ended.as_ref()
+    }
+
+    // ## Links
+
+    /// Records a link; `false` if it was there.
+    pub(crate) fn link(&mut self, pid: Pid) -> bool {
+        match &mut self.links {
+            Links::None => {
+                self.links = Links::One(pid);
+                true
+            }
+            Links::One(one) if *one == pid => false,
+            Links::One(one) => {
+                self.links = Links::Many(Box::new(HashSet::from([*one, pid])));
+                true
+            }
+            Links::Many(many) => many.insert(pid),
+        }
+    }
+
+    /// Removes a link; `false` if there was none.
+    pub(crate) fn unlink(&mut self, pid: Pid) -> bool {
+        match &mut self.links {
+            Links::One(one) if *one == pid => {
+                self.links = Links::None;
+                true
+            }
+            Links::Many(many) => many.remove(&pid),
+            _ => false,
+        }
+    }
+
+    pub(crate) fn links(&self) -> Vec<Pid> {
+        match &self.links {
+            Links::None => Vec::new(),
+            Links::One(one) => vec![*one],
+            Links::Many(many) => many.iter().copied().collect(),
+        }
+    }
+
+    // ## Monitors
+
+    /// Records that this process watches another.
+    pub(crate) fn watch(&mut self, monitor: MonitorRef, watched: Watched) {
+        self.more().watching.insert(monitor, watched);
+    }
+
+    /// Forgets a monitor that this process holds; the other end if it had not fired.
+    pub(crate) fn unwatch(&mut self, monitor: MonitorRef) -> Option<Watched> {
+        self.more.as_mut()?.watching.remove(&monitor)
+    }
+
+    pub(crate) fn watching(&self) -> Vec<Pid> {
+        self.more.iter().flat_map(|more| more.watching.values().map(|watched| watched.pid)).collect()
+    }
+
+    /// Records a watcher of this process; the reason of its end if it is too late.
+    pub(crate) fn add_watcher(
+        &mut self,
+        monitor: MonitorRef,
+        watcher: Watcher,
+    ) -> Result<(), ExitReason> {
+        if let Some(reason) = &self.ended {
+            return Err(reason.clone());
+        }
+        self.more().watchers.insert(monitor, watcher);
+        Ok(())
+    }
+
+    pub(crate) fn remove_watcher(&mut self, monitor: MonitorRef) -> Option<Watcher> {
+        self.more.as_mut()?.watchers.remove(&monitor)
+    }
+
+    pub(crate) fn watchers(&self) -> Vec<Pid> {
+        let watchers = self.more.iter().flat_map(|more| more.watchers.values());
+        watchers.filter_map(|watcher| if let Watcher::Process(pid) = watcher { Some(*pid) } else { None }).collect()
+    }
+
+    // ## Exit signals that wait in the mailbox
+
+    /// Keeps an exit signal; the number of its mark.
+    pub(crate) fn queue_exit(&mut self, exit: Exit, origin: Origin) -> u64 {
+        let more = self.more();
+        let id = more.exit_next;
+        more.exit_next += 1;
+        more.exits.push_back(QueuedExit { id, exit, origin, trapped: false });
+        id
+    }
+
+    /// Meets the exit signal of a mark; `None` if it was taken back.
+    pub(crate) fn meet_exit(&mut self, me: Pid, id: u64, trapping: bool) -> Option<Effect> {
+        let more = self.more.as_mut()?;
+        let at = more.exits.iter().position(|queued| queued.id == id)?;
+        let queued = more.exits.remove(at)?;
+        Some(effect(me, queued, trapping))
+    }
+
+    /// Looks at the exit signal of a mark without consuming it: a process that traps has now received it as
+    /// a message, and only that is reported here. `None` if the mark stands for nothing any more.
+    pub(crate) fn peek_exit(&mut self, me: Pid, id: u64, trapping: bool) -> Option<Effect> {
+        let more = self.more.as_mut()?;
+        let at = more.exits.iter().position(|queued| queued.id == id)?;
+        if trapping || more.exits[at].trapped {
+            more.exits[at].trapped = true;
+            return Some(Effect::Deliver(more.exits[at].exit.clone()));
+        }
+        let queued = more.exits.remove(at)?;
+        Some(effect(me, queued, trapping))
+    }
+
+    /// The reason of the first queued exit signal that ends a process that traps or does not.
+    pub(crate) fn first_deadly(&self, me: Pid, trapping: bool) -> Option<ExitReason> {
+        let more = self.more.as_ref()?;
+        more.exits.iter().find_map(|queued| match verdict(me, queued, trapping) {
+            Verdict::Die => Some(queued.exit.reason.clone()),
+            _ => None,
+        })
+    }
+
+    pub(crate) fn has_exits(&self) -> bool {
+        self.more.as_ref().is_some_and(|more| !more.exits.is_empty())
+    }
+
+    /// Takes back what a link to `pid` left in the mailbox.
+    pub(crate) fn flush_exits(&mut self, pid: Pid) {
+        if let Some(more) = &mut self.more {
+            more.exits.retain(|queued| queued.exit.from != pid || queued.origin != Origin::Link);
+        }
+    }
+
+    // ## Downs that wait in the mailbox
+
+    pub(crate) fn queue_down(&mut self, down: Down) {
+        self.more().downs.insert(down.monitor, down);
+    }
+
+    /// Takes the down of a mark; `None` if it was taken back.
+    pub(crate) fn take_down(&mut self, monitor: MonitorRef) -> Option<Down> {
+        self.more.as_mut()?.downs.remove(&monitor)
+    }
+
+    pub(crate) fn peek_down(&self, monitor: MonitorRef) -> Option<Down> {
+        self.more.as_ref()?.downs.get(&monitor).cloned()
+    }
+
+    // ## Name, label, services
+
+    pub(crate) fn name(&self) -> Option<Arc<str>> {
+        self.more.as_ref()?.name.clone()
+    }
+
+    /// The name that it gave back when it ended.
+    pub(crate) fn last_name(&self) -> Option<Arc<str>> {
+        self.more.as_ref()?.had_name.clone()
+    }
+
+    /// Takes a name; the one it has, or nothing if it may take none any more.
+    pub(crate) fn take_name(&mut self, name: Arc<str>) -> Result<(), Option<Arc<str>>> {
+        let more = self.more();
+        if more.nameless {
+            return Err(None);
+        }
+        match &more.name {
+            Some(name) => Err(Some(name.clone())),
+            None => {
+                more.name = Some(name);
+                Ok(())
+            }
+        }
+    }
+
+    pub(crate) fn drop_name(&mut self) {
+        if let Some(more) = &mut self.more {
+            more.name = None;
+        }
+    }
+
+    pub(crate) fn label(&self) -> Option<Arc<str>> {
+        self.more.as_ref()?.label.clone()
+    }
+
+    pub(crate) fn set_label(&mut self, label: Arc<str>) {
+        self.more().label = Some(label);
+    }
+
+    /// Adds a clean-up, once each; `false` if the process has begun to give back what it had.
+    pub(crate) fn at_death(&mut self, cleanup: &Arc<dyn AtDeath>) -> bool {
+        let more = self.more();
+        if more.nameless {
+            return false;
+        }
+        if !more.at_death.iter().any(|known| Arc::ptr_eq(known, cleanup)) {
+            more.at_death.push(cleanup.clone());
+        }
+        true
+    }
+
+    // ## The end
+
+    /// Gives back the name and the clean-ups; from now on none can be added.
+    pub(crate) fn give_back(&mut self) -> (Option<Arc<str>>, Vec<Arc<dyn AtDeath>>) {
+        let more = self.more();
+        more.nameless = true;
+        let name = more.name.take();
+        if name.is_some() {
+            more.had_name.clone_from(&name);
+        }
+        (name, std::mem::take(&mut more.at_death))
+    }
+
+    /// Marks the process as ended and hands out whom to tell; `None` if it had ended before.
+    pub(crate) fn end(&mut self, reason: ExitReason) -> Option<Obituary> {
+        if self.ended.is_some() {
+            return None;
+        }
+        self.ended = Some(reason);
+        let links = self.links();
+        self.links = Links::None;
+        let more = self.more.take().map(|more| *more).unwrap_or_default();
+        let (label, had_name) = (more.label, more.had_name);
+        self.more = Some(Box::new(More { label, had_name, nameless: true, ..More::default() }));
+        Some(Obituary {
+            links,
+            watchers: more.watchers.into_iter().collect(),
+            watching: more.watching.into_iter().map(|(monitor, watched)| (monitor, watched.pid)).collect(),
+        })
+    }
+}
+
+enum Verdict {
+    Deliver,
+    Die,
+    Ignore,
+}
+
+/// OTP's table of exit signals (kill apart, which never waits in a mailbox).
+fn verdict(me: Pid, queued: &QueuedExit, trapping: bool) -> Verdict {
+    if queued.origin == Origin::Raised {
+        return Verdict::Die;
+    }
+    if trapping || queued.trapped {
+        return Verdict::Deliver;
+    }
+    let to_itself = queued.origin == Origin::Sent && queued.exit.from == me;
+    if queued.exit.reason == ExitReason::Normal && !to_itself {
+        return Verdict::Ignore;
+    }
+    Verdict::Die
+}
+
+fn effect(me: Pid, queued: QueuedExit, trapping: bool) -> Effect {
+    match verdict(me, &queued, trapping) {
+        Verdict::Deliver => Effect::Deliver(queued.exit),
+        Verdict::Die => Effect::Die(queued.exit.reason),
+        Verdict::Ignore => Effect::Ignore,
+    }
+}

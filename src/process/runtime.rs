@@ -1,0 +1,377 @@
+//! A runtime as a value: scheduler, process table, names, timers, and what services keep.
+
+use crate::pid::{MonitorRef, Pid, RequestId, TimerRef};
+use crate::process::core::{Kind, Process};
+use crate::process::name::Names;
+use crate::process::quiesce::Quiesce;
+use crate::process::shutdown;
+use crate::process::table::Table;
+use crate::process::threads::{self, Threads};
+use crate::process::timer::Timers;
+use crate::process::{current, panic_hook};
+use crate::scheduler::{self, Scheduler};
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::sync::{Arc, Lazy, Mutex, thread};
+use crate::telemetry::Telemetry;
+use crate::time::Clock;
+use std::any::{Any, TypeId};
+use std::collections::HashMap;
+use std::fmt;
+use std::time::Duration;
+
+pub use crate::process::shutdown::Report;
+
+/// How long running code may go on after a kill before its process's identity is cut from it.
+const KILL_GRACE: Duration = Duration::from_millis(100);
+
+/// How many pooled processes may wait in calls at the same time: each holds a worker, and 64 stacks of which
+/// a few pages are touched cost next to nothing.
+const SPARE_MAX: usize = 64;
+
+/// What to do about a deadlock of calls.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DeadlockPolicy {
+    /// Do not look for any; the calls end by their timeouts.
+    Off,
+    /// Log it and emit [`DeadlockFound`](crate::process::DeadlockFound).
+    Report,
+    /// Report it, and fail the call that closed the circle with `CallError::Deadlock`.
+    #[default]
+    Error,
+}
+
+/// How a [`Runtime`] is to be. All values have defaults.
+///
+/// ```
+/// use perennial::Runtime;
+/// let runtime = Runtime::builder().workers(2).build().unwrap();
+/// let report = runtime.shutdown(std::time::Duration::from_secs(5));
+/// assert_eq!(report.zombies, 0);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Builder {
+    pub(crate) settings: Settings,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) workers: usize,
+    pub(crate) thread_max: usize,
+    pub(crate) spare_max: usize,
+    pub(crate) default_kind: Kind,
+    pub(crate) clock: Clock,
+    pub(crate) deadlock: DeadlockPolicy,
+    pub(crate) kill_grace: Duration,
+    pub(crate) stack_size: Option<usize>,
+    pub(crate) panic_hook: bool,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        let workers = thread::available_parallelism().map_or(1, |cores| cores.get());
+        Builder {
+            settings: Settings {
+                workers,
+                thread_max: threads::default_max(),
+                spare_max: SPARE_MAX,
+                default_kind: Kind::Pooled,
+                clock: Clock::system(),
+                deadlock: DeadlockPolicy::default(),
+                kill_grace: KILL_GRACE,
+                stack_size: None,
+                panic_hook: true,
+            },
+        }
+    }
+}
+
+impl Builder {
+    /// How many worker threads run pooled processes. Default: as many as there are cores.
+    pub fn workers(mut self, workers: usize) -> Self {
+        self.settings.workers = workers.max(1);
+        self
+    }
+
+    /// How many thread processes may live at once. Default: an eighth of what the system's limit of memory
+    /// mappings allows, because a program that runs out of them is aborted.
+    pub fn thread_max(mut self, thread_max: usize) -> Self {
+        self.settings.thread_max = thread_max;
+        self
+    }
+
+    /// How many pooled processes may wait in blocking calls at once. Default: 64.
+    pub fn spare_max(mut self, spare_max: usize) -> Self {
+        self.settings.spare_max = spare_max;
+        self
+    }
+
+    /// The kind of every server that does not say which. Default: pooled.
+    pub fn default_kind(mut self, kind: Kind) -> Self {
+        self.settings.default_kind = kind;
+        self
+    }
+
+    /// Where the runtime reads the time. Default: the system's clock.
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.settings.clock = clock;
+        self
+    }
+
+    /// What to do about a deadlock of calls. Default: fail the call that closed it.
+    pub fn deadlock(mut self, policy: DeadlockPolicy) -> Self {
+        self.settings.deadlock = policy;
+        self
+    }
+
+    /// How long running code may go on after a kill before its process's identity is cut. Default: 100 ms.
+    pub fn kill_grace(mut self, grace: Duration) -> Self {
+        self.settings.kill_grace = grace;
+        self
+    }
+
+    /// The stack of each thread, in bytes. Default: the platform's, 2 MiB, of which untouched pages are free.
+    pub fn stack_size(mut self, bytes: usize) -> Self {
+        self.settings.stack_size = Some(bytes);
+        self
+    }
+
+    /// Whether panics of processes go to the crash report instead of the panic hook. Default: `true`.
+    pub fn panic_hook(mut self, install: bool) -> Self {
+        self.settings.panic_hook = install;
+        self
+    }
+
+    /// Starts the runtime; fails if the system has no threads for it.
+    pub fn build(self) -> std::io::Result<Runtime> {
+        let shared = Shared::start(self.settings)?;
+        Ok(Runtime { shared })
+    }
+}
+
+/// Scheduler, process table, names, timers: everything that processes live in.
+///
+/// Free functions use the *current* runtime: that of the running process, else the one
+/// [entered](Runtime::enter), else a global one that starts when it is first needed. A program as a rule needs
+/// no other; tests make one each. Dropped, it is shut down at once.
+pub struct Runtime {
+    shared: Arc<Shared>,
+}
+
+impl Runtime {
+    /// The choices there are.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// A runtime with all defaults.
+    pub fn new() -> std::io::Result<Runtime> {
+        Builder::default().build()
+    }
+
+    /// Makes this runtime the current one of this thread until the guard is dropped.
+    pub fn enter(&self) -> Guard {
+        current::push_runtime(self.shared.clone());
+        Guard { shared: self.shared.clone(), not_send: std::marker::PhantomData }
+    }
+
+    /// Where this runtime tells what happens in it.
+    pub fn telemetry(&self) -> &Telemetry {
+        &self.shared.telemetry
+    }
+
+    /// Where this runtime reads the time.
+    pub fn clock(&self) -> &Clock {
+        &self.shared.clock
+    }
+
+    /// How many processes live in it, and how many zombies run on.
+    pub fn counts(&self) -> Counts {
+        self.shared.counts()
+    }
+
+    /// What the scheduler has done so far.
+    pub fn scheduler_stats(&self) -> scheduler::Stats {
+        self.shared.scheduler().stats()
+    }
+
+    /// Stops everything in order: supervisors without a parent first, the newest before the older, with the
+    /// exit signal `Shutdown`; then every other process; what is left half way to the deadline is killed. Joins
+    /// all threads that end in time and says which did not.
+    pub fn shutdown(self, deadline: Duration) -> Report {
+        shutdown::run(&self.shared, deadline)
+    }
+}
+
+impl Drop for Runtime {
+    fn drop(&mut self) {
+        if !self.shared.stopped.load(Ordering::Acquire) {
+            shutdown::run(&self.shared, Duration::from_secs(5));
+        }
+    }
+}
+
+impl fmt::Debug for Runtime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Runtime({:?})", self.counts())
+    }
+}
+
+/// Keeps a runtime current on this thread; see [`Runtime::enter`].
+#[must_use = "the runtime is left when the guard is dropped"]
+pub struct Guard {
+    shared: Arc<Shared>,
+    not_send: std::marker::PhantomData<*const ()>,
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        current::pop_runtime(&self.shared);
+    }
+}
+
+impl fmt::Debug for Guard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Guard")
+    }
+}
+
+/// How many of what there is in a runtime.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Processes of both kinds.
+    pub processes: usize,
+    /// Threads of thread processes, zombies among them.
+    pub threads: usize,
+    /// Processes whose identity was cut while their code ran on.
+    pub zombies: usize,
+    /// Registered names.
+    pub names: usize,
+    /// Timers that have not fired.
+    pub timers: usize,
+}
+
+/// What a runtime's handles share.
+pub(crate) struct Shared {
+    pub(crate) settings: Settings,
+    pub(crate) clock: Clock,
+    pub(crate) telemetry: Telemetry,
+    pub(crate) table: Table,
+    pub(crate) names: Names,
+    pub(crate) threads: Threads,
+    pub(crate) timers: Timers,
+    pub(crate) quiesce: Quiesce,
+    /// Equals `true` once no process may start any more.
+    pub(crate) stopping: AtomicBool,
+    pub(crate) stopped: AtomicBool,
+    scheduler: Scheduler,
+    reference: AtomicU64,
+    /// What services keep, by its type.
+    services: Mutex<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
+}
+
+impl Shared {
+    fn start(settings: Settings) -> std::io::Result<Arc<Shared>> {
+        if settings.panic_hook {
+            panic_hook::install();
+        }
+        let telemetry = Telemetry::new();
+        let scheduler = Scheduler::start(scheduler::Config {
+            workers: settings.workers,
+            spare_max: settings.spare_max,
+            clock: settings.clock.clone(),
+            telemetry: telemetry.clone(),
+            stack_size: settings.stack_size,
+        })?;
+        Ok(Arc::new(Shared {
+            clock: settings.clock.clone(),
+            telemetry,
+            table: Table::new(),
+            names: Names::new(),
+            threads: Threads::new(settings.thread_max),
+            timers: Timers::default(),
+            quiesce: Quiesce::default(),
+            stopping: AtomicBool::new(false),
+            stopped: AtomicBool::new(false),
+            scheduler,
+            reference: AtomicU64::new(1),
+            services: Mutex::default(),
+            settings,
+        }))
+    }
+
+    pub(crate) fn scheduler(&self) -> &Scheduler {
+        &self.scheduler
+    }
+
+    pub(crate) fn process(&self, pid: Pid) -> Option<Arc<dyn Process>> {
+        self.table.get(pid)
+    }
+
+    pub(crate) fn next_reference(&self) -> u64 {
+        self.reference.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(crate) fn monitor_ref(&self) -> MonitorRef {
+        MonitorRef::from_raw(self.next_reference())
+    }
+
+    pub(crate) fn timer_ref(&self) -> TimerRef {
+        TimerRef::from_raw(self.next_reference())
+    }
+
+    pub(crate) fn request_id(&self) -> RequestId {
+        RequestId::from_raw(self.next_reference())
+    }
+
+    /// What a service keeps in this runtime, made when it is first asked for.
+    pub(crate) fn service<T: Default + Send + Sync + 'static>(&self) -> Arc<T> {
+        let mut services = self.services.lock();
+        let kept = services.entry(TypeId::of::<T>()).or_insert_with(|| Arc::new(T::default()));
+        match kept.clone().downcast() {
+            Ok(service) => service,
+            Err(_) => unreachable!("what a service keeps is found by its type"),
+        }
+    }
+
+    pub(crate) fn counts(&self) -> Counts {
+        Counts {
+            processes: self.table.len(),
+            threads: self.threads.live(),
+            zombies: self.quiesce.zombies(),
+            names: self.names.all().len(),
+            timers: self.timers.len(),
+        }
+    }
+}
+
+static GLOBAL: Lazy<Arc<Shared>> = Lazy::new(global);
+
+fn global() -> Arc<Shared> {
+    let mut builder = Builder::default();
+    match std::env::var("PERENNIAL_DEFAULT_KIND").as_deref() {
+        Ok("thread") => builder = builder.default_kind(Kind::Thread),
+        Ok("pooled") | Err(_) => {}
+        Ok(other) => log::warn!("PERENNIAL_DEFAULT_KIND is {other:?}, neither thread nor pooled: ignored"),
+    }
+    match Shared::start(builder.settings) {
+        Ok(shared) => shared,
+        Err(error) => panic!("the global runtime found no threads to start on: {error}"),
+    }
+}
+
+/// The current runtime.
+pub(crate) fn current() -> Arc<Shared> {
+    current::runtime().unwrap_or_else(|| GLOBAL.clone())
+}
+
+/// How many of what there is in the current runtime.
+pub fn counts() -> Counts {
+    current().counts()
+}
+
+/// Calls `handler` for each event of type `E` in the current runtime.
+pub fn attach<E: crate::telemetry::Event>(
+    handler: impl Fn(&E) + Send + Sync + 'static,
+) -> crate::telemetry::HandlerId {
+    current().telemetry.attach(handler)
+}

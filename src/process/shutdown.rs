@@ -1,0 +1,82 @@
+//! How a runtime stops: in order, within a deadline, and with an account of what did not.
+
+use crate::pid::Pid;
+use crate::process::core::{Process, flag};
+use crate::process::runtime::Shared;
+use crate::process::{death, exit, watch};
+use crate::reason::ExitReason;
+use crate::sync::Arc;
+use crate::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+/// What a shutdown came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Processes that were asked and ended.
+    pub stopped: usize,
+    /// Processes that had to be killed.
+    pub killed: usize,
+    /// Threads of processes that were joined at the end.
+    pub joined: usize,
+    /// Processes whose code did not end in time: their threads, or the workers they hold, run on.
+    pub zombies: usize,
+}
+
+/// Stops all that runs in a runtime.
+pub(crate) fn run(shared: &Arc<Shared>, deadline: Duration) -> Report {
+    let mut report = Report::default();
+    if shared.stopped.swap(true, Ordering::AcqRel) {
+        return report;
+    }
+    let now = Instant::now();
+    let end = now + deadline;
+    // Half of the time is for those who end when asked, the rest for those who have to be made to.
+    let patience = now + deadline / 2;
+    for supervisor in supervisors(shared) {
+        ask(&supervisor);
+        await_end(&supervisor, patience);
+    }
+    let left = shared.table.all();
+    for process in &left {
+        ask(process);
+    }
+    for process in &left {
+        if await_end(process, patience) {
+            report.stopped += 1;
+        }
+    }
+    shared.stopping.store(true, Ordering::Release);
+    let stubborn = shared.table.all();
+    for process in &stubborn {
+        exit::kill(process);
+    }
+    let grace = (Instant::now() + shared.settings.kill_grace).min(end);
+    for process in &stubborn {
+        if !await_end(process, grace) {
+            death::cut(process);
+        }
+        report.killed += 1;
+    }
+    let (joined, threads) = shared.threads.join_all(end);
+    let workers = shared.scheduler().shutdown(end);
+    report.joined = joined;
+    report.zombies = threads + workers;
+    report
+}
+
+/// Supervisors that plain threads started, the newest first: they stop what is below them.
+fn supervisors(shared: &Shared) -> Vec<Arc<dyn Process>> {
+    let mut all = shared.table.all();
+    all.retain(|process| process.core().has(flag::SUPERVISOR) && process.core().parent == Pid::INIT);
+    all.sort_by_key(|process| std::cmp::Reverse(process.core().order));
+    all
+}
+
+fn ask(process: &Arc<dyn Process>) {
+    exit::send(process, Pid::INIT, ExitReason::Shutdown);
+}
+
+/// Waits in real time: a runtime with a clock that is moved by hand has to stop as well.
+fn await_end(process: &Arc<dyn Process>, until: Instant) -> bool {
+    watch::ended_by(process, until)
+}

@@ -1,0 +1,87 @@
+//! What arrives in a mailbox: messages, exits, downs, and the marks that keep them in order.
+
+use crate::pid::{MonitorRef, Pid};
+use crate::process::call::PendingCall;
+use crate::reason::ExitReason;
+use crate::sync::Arc;
+use std::any::Any;
+use std::fmt;
+
+/// An exit signal that a process which traps exits received as a message.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Exit {
+    /// Who ended, or who sent the signal.
+    pub from: Pid,
+    /// Why.
+    pub reason: ExitReason,
+}
+
+/// The end of a monitored process.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Down {
+    /// The monitor that fired; it is gone now.
+    pub monitor: MonitorRef,
+    /// The process that ended. Equals [`Pid::INIT`] when a name was monitored that nobody had.
+    pub pid: Pid,
+    /// The name that was monitored, if a name was.
+    pub name: Option<Arc<str>>,
+    /// Why it ended; `NoProc` if it was not there when the monitor was set.
+    pub reason: ExitReason,
+}
+
+/// What a thread process gets from its mailbox.
+#[derive(Debug, PartialEq)]
+pub enum Received<M> {
+    /// A message.
+    Message(M),
+    /// A linked process ended, or somebody sent an exit signal; only while exits are trapped.
+    Exit(Exit),
+    /// A monitored process ended.
+    Down(Down),
+}
+
+impl<M> Received<M> {
+    /// The message, if it is one.
+    pub fn message(self) -> Option<M> {
+        match self {
+            Received::Message(message) => Some(message),
+            _ => None,
+        }
+    }
+}
+
+/// One entry of a mailbox.
+///
+/// Exits and downs are marks: what they stand for waits in the receiver's `Relations`, so that an unlink or
+/// a demonitor can take it back without searching the mailbox.
+pub(crate) enum Entry<M> {
+    Message(M),
+    Call(M, Arc<dyn PendingCall>),
+    Exit(u64),
+    Down(MonitorRef),
+    /// Something a behaviour's own machinery sent to its process: a request's answer, a start's
+    /// acknowledgement.
+    Resume(Box<dyn Any + Send>),
+    /// The idle timeout of the given generation.
+    Timeout(u64),
+}
+
+impl<M> Entry<M> {
+    /// Equals `true` for what counts against a mailbox's bound: what users send.
+    pub(crate) fn is_bounded(&self) -> bool {
+        matches!(self, Entry::Message(_) | Entry::Call(..))
+    }
+}
+
+impl<M> fmt::Debug for Entry<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Entry::Message(_) => "Message",
+            Entry::Call(..) => "Call",
+            Entry::Exit(_) => "Exit",
+            Entry::Down(_) => "Down",
+            Entry::Resume(_) => "Resume",
+            Entry::Timeout(_) => "Timeout",
+        })
+    }
+}

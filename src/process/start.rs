@@ -1,0 +1,333 @@
+//! How processes start: a pid, a mailbox, a name, a link, and only then the first line of their code.
+
+use crate::pid::{MonitorRef, Pid};
+use crate::process::behaviour::{Behaviour, InitFn};
+use crate::process::call::{self, Pending, PendingCall};
+use crate::process::core::{Core, Kind, Process, flag};
+use crate::process::death::{self, End};
+use crate::process::error::{CallError, StartError};
+use crate::process::mailbox::{Bound, Overflow};
+use crate::process::name::RegisterError;
+use crate::process::oneshot::Answer;
+use crate::process::pooled::Pooled;
+use crate::process::reference::Ref;
+use crate::process::report::Spawned;
+use crate::process::runtime::Shared;
+use crate::process::thread::{self, Thread};
+use crate::process::{current, exit, link, monitor, runtime, threads, wait};
+use crate::reason::ExitReason;
+use crate::sync::Arc;
+use crate::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// How a process is to be started.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Options {
+    pub(crate) kind: Option<Kind>,
+    pub(crate) mailbox: Option<(usize, Overflow)>,
+    pub(crate) name: Option<Arc<str>>,
+    pub(crate) label: Option<Arc<str>>,
+    /// Flags that are set from the beginning.
+    pub(crate) flags: u32,
+    /// How long `init` may take; for ever if there is none, and then a pooled process runs it on the thread of
+    /// its starter.
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) link: bool,
+    pub(crate) monitor: bool,
+    /// What it runs, for reports.
+    pub(crate) initial: &'static str,
+}
+
+/// A process that was started.
+pub(crate) struct Started<M: Send + 'static> {
+    pub(crate) reference: Ref<M>,
+    pub(crate) monitor: Option<MonitorRef>,
+}
+
+/// How a process tells that its `init` is through.
+pub(crate) struct Ack {
+    pending: Arc<Pending<()>>,
+    ignored: AtomicBool,
+}
+
+impl Ack {
+    pub(crate) fn up(&self) {
+        drop(self.pending.slot.put(Ok(())));
+    }
+
+    /// The end that follows is no failure.
+    pub(crate) fn ignored(&self) {
+        self.ignored.store(true, Ordering::Release);
+    }
+
+    /// What came of the start, as its starter is told.
+    fn outcome(&self, answer: Answer<()>) -> Result<(), StartError> {
+        match answer {
+            Ok(()) => Ok(()),
+            Err(CallError::Exited(_)) if self.ignored.load(Ordering::Acquire) => Err(StartError::Ignored),
+            Err(CallError::Exited(reason)) => Err(StartError::Exit(reason)),
+            Err(CallError::Timeout) => Err(StartError::Timeout),
+            Err(CallError::PoolExhausted) => Err(StartError::PoolExhausted),
+            Err(_) => Err(StartError::Exiting),
+        }
+    }
+}
+
+/// A process that has a pid, a mailbox and its names, and has not run yet.
+struct Prepared<B: Behaviour> {
+    body: Kinds<B>,
+    started: Started<B::Msg>,
+}
+
+enum Kinds<B: Behaviour> {
+    Pooled(Arc<Pooled<B>>),
+    Thread(Arc<Thread<B::Msg>>),
+}
+
+/// Starts a process and waits until its `init` is through.
+pub(crate) fn start<B: Behaviour>(
+    options: Options,
+    init: InitFn<B>,
+) -> Result<Started<B::Msg>, StartError> {
+    current::checkpoint();
+    let timeout = options.timeout;
+    let mut prepared = prepare::<B>(&options)?;
+    let process = prepared.started.reference.process();
+    let shared = process.core().runtime.clone();
+    let deadline = timeout.and_then(|timeout| shared.clock.now().checked_add(timeout));
+    let ack = Ack {
+        pending: Arc::new(Pending::new(process.clone(), deadline)),
+        ignored: AtomicBool::new(false),
+    };
+    let ack = Arc::new(ack);
+    let inline = timeout.is_none() && matches!(prepared.body, Kinds::Pooled(_));
+    if inline && let Kinds::Pooled(pooled) = prepared.body {
+        pooled.launch_inline(init, ack.clone());
+        let answer = match ack.pending.slot.take() {
+            Some(answer) => answer,
+            None => Err(CallError::Exited(
+                process.core().relations.lock().ended().cloned().unwrap_or(ExitReason::Killed),
+            )),
+        };
+        let started = ack.outcome(answer).map(|()| prepared.started);
+        // A start that failed may have ended its linked starter.
+        current::checkpoint();
+        return started;
+    }
+    launch(&shared, &mut prepared, init, Some(ack.clone()))?;
+    let answer = wait::for_answer(&ack.pending);
+    let outcome = ack.outcome(answer);
+    if let Err(StartError::Timeout | StartError::PoolExhausted | StartError::Exiting) = &outcome {
+        abandon(&process, &prepared.started);
+    }
+    current::checkpoint();
+    outcome.map(|()| prepared.started)
+}
+
+/// Starts a process whose `init` runs in its own time; `then` is told what came of it, on whatever thread that
+/// happens. There is no timeout; whoever wants one kills the process.
+pub(crate) fn start_async<B: Behaviour>(
+    options: Options,
+    init: InitFn<B>,
+    then: Box<dyn FnOnce(Result<(), StartError>) + Send>,
+) -> Result<Started<B::Msg>, StartError> {
+    let mut prepared = prepare::<B>(&options)?;
+    let process = prepared.started.reference.process();
+    let shared = process.core().runtime.clone();
+    let ignored = Arc::new(AtomicBool::new(false));
+    let seen = ignored.clone();
+    let tell = Box::new(move |answer: Answer<()>| {
+        then(match answer {
+            Ok(()) => Ok(()),
+            Err(_) if seen.load(Ordering::Acquire) => Err(StartError::Ignored),
+            Err(CallError::Exited(reason)) => Err(StartError::Exit(reason)),
+            Err(_) => Err(StartError::Exit(ExitReason::NoProc)),
+        });
+    });
+    let pending = Arc::new(Pending::then(process.clone(), None, tell));
+    if let Err(error) = call::watch(&pending) {
+        pending.fail(error);
+    }
+    let marks = init_marks(init, ignored);
+    let ack = Ack { pending, ignored: AtomicBool::new(false) };
+    launch(&shared, &mut prepared, marks, Some(Arc::new(ack)))?;
+    Ok(prepared.started)
+}
+
+/// Remembers beside the acknowledgement that `init` chose to ignore the start.
+fn init_marks<B: Behaviour>(init: InitFn<B>, ignored: Arc<AtomicBool>) -> InitFn<B> {
+    Box::new(move |cx| {
+        let made = init(cx);
+        if matches!(made, Err(crate::process::behaviour::InitEnd::Ignore)) {
+            ignored.store(true, Ordering::Release);
+        }
+        made
+    })
+}
+
+/// A process without any acknowledgement: it runs, and nobody waits.
+pub(crate) fn prepare_thread<M: Send + 'static>(
+    options: &Options,
+) -> Result<(Arc<Thread<M>>, Option<MonitorRef>), StartError> {
+    let shared = runtime::current();
+    let parent = parent(options)?;
+    let core = core(&shared, options, Kind::Thread, parent.as_ref())?;
+    let thread = Thread::new(core, bound(options));
+    let monitor = enrol(&shared, options, parent.as_ref(), thread.reference())?;
+    Ok((thread, monitor))
+}
+
+/// A reference to a process that is dead from the beginning.
+pub(crate) fn dead<M: Send + 'static>(options: &Options) -> Ref<M> {
+    // No process ever has the serial 0.
+    let pid = Pid::from_parts(0, u32::MAX, 0);
+    let core = Core::new(pid, current::pid(), Kind::Thread, runtime::current(), options.initial);
+    core.set(flag::ENDING | flag::GONE);
+    drop(core.relations.lock().end(ExitReason::NoProc));
+    let thread = Thread::new(core, None);
+    thread.close(&ExitReason::NoProc);
+    thread.reference()
+}
+
+/// Starts the thread of a prepared process; it dies at once if there is none to be had.
+pub(crate) fn launch_thread<M: Send + 'static>(
+    thread: &Arc<Thread<M>>,
+    main: impl FnOnce() + Send + 'static,
+) -> Result<(), StartError> {
+    let process: Arc<dyn Process> = thread.clone();
+    let core = process.core();
+    let started = threads::spawn(&core.runtime, core.pid, thread_name(&process), main);
+    if let Err(error) = &started {
+        stillborn(&process, error);
+    }
+    started
+}
+
+fn thread_name(process: &Arc<dyn Process>) -> String {
+    let core = process.core();
+    let relations = core.relations.lock();
+    let called = relations.name().or_else(|| relations.label());
+    called.map_or_else(|| format!("process {}", core.pid), |called| called.to_string())
+}
+
+/// Ends a process that never ran. Whoever started it has the error, so it leaves no exit signal behind.
+fn stillborn(process: &Arc<dyn Process>, error: &StartError) {
+    let core = process.core();
+    link::unlink_from(process, core.parent);
+    death::die(process, End::quiet(ExitReason::other(error.clone())), || {});
+}
+
+fn launch<B: Behaviour>(
+    shared: &Arc<Shared>,
+    prepared: &mut Prepared<B>,
+    init: InitFn<B>,
+    ack: Option<Arc<Ack>>,
+) -> Result<(), StartError> {
+    debug_assert!(Arc::ptr_eq(shared, &prepared.started.reference.mailbox().core().runtime));
+    match &prepared.body {
+        Kinds::Pooled(pooled) => {
+            pooled.clone().launch(init, ack);
+            Ok(())
+        }
+        Kinds::Thread(thread) => {
+            let running = thread.clone();
+            launch_thread(thread, move || thread::run_behaviour::<B>(&running, init, ack))
+        }
+    }
+}
+
+/// Ends a process whose starter waits no longer, and leaves no trace of it with the starter.
+fn abandon<M: Send + 'static>(process: &Arc<dyn Process>, started: &Started<M>) {
+    if let Some(starter) = current::process() {
+        link::unlink_flush_from(&starter, process.core().pid);
+        if let Some(monitor) = started.monitor {
+            monitor::demonitor_flush_by(&starter, monitor);
+        }
+    }
+    exit::kill(process);
+}
+
+fn parent(options: &Options) -> Result<Option<Arc<dyn Process>>, StartError> {
+    let parent = current::process();
+    if parent.is_none() && (options.link || options.monitor) {
+        return Err(StartError::NotAProcess);
+    }
+    Ok(parent)
+}
+
+fn bound(options: &Options) -> Option<Bound> {
+    options.mailbox.map(|(max, overflow)| Bound::new(max, overflow))
+}
+
+fn core(
+    shared: &Arc<Shared>,
+    options: &Options,
+    kind: Kind,
+    parent: Option<&Arc<dyn Process>>,
+) -> Result<Core, StartError> {
+    if shared.stopping.load(Ordering::Acquire) {
+        return Err(StartError::RuntimeStopped);
+    }
+    let pid = shared.table.reserve().ok_or(StartError::TooManyProcesses)?;
+    let parent = parent.map_or(Pid::INIT, |parent| parent.core().pid);
+    let core = Core::new(pid, parent, kind, shared.clone(), options.initial);
+    core.set(options.flags);
+    Ok(core)
+}
+
+fn prepare<B: Behaviour>(options: &Options) -> Result<Prepared<B>, StartError> {
+    let shared = runtime::current();
+    let kind = options.kind.unwrap_or(shared.settings.default_kind);
+    let parent = parent(options)?;
+    let core = core(&shared, options, kind, parent.as_ref())?;
+    let (body, reference) = match kind {
+        Kind::Pooled => {
+            let pooled = Pooled::<B>::new(core, bound(options));
+            let reference = pooled.reference();
+            (Kinds::Pooled(pooled), reference)
+        }
+        Kind::Thread => {
+            let thread = Thread::new(core, bound(options));
+            let reference = thread.reference();
+            (Kinds::Thread(thread), reference)
+        }
+    };
+    let monitor = enrol(&shared, options, parent.as_ref(), reference.clone())?;
+    Ok(Prepared { body, started: Started { reference, monitor } })
+}
+
+/// Puts a process into the table, under its name, and links it.
+fn enrol<M: Send + 'static>(
+    shared: &Arc<Shared>,
+    options: &Options,
+    parent: Option<&Arc<dyn Process>>,
+    reference: Ref<M>,
+) -> Result<Option<MonitorRef>, StartError> {
+    let process = reference.process();
+    let pid = process.core().pid;
+    if let Some(label) = &options.label {
+        process.core().relations.lock().set_label(label.clone());
+    }
+    shared.table.insert(process.clone());
+    if let Some(name) = &options.name
+        && let Err(error) = shared.names.register(name, &process, reference)
+    {
+        drop(shared.table.remove(pid));
+        return Err(match error {
+            RegisterError::Taken(pid) => StartError::AlreadyStarted(pid),
+            _ => StartError::BadName,
+        });
+    }
+    if let Some(parent) = parent
+        && options.link
+    {
+        link::join(parent, &process);
+    }
+    let monitor = match parent {
+        Some(parent) if options.monitor => Some(monitor::monitor_by(parent, pid.into())),
+        _ => None,
+    };
+    let parent = process.core().parent;
+    shared.telemetry.emit(|| Spawned { pid, parent });
+    Ok(monitor)
+}

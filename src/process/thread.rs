@@ -1,0 +1,221 @@
+//! Thread processes: an OS thread with a crossbeam mailbox. They may block, and receive selectively.
+
+use crate::process::behaviour::{Behaviour, Body, InitFn};
+use crate::process::context::Context;
+use crate::process::core::{Core, Process, Signal};
+use crate::process::current;
+use crate::process::death::{self, End};
+use crate::process::mailbox::{Bound, Queue, Refused};
+use crate::process::pooled::{close_entries, overflowed};
+use crate::process::reference::{Mailbox, Ref};
+use crate::process::signal::Entry;
+use crate::process::start::Ack;
+use crate::process::wait;
+use crate::reason::ExitReason;
+use crate::sync::atomic::{AtomicBool, Ordering, fence};
+use crate::sync::channel::{Receiver, Sender, unbounded};
+use crate::sync::{Arc, Mutex, Parker};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Instant;
+
+/// A process with a thread of its own.
+pub(crate) struct Thread<M: Send + 'static> {
+    core: Core,
+    inbox: Inbox<M>,
+    parker: Arc<Parker>,
+    /// Equals `true` while the thread is about to wait for an entry, or does.
+    sleeps: AtomicBool,
+    closed: AtomicBool,
+}
+
+/// A crossbeam channel; or, where messages may be refused or thrown away, the queue of pooled processes, which
+/// can do that.
+enum Inbox<M> {
+    Channel(Sender<Entry<M>>, Receiver<Entry<M>>),
+    Bounded(Box<Bound>, Mutex<Queue<M>>),
+}
+
+impl<M: Send + 'static> Thread<M> {
+    pub(crate) fn new(core: Core, bound: Option<Bound>) -> Arc<Self> {
+        let inbox = match bound {
+            None => {
+                let (sender, receiver) = unbounded();
+                Inbox::Channel(sender, receiver)
+            }
+            Some(bound) => Inbox::Bounded(Box::new(bound), Mutex::new(Queue::new())),
+        };
+        Arc::new(Thread {
+            core,
+            inbox,
+            parker: Arc::default(),
+            sleeps: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
+        })
+    }
+
+    pub(crate) fn reference(self: &Arc<Self>) -> Ref<M> {
+        Ref::new(self.clone())
+    }
+
+    fn pop(&self) -> Option<Entry<M>> {
+        match &self.inbox {
+            Inbox::Channel(_, receiver) => receiver.try_recv().ok(),
+            Inbox::Bounded(bound, queue) => {
+                let mut queue = queue.lock();
+                let entry = queue.pop()?;
+                let room = entry.is_bounded() && queue.handled(bound);
+                drop(queue);
+                if room {
+                    bound.room();
+                }
+                Some(entry)
+            }
+        }
+    }
+
+    /// The next entry, waited for until `deadline` at most. The process meets its signals here.
+    ///
+    /// No entry is missed: the thread first says that it sleeps and then looks; a sender first puts the entry
+    /// there and then looks whether the thread sleeps.
+    pub(crate) fn next(&self, deadline: Option<Instant>) -> Option<Entry<M>> {
+        if let Some(entry) = self.pop() {
+            return Some(entry);
+        }
+        loop {
+            self.sleeps.store(true, Ordering::SeqCst);
+            self.core.start_waiting(self.parker.clone(), None);
+            fence(Ordering::SeqCst);
+            let entry = self.pop();
+            let late = || deadline.is_some_and(|deadline| self.core.runtime.clock.now() >= deadline);
+            if entry.is_some() || late() {
+                self.awake();
+                return entry;
+            }
+            current::checkpoint();
+            wait::park_until(&self.core.runtime, &self.parker, deadline);
+            self.awake();
+        }
+    }
+
+    fn awake(&self) {
+        self.core.stop_waiting();
+        self.sleeps.store(false, Ordering::SeqCst);
+    }
+
+    fn wake_up(&self) {
+        fence(Ordering::SeqCst);
+        if self.sleeps.load(Ordering::SeqCst) && self.sleeps.swap(false, Ordering::SeqCst) {
+            self.parker.unpark();
+        }
+    }
+
+    /// Takes out what came after the mailbox was closed: nobody else will.
+    fn drain(&self) {
+        let reason = self.core.relations.lock().ended().cloned().unwrap_or(ExitReason::NoProc);
+        close_entries(std::iter::from_fn(|| self.pop()), &reason);
+    }
+}
+
+impl<M: Send + 'static> Process for Thread<M> {
+    fn core(&self) -> &Core {
+        &self.core
+    }
+
+    fn push_signal(&self, signal: Signal) {
+        match &self.inbox {
+            // The receiver lives as long as this process.
+            Inbox::Channel(sender, _) => drop(sender.send(signal.into())),
+            Inbox::Bounded(_, queue) => queue.lock().push_signal(signal.into()),
+        }
+    }
+
+    fn wake(self: Arc<Self>) {
+        self.wake_up();
+    }
+
+    fn close(&self, reason: &ExitReason) {
+        self.closed.store(true, Ordering::SeqCst);
+        fence(Ordering::SeqCst);
+        match &self.inbox {
+            Inbox::Channel(..) => close_entries(std::iter::from_fn(|| self.pop()), reason),
+            Inbox::Bounded(bound, queue) => {
+                let entries = queue.lock().close();
+                bound.room();
+                close_entries(entries, reason);
+            }
+        }
+    }
+
+    fn mailbox_len(&self) -> usize {
+        match &self.inbox {
+            Inbox::Channel(_, receiver) => receiver.len(),
+            Inbox::Bounded(_, queue) => queue.lock().len(),
+        }
+    }
+
+    fn is_scheduled(&self) -> bool {
+        !self.sleeps.load(Ordering::SeqCst)
+    }
+
+    fn run_in_place(self: Arc<Self>) {}
+}
+
+impl<M: Send + 'static> Mailbox<M> for Thread<M> {
+    fn push(self: Arc<Self>, entry: Entry<M>) -> Result<(), Refused<M>> {
+        if self.closed.load(Ordering::SeqCst) {
+            return Err(Refused::Closed(entry));
+        }
+        match &self.inbox {
+            Inbox::Channel(sender, _) => {
+                // The receiver lives as long as this process.
+                drop(sender.send(entry));
+                fence(Ordering::SeqCst);
+                // 1. The process closes its mailbox and empties it. 2. This entry comes in. Nobody would ever
+                // take it out, and if it is a call its caller would wait: so whoever put it there does.
+                if self.closed.load(Ordering::SeqCst) {
+                    self.drain();
+                }
+            }
+            Inbox::Bounded(bound, queue) => {
+                let pushed = queue.lock().push(entry, Some(bound))?;
+                overflowed(pushed.dropped);
+            }
+        }
+        self.wake_up();
+        Ok(())
+    }
+
+    fn bound(&self) -> Option<&Bound> {
+        match &self.inbox {
+            Inbox::Bounded(bound, _) => Some(bound),
+            Inbox::Channel(..) => None,
+        }
+    }
+}
+
+/// What the thread of a behaviour runs from its first moment to its last.
+pub(crate) fn run_behaviour<B: Behaviour>(
+    thread: &Arc<Thread<B::Msg>>,
+    init: InitFn<B>,
+    ack: Option<Arc<Ack>>,
+) {
+    let me: Arc<dyn Process> = thread.clone();
+    let _entered = current::enter(me.clone());
+    me.core().set(crate::process::core::flag::RUNNING);
+    let cx = B::context(Context::new(thread.reference()));
+    let mut body = Box::new(Body::new(cx, init, ack));
+    let ended = catch_unwind(AssertUnwindSafe(|| -> Result<(), End> {
+        body.prepare(&me)?;
+        loop {
+            if let Some(entry) = thread.next(None) {
+                body.handle(&me, entry)?;
+            }
+        }
+    }));
+    let end = match ended {
+        Ok(Ok(())) => End::by_itself(ExitReason::Normal),
+        Ok(Err(end)) => end,
+        Err(payload) => body.crashed(&me, payload),
+    };
+    death::die(&me, end, || drop(body));
+}

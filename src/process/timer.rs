@@ -1,0 +1,134 @@
+//! Timers: a message later, or again and again.
+
+use crate::pid::TimerRef;
+use crate::process::dest::Dest;
+use crate::process::error::TryCastError;
+use crate::process::runtime::{self, Shared};
+use crate::scheduler::TimerKey;
+use crate::sync::{Arc, Mutex};
+use std::collections::HashMap;
+use std::time::Duration;
+
+/// The timers that have not fired, by the reference their owner knows them under.
+#[derive(Default)]
+pub(crate) struct Timers {
+    /// Lock order: before the scheduler's own lock of its timers, under which nothing fires.
+    keys: Mutex<HashMap<TimerRef, TimerKey>>,
+}
+
+impl Timers {
+    pub(crate) fn len(&self) -> usize {
+        self.keys.lock().len()
+    }
+}
+
+impl Shared {
+    /// Calls `fire` after `delay` on the thread of the timers.
+    pub(crate) fn after(
+        self: &Arc<Self>,
+        delay: Duration,
+        fire: impl FnOnce(&Arc<Shared>) + Send + 'static,
+    ) -> TimerRef {
+        let timer = self.timer_ref();
+        let fire = move |shared: &Arc<Shared>| {
+            let due = shared.timers.keys.lock().remove(&timer).is_some();
+            if due {
+                fire(shared);
+            }
+        };
+        self.arm(&mut self.timers.keys.lock(), timer, delay, fire);
+        timer
+    }
+
+    /// A delay beyond what the clock can tell never ends.
+    fn arm(
+        self: &Arc<Self>,
+        keys: &mut HashMap<TimerRef, TimerKey>,
+        timer: TimerRef,
+        delay: Duration,
+        fire: impl FnOnce(&Arc<Shared>) + Send + 'static,
+    ) {
+        let Some(at) = self.clock.now().checked_add(delay) else { return };
+        let weak = Arc::downgrade(self);
+        let fire = move || {
+            if let Some(shared) = weak.upgrade() {
+                fire(&shared);
+            }
+        };
+        keys.insert(timer, self.scheduler().timers().insert(at, Box::new(fire)));
+    }
+
+    pub(crate) fn cancel(&self, timer: TimerRef) -> Option<Duration> {
+        let key = self.timers.keys.lock().remove(&timer)?;
+        // The timer may have begun to fire; it finds its reference gone then, and does nothing.
+        Some(self.scheduler().timers().cancel(key).unwrap_or_default())
+    }
+}
+
+/// Sends `message` to `dest` after `delay`. A name is resolved when the timer fires. A process that has ended by
+/// then gets nothing, silently.
+///
+/// ```
+/// use perennial::prelude::*;
+/// use perennial::process::{self, Received};
+/// use std::time::Duration;
+/// process::run::<&str, _>(|cx| {
+///     process::send_after(Duration::from_millis(1), cx.me().clone(), "tick");
+///     assert_eq!(cx.receive(), Received::Message("tick"));
+/// }).unwrap();
+/// ```
+pub fn send_after<D: Dest + Send + 'static>(delay: Duration, dest: D, message: D::Msg) -> TimerRef {
+    runtime::current().after(delay, move |_| drop(dest.try_cast(message)))
+}
+
+/// Sends `make()` to `dest` every `period`, the first time after one period, until cancelled or until the
+/// process is gone. A period shorter than a millisecond counts as one.
+pub fn send_interval<D: Dest + Send + 'static>(
+    period: Duration,
+    dest: D,
+    make: impl FnMut() -> D::Msg + Send + 'static,
+) -> TimerRef {
+    let shared = runtime::current();
+    let timer = shared.timer_ref();
+    let mut keys = shared.timers.keys.lock();
+    tick(&shared, &mut keys, timer, period.max(Duration::from_millis(1)), dest, make);
+    timer
+}
+
+/// Arms the next tick of an interval. Its reference stays known while it fires, so that a cancel is never lost.
+fn tick<D: Dest + Send + 'static>(
+    shared: &Arc<Shared>,
+    keys: &mut HashMap<TimerRef, TimerKey>,
+    timer: TimerRef,
+    period: Duration,
+    dest: D,
+    mut make: impl FnMut() -> D::Msg + Send + 'static,
+) {
+    shared.arm(keys, timer, period, move |shared| {
+        if !shared.timers.keys.lock().contains_key(&timer) {
+            return;
+        }
+        let sent = dest.try_cast(make());
+        // A name may be taken again by a restarted process; one incarnation never comes back.
+        let over = matches!(sent, Err(TryCastError::NoProc(_))) && !D::SURVIVES;
+        drop(sent);
+        let mut keys = shared.timers.keys.lock();
+        if over {
+            keys.remove(&timer);
+        } else if keys.contains_key(&timer) {
+            tick(shared, &mut keys, timer, period, dest, make);
+        }
+    });
+}
+
+/// Cancels a timer: how long it had left, or `None` if it has fired or is unknown.
+pub fn cancel_timer(timer: TimerRef) -> Option<Duration> {
+    runtime::current().cancel(timer)
+}
+
+/// How long a timer has left; `None` if it has fired or is unknown.
+pub fn read_timer(timer: TimerRef) -> Option<Duration> {
+    let shared = runtime::current();
+    let key = shared.timers.keys.lock().get(&timer).copied()?;
+    shared.scheduler().timers().remaining(key)
+}

@@ -1,0 +1,58 @@
+//! How a process leaves its code before the end: a private payload unwinds the stack, and the kernel catches it.
+//!
+//! The library never starts an unwind while the thread unwinds already (that would abort the program).
+
+use crate::process::panic_hook;
+use crate::reason::{ExitReason, Panic};
+use crate::sync::thread;
+use std::any::Any;
+use std::panic::resume_unwind;
+
+/// The payload of a process that leaves by an exit.
+struct Exiting {
+    reason: ExitReason,
+    by: By,
+}
+
+/// What made a process leave its code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum By {
+    /// Its own code: `exit_self`, a panic, a stop.
+    Itself,
+    /// A signal from outside.
+    Signal,
+}
+
+/// Leaves because of a signal. Must not be called while the thread unwinds.
+pub(crate) fn by_signal(reason: ExitReason) -> ! {
+    assert!(!thread::panicking(), "no unwind may start while another is under way");
+    resume_unwind(Box::new(Exiting { reason, by: By::Signal }))
+}
+
+/// Leaves because the process wants to. Must not be called while the thread unwinds.
+pub(crate) fn by_itself(reason: ExitReason) -> ! {
+    assert!(!thread::panicking(), "no unwind may start while another is under way");
+    resume_unwind(Box::new(Exiting { reason, by: By::Itself }))
+}
+
+/// Why an unwind that the kernel caught had begun.
+pub(crate) fn reason_of(payload: Box<dyn Any + Send>) -> (ExitReason, By) {
+    match payload.downcast::<Exiting>() {
+        Ok(exiting) => (exiting.reason, exiting.by),
+        Err(payload) => (ExitReason::Panic(panic_of(payload)), By::Itself),
+    }
+}
+
+fn panic_of(payload: Box<dyn Any + Send>) -> Panic {
+    let location = panic_hook::take_location();
+    let message = if let Some(text) = payload.downcast_ref::<&'static str>() {
+        (*text).to_owned()
+    } else if let Some(text) = payload.downcast_ref::<String>() {
+        text.clone()
+    } else {
+        "a payload that is not text".to_owned()
+    };
+    // A payload whose own destructor panics must not end the kernel's thread.
+    drop(std::panic::catch_unwind(std::panic::AssertUnwindSafe(move || drop(payload))));
+    Panic::new(message, location)
+}

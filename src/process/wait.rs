@@ -1,0 +1,151 @@
+//! How the caller of a call waits: first in place, then spinning, then parked, and always ready to meet a kill.
+
+use crate::process::call::{self, Pending, PendingCall};
+use crate::process::core::{Kind, Process};
+use crate::process::error::CallError;
+use crate::process::oneshot::Answer;
+use crate::process::runtime::{DeadlockPolicy, Shared};
+use crate::process::{current, deadlock, unwind};
+use crate::sync::{Arc, Parker, thread};
+use std::time::{Duration, Instant};
+
+/// How often a caller looks before it parks: an answer from another core takes about this long (a wake-up
+/// costs far more).
+const SPINS: u32 = 100;
+
+/// How long a caller is parked before it looks for a deadlock, and again between the two looks.
+const DEADLOCK_PROBE: Duration = Duration::from_millis(10);
+
+/// Waits for the answer of a call whose request is in the mailbox.
+pub(crate) fn for_answer<T: Send + 'static>(pending: &Arc<Pending<T>>) -> Answer<T> {
+    let target = pending.target();
+    if target.core().kind == Kind::Pooled {
+        target.clone().run_in_place();
+    }
+    if let Some(answer) = call::taken(pending) {
+        return answer;
+    }
+    if thread::available_parallelism().is_ok_and(|cores| cores.get() > 1) {
+        for _ in 0..SPINS {
+            std::hint::spin_loop();
+            if let Some(answer) = call::taken(pending) {
+                return answer;
+            }
+        }
+    }
+    let caller = current::process();
+    let pooled = caller.as_ref().is_some_and(|caller| caller.core().kind == Kind::Pooled);
+    let shared = &target.core().runtime;
+    if !pooled {
+        return parked(pending, caller.as_ref());
+    }
+    match shared.scheduler().block(|| parked(pending, caller.as_ref())) {
+        Ok(answer) => answer,
+        Err(_) => pending.slot.close().unwrap_or(Err(CallError::PoolExhausted)),
+    }
+}
+
+/// Takes back what waiting has published, whatever way it ends.
+struct Published<'a> {
+    caller: Option<&'a Arc<dyn Process>>,
+    target: &'a Arc<dyn Process>,
+    monitor: crate::MonitorRef,
+}
+
+impl Drop for Published<'_> {
+    fn drop(&mut self) {
+        call::unwatch(self.target, self.monitor);
+        if let Some(caller) = self.caller {
+            caller.core().stop_waiting();
+        }
+    }
+}
+
+fn parked<T: Send + 'static>(pending: &Arc<Pending<T>>, caller: Option<&Arc<dyn Process>>) -> Answer<T> {
+    let monitor = match call::watch(pending) {
+        Ok(monitor) => monitor,
+        // It ended. An answer that it gave before that still counts.
+        Err(error) => return pending.slot.close().unwrap_or(Err(error)),
+    };
+    let _published = Published { caller, target: pending.target(), monitor };
+    let parker = current::parker();
+    if let Some(caller) = caller {
+        caller.core().start_waiting(parker.clone(), Some(pending.clone()));
+    }
+    let shared = &pending.target().core().runtime;
+    let mut probe = Probe::new(shared, caller);
+    loop {
+        if !pending.slot.park_with(&parker) {
+            return pending.slot.close().unwrap_or(Err(CallError::NoReply));
+        }
+        if let Some(caller) = caller
+            && let Some(reason) = current::doom(caller)
+        {
+            drop(pending.slot.close());
+            if thread::panicking() {
+                return Err(CallError::Exiting);
+            }
+            unwind::by_signal(reason);
+        }
+        let now = shared.clock.now();
+        if pending.deadline().is_some_and(|deadline| now >= deadline) {
+            return pending.slot.close().unwrap_or(Err(CallError::Timeout));
+        }
+        if let Some(path) = probe.look(now) {
+            return pending.slot.close().unwrap_or(Err(CallError::Deadlock(path)));
+        }
+        let until = [pending.deadline(), probe.at].into_iter().flatten().min();
+        park_until(shared, &parker, until);
+    }
+}
+
+/// Parks until `until` by the clock of the runtime. May return early.
+pub(crate) fn park_until(shared: &Arc<Shared>, parker: &Arc<Parker>, until: Option<Instant>) {
+    let Some(until) = until else { return parker.park() };
+    if !shared.clock.is_manual() {
+        parker.park_until(Some(until));
+        return;
+    }
+    let waker = parker.clone();
+    let key = shared.scheduler().timers().insert(until, Box::new(move || waker.unpark()));
+    parker.park();
+    shared.scheduler().timers().cancel(key);
+}
+
+/// The two looks for a deadlock of one wait.
+struct Probe<'a> {
+    shared: &'a Arc<Shared>,
+    caller: Option<&'a Arc<dyn Process>>,
+    at: Option<Instant>,
+    seen: Option<Vec<usize>>,
+}
+
+impl<'a> Probe<'a> {
+    fn new(shared: &'a Arc<Shared>, caller: Option<&'a Arc<dyn Process>>) -> Self {
+        let on = caller.is_some() && shared.settings.deadlock != DeadlockPolicy::Off;
+        let at = on.then(|| shared.clock.now() + DEADLOCK_PROBE);
+        Probe { shared, caller, at, seen: None }
+    }
+
+    /// Looks if it is time to; the path if the same deadlock was seen twice and is to be reported as an error.
+    fn look(&mut self, now: Instant) -> Option<Vec<crate::Pid>> {
+        let caller = self.caller?;
+        if self.at.is_none_or(|at| now < at) {
+            return None;
+        }
+        let Some(cycle) = deadlock::cycle_of(caller) else {
+            // A cycle is closed by the last one to park, and that one will look. So one look without a
+            // cycle, after everybody's requests have arrived, is enough.
+            self.at = None;
+            return None;
+        };
+        if self.seen.as_ref() != Some(&cycle.calls) {
+            self.seen = Some(cycle.calls);
+            self.at = Some(now + DEADLOCK_PROBE);
+            return None;
+        }
+        self.at = None;
+        deadlock::report(self.shared, &cycle.path);
+        (self.shared.settings.deadlock == DeadlockPolicy::Error).then_some(cycle.path)
+    }
+}

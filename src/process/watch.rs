@@ -1,0 +1,180 @@
+//! A monitor for plain threads: the end of a process as something to wait for.
+
+use crate::pid::{MonitorRef, Pid};
+use crate::process::call::{Pending, PendingCall};
+use crate::process::core::{Kind, Process};
+use crate::process::error::CallError;
+use crate::process::id::ProcessId;
+use crate::process::runtime::{self, Shared};
+use crate::process::signal::Down;
+use crate::process::{call, current, unwind, wait};
+use crate::reason::ExitReason;
+use crate::sync::{Arc, Parker, thread};
+use std::fmt;
+use std::time::{Duration, Instant};
+
+/// A monitor that is waited for, not received: made by [`watch`].
+pub struct Watch {
+    shared: Arc<Shared>,
+    pid: Pid,
+    name: Option<Arc<str>>,
+    monitor: MonitorRef,
+    state: State,
+}
+
+enum State {
+    Ended(ExitReason),
+    Waiting(Arc<Pending<()>>),
+}
+
+/// Watches a process from any thread; [`process::monitor`](crate::process::monitor) is for processes.
+///
+/// ```
+/// use perennial::{ExitReason, process};
+/// let worker = process::spawn::<()>(|_| {});
+/// let down = process::watch(&worker).wait(std::time::Duration::from_secs(5)).unwrap();
+/// assert_eq!(down.reason, ExitReason::Normal);
+/// ```
+pub fn watch(what: impl Into<ProcessId>) -> Watch {
+    watch_in(&runtime::current(), what)
+}
+
+pub(crate) fn watch_in(shared: &Arc<Shared>, what: impl Into<ProcessId>) -> Watch {
+    let (pid, name, process) = what.into().resolve(shared);
+    let mut watch = Watch {
+        shared: shared.clone(),
+        pid,
+        name,
+        monitor: shared.monitor_ref(),
+        state: State::Ended(ExitReason::NoProc),
+    };
+    if let Some(process) = process {
+        let pending = Arc::new(Pending::new(process, None));
+        watch.state = match call::watch(&pending) {
+            Ok(monitor) => {
+                watch.monitor = monitor;
+                State::Waiting(pending)
+            }
+            Err(_) => State::Ended(ExitReason::NoProc),
+        };
+    }
+    watch
+}
+
+impl Watch {
+    /// The process that is watched.
+    pub fn pid(&self) -> Pid {
+        self.pid
+    }
+
+    /// Waits until the process has ended; `None` if that did not happen in time. May be repeated.
+    pub fn wait(&mut self, timeout: Duration) -> Option<Down> {
+        if let State::Waiting(pending) = &self.state {
+            let deadline = self.shared.clock.now().checked_add(timeout);
+            let parker = current::parker();
+            while pending.slot.park_with(&parker) {
+                if !park_once(&self.shared, &parker, deadline) && !pending.slot.is_done() {
+                    return None;
+                }
+            }
+            let reason = match pending.slot.take() {
+                Some(Err(CallError::Exited(reason))) => reason,
+                _ => ExitReason::NoProc,
+            };
+            self.state = State::Ended(reason);
+        }
+        match &self.state {
+            State::Ended(reason) => Some(Down {
+                monitor: self.monitor,
+                pid: self.pid,
+                name: self.name.clone(),
+                reason: reason.clone(),
+            }),
+            State::Waiting(_) => None,
+        }
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if let State::Waiting(pending) = &self.state {
+            call::unwatch(pending.target(), self.monitor);
+        }
+    }
+}
+
+impl fmt::Debug for Watch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Watch({})", self.pid)
+    }
+}
+
+/// Waits in real time until a process has ended; `false` if it has not by then.
+pub(crate) fn ended_by(process: &Arc<dyn Process>, until: Instant) -> bool {
+    let parker = Arc::new(Parker::new());
+    let waker = parker.clone();
+    let pending = Arc::new(Pending::<()>::then(process.clone(), None, Box::new(move |_| waker.unpark())));
+    match call::watch(&pending) {
+        Err(_) => true,
+        Ok(monitor) => {
+            let ended = parker.park_until(Some(until));
+            call::unwatch(process, monitor);
+            ended
+        }
+    }
+}
+
+/// Parks until the permit is there; `false` if it did not come in time. A process meets its signals here.
+pub(crate) fn park(shared: &Arc<Shared>, parker: &Arc<Parker>, deadline: Option<Instant>) -> bool {
+    while !parker.try_take() {
+        if !park_once(shared, parker, deadline) {
+            return parker.try_take();
+        }
+        // The permit was taken by the wait; it was for this.
+        return true;
+    }
+    true
+}
+
+/// Parks once; `false` if the deadline has passed. A process that is to end unwinds from here; while it
+/// unwinds already it does not wait.
+fn park_once(shared: &Arc<Shared>, parker: &Arc<Parker>, deadline: Option<Instant>) -> bool {
+    let process = current::process();
+    if let Some(process) = &process {
+        if thread::panicking() {
+            return false;
+        }
+        process.core().start_waiting(parker.clone(), None);
+        if let Some(reason) = current::doom(process) {
+            process.core().stop_waiting();
+            unwind::by_signal(reason);
+        }
+    }
+    let in_time = deadline.is_none_or(|deadline| shared.clock.now() < deadline);
+    if in_time {
+        let pooled = process.as_ref().is_some_and(|process| process.core().kind == Kind::Pooled);
+        let wait = || wait::park_until(shared, parker, deadline);
+        if pooled {
+            // Without a spare worker it waits all the same: whoever waits here has no answer to fail.
+            if shared.scheduler().block(wait).is_err() {
+                wait::park_until(shared, parker, deadline);
+            }
+        } else {
+            wait();
+        }
+    }
+    if let Some(process) = &process {
+        process.core().stop_waiting();
+        current::checkpoint();
+    }
+    in_time
+}
+
+/// Waits for `duration`, as the process that runs on this thread or as a plain thread. A kill or a deadly exit
+/// signal ends the wait, and the process.
+pub fn sleep(duration: Duration) {
+    let shared = runtime::current();
+    let Some(deadline) = shared.clock.now().checked_add(duration) else { return };
+    let parker = current::parker();
+    while shared.clock.now() < deadline && park_once(&shared, &parker, Some(deadline)) {}
+}

@@ -1,0 +1,3 @@
+//! The process kernel, seen from outside.
+
+mod smoke;
