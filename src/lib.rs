@@ -31,9 +31,11 @@ pub mod chat;
 
 pub use pid::{MonitorRef, Pid, RequestId, TimerRef};
 pub use reason::ExitReason;
+pub use behaviour::gen_server::{self, Cx, GenServer, Info, Init, Next};
 pub use process::{Name, Ref, ReplyTo, Runtime};
 
 /// What a program that uses processes needs: `use perennial::prelude::*`.
 pub mod prelude {
+    pub use crate::behaviour::gen_server::{self, Cx, GenServer, Info, Init, Next};
     pub use crate::process::{Dest, Name, Ref, ReplyTo};
 }

@@ -1,1 +1,5 @@
-//! See the crate documentation.
+//! L3, the behaviours: what OTP gives a process to be.
+//!
+//! Imports the kernel and what is below it. Reading order: `gen_server`, `supervisor`, `task`.
+
+pub mod gen_server;

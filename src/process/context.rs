@@ -1,7 +1,7 @@
 //! What a process knows of itself, and the operations that it alone may do.
 
 use crate::pid::{MonitorRef, Pid, TimerRef};
-use crate::process::core::{Process, Signal};
+use crate::process::core::Signal;
 use crate::process::error::{LinkError, NotAProcess};
 use crate::process::id::ProcessId;
 use crate::process::name::{Name, RegisterError};

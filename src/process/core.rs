@@ -157,6 +157,9 @@ pub(crate) trait Process: Send + Sync + 'static {
     /// Makes the process look at its mailbox and its flags.
     fn wake(self: Arc<Self>);
 
+    /// Refuses messages from now on; what is in the mailbox stays for [`close`](Process::close).
+    fn seal(&self);
+
     /// Closes the mailbox, fails the calls that were in it with `reason`, and drops the rest. Called with no
     /// lock held.
     fn close(&self, reason: &ExitReason);

@@ -1,5 +1,5 @@
-//! How a process dies: mark, drop the state, give back names, tell links, tell monitors and callers, close the
-//! mailbox, report, release the pid; in this order, and told in turn to each of those who are linked, so that a
+//! How a process dies: mark, drop the state, give back names, seal the mailbox (whoever hears of the end finds
+//! nobody there), tell links, tell monitors and callers, drop the mailbox, report, release the pid; in this order, and told in turn to each of those who are linked, so that a
 //! chain of any length needs no deep stack.
 
 use crate::pid::{MonitorRef, Pid};
@@ -58,6 +58,7 @@ pub(crate) fn die(process: &Arc<dyn Process>, end: End, drop_state: impl FnOnce(
         shared.zombie_ended(core.pid);
         return;
     };
+    process.seal();
     let neighbours = if end.own && !end.reason.is_clean() { obituary.links.clone() } else { Vec::new() };
     tell(shared, core.pid, obituary, &end.reason);
     let left = process.mailbox_len();
@@ -84,6 +85,7 @@ pub(crate) fn cut(process: &Arc<dyn Process>) {
         return;
     };
     core.set(flag::GONE);
+    process.seal();
     shared.becomes_zombie(core.pid);
     tell(shared, core.pid, obituary, &ExitReason::Killed);
     process.close(&ExitReason::Killed);

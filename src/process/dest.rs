@@ -2,7 +2,7 @@
 
 use crate::pid::{MonitorRef, Pid};
 use crate::process::call::{Pending, PendingCall, ReplyTo};
-use crate::process::core::{Kind, Process};
+use crate::process::core::Kind;
 use crate::process::error::{CallError, TryCastError};
 use crate::process::mailbox::{Overflow, Refused};
 use crate::process::name::Name;

@@ -173,6 +173,11 @@ impl<M> Queue<M> {
         !self.scheduled
     }
 
+    /// Refuses whatever comes from now on.
+    pub(crate) fn seal(&mut self) {
+        self.closed = true;
+    }
+
     /// Closes the queue; what was in it.
     pub(crate) fn close(&mut self) -> VecDeque<Entry<M>> {
         self.closed = true;

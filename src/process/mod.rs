@@ -25,7 +25,7 @@
 //! ```
 
 pub(crate) mod behaviour;
-mod call;
+pub(crate) mod call;
 mod context;
 pub(crate) mod core;
 pub(crate) mod current;
@@ -59,7 +59,7 @@ mod thread;
 mod threads;
 mod timer;
 mod unwind;
-mod wait;
+pub(crate) mod wait;
 mod watch;
 
 pub use call::ReplyTo;

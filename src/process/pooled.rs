@@ -176,6 +176,10 @@ impl<B: Behaviour> Process for Pooled<B> {
         }
     }
 
+    fn seal(&self) {
+        self.queue.lock().seal();
+    }
+
     fn close(&self, reason: &ExitReason) {
         let entries = self.queue.lock().close();
         if let Some(bound) = &self.bound {

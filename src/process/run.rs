@@ -30,7 +30,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 /// assert_eq!(echo.call(|reply| (7, reply)), Ok(7));
 /// ```
 pub fn spawn<M: Send + 'static>(main: impl FnOnce(&mut ThreadContext<M>) + Send + 'static) -> Ref<M> {
-    let options = options::<M>();
+    let options = options(&main);
     match prepare(&options) {
         Ok((thread, _)) => {
             let reference = thread.reference();
@@ -46,7 +46,7 @@ pub fn spawn<M: Send + 'static>(main: impl FnOnce(&mut ThreadContext<M>) + Send 
 pub fn try_spawn<M: Send + 'static>(
     main: impl FnOnce(&mut ThreadContext<M>) + Send + 'static,
 ) -> Result<Ref<M>, StartError> {
-    let (thread, _) = prepare(&options::<M>())?;
+    let (thread, _) = prepare(&options(&main))?;
     launch(&thread, main)?;
     Ok(thread.reference())
 }
@@ -58,7 +58,7 @@ pub fn try_spawn<M: Send + 'static>(
 pub fn spawn_link<M: Send + 'static>(
     main: impl FnOnce(&mut ThreadContext<M>) + Send + 'static,
 ) -> Result<Ref<M>, StartError> {
-    let (thread, _) = prepare(&Options { link: true, ..options::<M>() })?;
+    let (thread, _) = prepare(&Options { link: true, ..options(&main) })?;
     launch(&thread, main)?;
     Ok(thread.reference())
 }
@@ -70,7 +70,7 @@ pub fn spawn_link<M: Send + 'static>(
 pub fn spawn_monitor<M: Send + 'static>(
     main: impl FnOnce(&mut ThreadContext<M>) + Send + 'static,
 ) -> Result<(Ref<M>, MonitorRef), StartError> {
-    let (thread, monitor) = prepare(&Options { monitor: true, ..options::<M>() })?;
+    let (thread, monitor) = prepare(&Options { monitor: true, ..options(&main) })?;
     launch(&thread, main)?;
     match monitor {
         Some(monitor) => Ok((thread.reference(), monitor)),
@@ -97,7 +97,7 @@ pub fn spawn_monitor<M: Send + 'static>(
 /// ```
 pub fn run<M: Send + 'static, T>(main: impl FnOnce(&mut ThreadContext<M>) -> T) -> Result<T, ExitReason> {
     assert!(current::process().is_none(), "process::run on a thread that runs a process");
-    let thread = match prepare(&options::<M>()) {
+    let thread = match prepare(&options(&main)) {
         Ok((thread, _)) => thread,
         Err(error) => panic!("process::run: {error}"),
     };
@@ -109,8 +109,8 @@ pub fn run<M: Send + 'static, T>(main: impl FnOnce(&mut ThreadContext<M>) -> T) 
     }
 }
 
-fn options<M>() -> Options {
-    Options { initial: std::any::type_name::<M>(), ..Options::default() }
+fn options<F>(_main: &F) -> Options {
+    Options { initial: std::any::type_name::<F>(), ..Options::default() }
 }
 
 fn prepare<M: Send + 'static>(

@@ -133,9 +133,16 @@ impl<M: Send + 'static> Process for Thread<M> {
         self.wake_up();
     }
 
-    fn close(&self, reason: &ExitReason) {
+    fn seal(&self) {
         self.closed.store(true, Ordering::SeqCst);
         fence(Ordering::SeqCst);
+        if let Inbox::Bounded(_, queue) = &self.inbox {
+            queue.lock().seal();
+        }
+    }
+
+    fn close(&self, reason: &ExitReason) {
+        self.seal();
         match &self.inbox {
             Inbox::Channel(..) => close_entries(std::iter::from_fn(|| self.pop()), reason),
             Inbox::Bounded(bound, queue) => {

@@ -1,3 +1,4 @@
 //! The process kernel, seen from outside.
 
 mod smoke;
+mod smoke2;

@@ -1,0 +1,115 @@
+//! A server's context: the process's own, and requests that do not block.
+
+use crate::behaviour::gen_server::{GenServer, Next};
+use crate::pid::RequestId;
+use crate::process::core::Signal;
+use crate::process::dest::{Dest, call_then};
+use crate::process::{CallError, Context, ReplyTo};
+use crate::sync::Arc;
+use std::any::Any;
+use std::collections::HashMap;
+use std::fmt;
+use std::ops::{Deref, DerefMut};
+use std::time::Duration;
+
+/// How long a request waits for its answer unless told otherwise: as a call.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A server seen from inside: a [`Context`] that can ask others without waiting for them.
+pub struct Cx<S: GenServer> {
+    context: Context<S::Msg>,
+    requests: HashMap<RequestId, Continuation<S>>,
+}
+
+/// What a server does with an answer.
+pub(super) type Continuation<S> = Box<
+    dyn FnOnce(&mut S, Box<dyn Any + Send>, &mut Cx<S>) -> Next<<S as GenServer>::Msg> + Send,
+>;
+
+/// An answer in the mailbox of the server that asked.
+pub(super) struct Answered {
+    pub(super) id: RequestId,
+    pub(super) answer: Box<dyn Any + Send>,
+}
+
+impl<S: GenServer> Cx<S> {
+    pub(super) fn new(context: Context<S::Msg>) -> Self {
+        Cx { context, requests: HashMap::new() }
+    }
+
+    /// Sends a request, like [`call`](Dest::call), and goes on; `then` runs in this server when the answer is
+    /// there, or when it is sure that none will come. The answer keeps its place among the messages.
+    ///
+    /// Never blocks, so it is what pooled servers should use.
+    pub fn request<D: Dest, T: Send + 'static>(
+        &mut self,
+        to: D,
+        make: impl FnOnce(ReplyTo<T>) -> D::Msg,
+        then: impl FnOnce(&mut S, Result<T, CallError>, &mut Cx<S>) -> Next<S::Msg> + Send + 'static,
+    ) -> RequestId {
+        self.request_for(REQUEST_TIMEOUT, to, make, then)
+    }
+
+    /// [`request`](Cx::request) with a timeout of one's own.
+    pub fn request_for<D: Dest, T: Send + 'static>(
+        &mut self,
+        timeout: Duration,
+        to: D,
+        make: impl FnOnce(ReplyTo<T>) -> D::Msg,
+        then: impl FnOnce(&mut S, Result<T, CallError>, &mut Cx<S>) -> Next<S::Msg> + Send + 'static,
+    ) -> RequestId {
+        let me = self.context.me().process();
+        let id = me.core().runtime.request_id();
+        let continuation: Continuation<S> = Box::new(move |server, answer, cx| {
+            match answer.downcast::<Result<T, CallError>>() {
+                Ok(answer) => then(server, *answer, cx),
+                Err(_) => unreachable!("a request's answer has the type it was asked for"),
+            }
+        });
+        self.requests.insert(id, continuation);
+        let asker = Arc::downgrade(&me);
+        let answered = move |answer: Result<T, CallError>| {
+            if let Some(asker) = asker.upgrade() {
+                let answered = Answered { id, answer: Box::new(answer) };
+                asker.push_signal(Signal::Resume(Box::new(answered)));
+                asker.wake();
+            }
+        };
+        call_then(to.resolve(), timeout, make, Box::new(answered));
+        id
+    }
+
+    /// Forgets a request: its continuation will not run. `false` if it has run, or is unknown.
+    pub fn cancel_request(&mut self, id: RequestId) -> bool {
+        self.requests.remove(&id).is_some()
+    }
+
+    /// How many requests are on their way.
+    pub fn requests(&self) -> usize {
+        self.requests.len()
+    }
+
+    pub(super) fn continuation(&mut self, id: RequestId) -> Option<Continuation<S>> {
+        self.requests.remove(&id)
+    }
+}
+
+impl<S: GenServer> Deref for Cx<S> {
+    type Target = Context<S::Msg>;
+
+    fn deref(&self) -> &Context<S::Msg> {
+        &self.context
+    }
+}
+
+impl<S: GenServer> DerefMut for Cx<S> {
+    fn deref_mut(&mut self) -> &mut Context<S::Msg> {
+        &mut self.context
+    }
+}
+
+impl<S: GenServer> fmt::Debug for Cx<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Cx({}, {} requests)", self.pid(), self.requests.len())
+    }
+}

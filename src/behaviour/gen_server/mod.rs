@@ -1,0 +1,182 @@
+//! The generic server: one state, one mailbox, calls and casts.
+//!
+//! ```
+//! use perennial::prelude::*;
+//!
+//! pub enum CounterMsg { Increment, Get(ReplyTo<u64>) }
+//!
+//! pub struct Counter(u64);
+//! impl GenServer for Counter {
+//!     type Args = u64;
+//!     type Msg = CounterMsg;
+//!     fn init(start: u64, _cx: &mut Cx<Self>) -> Init<Self> { Init::Ok(Counter(start)) }
+//!     fn handle(&mut self, msg: CounterMsg, _cx: &mut Cx<Self>) -> Next<CounterMsg> {
+//!         match msg {
+//!             CounterMsg::Increment => self.0 += 1,
+//!             CounterMsg::Get(reply) => reply.send(self.0),
+//!         }
+//!         Next::Loop
+//!     }
+//! }
+//!
+//! let counter = gen_server::start::<Counter>(41)?;
+//! counter.cast(CounterMsg::Increment);
+//! assert_eq!(counter.call(CounterMsg::Get)?, 42);
+//! gen_server::stop(&counter)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # How it dies
+//! With the reason of `Next::Stop`, after `terminate`; with `Panic` when a callback panics, after `terminate`;
+//! with the reason of an exit signal, without `terminate`, unless it traps exits. An exit signal from its parent
+//! stops a server that traps exits, after `terminate`. Its callers get `CallError::Exited` with that reason.
+//!
+//! # Options
+//! [`Spec`] has them all: name, kind, mailbox bound, start timeout, label.
+
+mod context;
+mod server;
+mod spec;
+mod stop;
+
+pub use context::Cx;
+pub use spec::Spec;
+pub use stop::{stop, stop_for};
+
+pub(crate) use server::{Server, init_fn};
+
+use crate::process::{Down, Exit, Ref, ReplyTo, StartError};
+use crate::reason::ExitReason;
+use std::fmt;
+use std::time::Duration;
+
+/// A generic server. See the [module](self) for an example.
+///
+/// All callbacks run inside the server's process, one after the other. A panic in any of them ends the process,
+/// and only that.
+pub trait GenServer: Sized + Send + 'static {
+    /// What `init` gets.
+    type Args: Send + 'static;
+
+    /// What the server is sent: an enum as a rule, whose variants for calls end in a [`ReplyTo`].
+    type Msg: Send + 'static;
+
+    /// Whether exit signals become [`Info::Exit`], and an exit of the parent leads to `terminate`.
+    const TRAP_EXIT: bool = false;
+
+    /// Makes the state. Whoever starts the server waits for this.
+    fn init(args: Self::Args, cx: &mut Cx<Self>) -> Init<Self>;
+
+    /// Handles a message.
+    fn handle(&mut self, msg: Self::Msg, cx: &mut Cx<Self>) -> Next<Self::Msg>;
+
+    /// Handles the message of a `Continue`, before anything else that waits. As `handle` unless defined.
+    fn handle_continue(&mut self, msg: Self::Msg, cx: &mut Cx<Self>) -> Next<Self::Msg> {
+        self.handle(msg, cx)
+    }
+
+    /// Handles what is no message of its own. Logged and forgotten unless defined.
+    fn handle_info(&mut self, info: Info, cx: &mut Cx<Self>) -> Next<Self::Msg> {
+        log::warn!(target: "perennial::gen_server", "{} got {info:?} and has no handle_info", cx.pid());
+        Next::Loop
+    }
+
+    /// Cleans up; the state is dropped afterwards. Runs after a stop or a crash of its own, and when the parent
+    /// of a server that traps exits ends; never after a kill or an exit signal that is not trapped.
+    fn terminate(&mut self, reason: &ExitReason, cx: &mut Cx<Self>) {
+        let _ = (reason, cx);
+    }
+}
+
+/// What `init` came to.
+#[derive(Debug)]
+pub enum Init<S: GenServer> {
+    /// The state; the server is up.
+    Ok(S),
+    /// The state; `Info::Timeout` follows if nothing comes for so long.
+    Timeout(S, Duration),
+    /// The state; `handle_continue` gets this message before the server gets any other.
+    Continue(S, S::Msg),
+    /// There is nothing to run, and nothing wrong: the start fails with `StartError::Ignored`.
+    Ignore,
+    /// The start fails with this reason.
+    Stop(ExitReason),
+}
+
+/// What a callback wants to happen next.
+pub enum Next<M> {
+    /// Wait for the next message.
+    Loop,
+    /// Wait for the next message; `Info::Timeout` if none comes for so long.
+    Timeout(Duration),
+    /// `handle_continue` with this message before any other.
+    Continue(M),
+    /// End, after `terminate`.
+    Stop(ExitReason),
+    /// End, after `terminate`, and then answer: made by [`Next::stop_reply`].
+    #[doc(hidden)]
+    StopReply(ExitReason, Deferred),
+}
+
+/// An answer that is sent when `terminate` has run.
+#[doc(hidden)]
+pub struct Deferred(Box<dyn FnOnce() + Send>);
+
+impl<M> Next<M> {
+    /// Ends the server and answers a call after `terminate`, even if that panics: OTP's
+    /// `{stop, Reason, Reply, State}`. A plain `reply.send` before `Next::Stop` comes before `terminate`.
+    pub fn stop_reply<T: Send + 'static>(reason: ExitReason, reply: ReplyTo<T>, value: T) -> Self {
+        Next::StopReply(reason, Deferred(Box::new(move || reply.send(value))))
+    }
+}
+
+impl<M> fmt::Debug for Next<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Next::Loop => f.write_str("Loop"),
+            Next::Timeout(delay) => write!(f, "Timeout({delay:?})"),
+            Next::Continue(_) => f.write_str("Continue(..)"),
+            Next::Stop(reason) => write!(f, "Stop({reason})"),
+            Next::StopReply(reason, _) => write!(f, "StopReply({reason})"),
+        }
+    }
+}
+
+impl fmt::Debug for Deferred {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Deferred")
+    }
+}
+
+/// What a server gets that is no message of its own.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Info {
+    /// A process that it monitors has ended.
+    Down(Down),
+    /// A linked process has ended, or somebody sent an exit signal; only if it traps exits.
+    Exit(Exit),
+    /// Nothing came for as long as `Timeout` said.
+    Timeout,
+}
+
+/// Starts a server without a link; returns when its `init` is through.
+///
+/// # Errors
+/// See [`StartError`].
+pub fn start<S: GenServer>(args: S::Args) -> Result<Ref<S::Msg>, StartError> {
+    spec::<S>(args).start()
+}
+
+/// Starts a server that is linked to the process which runs on this thread.
+///
+/// # Errors
+/// `NotAProcess` on a plain thread. When `init` fails the starter gets the exit signal as well, and ends by it
+/// unless it traps exits.
+pub fn start_link<S: GenServer>(args: S::Args) -> Result<Ref<S::Msg>, StartError> {
+    spec::<S>(args).start_link()
+}
+
+/// A server to be started, with its options.
+pub fn spec<S: GenServer>(args: S::Args) -> Spec<S> {
+    Spec::new(args)
+}

@@ -1,0 +1,121 @@
+//! The server as the kernel's driver sees it.
+
+use crate::behaviour::gen_server::context::Answered;
+use crate::behaviour::gen_server::stop::StopRequest;
+use crate::behaviour::gen_server::{Cx, Deferred, GenServer, Info, Init, Next};
+use crate::process::behaviour::{Behaviour, Flow, InitEnd, InitFn};
+use crate::process::{Context, Down, Exit};
+use crate::reason::ExitReason;
+use std::any::Any;
+
+/// A server's state, and what its last callback left to do.
+pub(crate) struct Server<S: GenServer> {
+    state: S,
+    continues: Option<S::Msg>,
+    answer: Option<Deferred>,
+}
+
+impl<S: GenServer> Server<S> {
+    fn follow(&mut self, next: Next<S::Msg>) -> Flow {
+        match next {
+            Next::Loop => Flow::Loop,
+            Next::Timeout(delay) => Flow::Timeout(delay),
+            Next::Continue(msg) => {
+                self.continues = Some(msg);
+                Flow::Continue
+            }
+            Next::Stop(reason) => Flow::Stop(reason),
+            Next::StopReply(reason, answer) => {
+                self.answer = Some(answer);
+                Flow::Stop(reason)
+            }
+        }
+    }
+}
+
+/// `init` of a server as the kernel runs it.
+pub(crate) fn init_fn<S: GenServer>(args: S::Args) -> InitFn<Server<S>> {
+    Box::new(move |cx| {
+        if S::TRAP_EXIT {
+            cx.trap_exit(true);
+        }
+        let (state, next) = match S::init(args, cx) {
+            Init::Ok(state) => (state, Next::Loop),
+            Init::Timeout(state, delay) => (state, Next::Timeout(delay)),
+            Init::Continue(state, msg) => (state, Next::Continue(msg)),
+            Init::Ignore => return Err(InitEnd::Ignore),
+            Init::Stop(reason) => return Err(InitEnd::Stop(reason)),
+        };
+        let mut server = Server { state, continues: None, answer: None };
+        let flow = server.follow(next);
+        Ok((server, flow))
+    })
+}
+
+impl<S: GenServer> Behaviour for Server<S> {
+    type Msg = S::Msg;
+    type Cx = Cx<S>;
+
+    fn context(context: Context<S::Msg>) -> Cx<S> {
+        Cx::new(context)
+    }
+
+    fn message(&mut self, msg: S::Msg, cx: &mut Cx<S>) -> Flow {
+        let next = self.state.handle(msg, cx);
+        self.follow(next)
+    }
+
+    fn exit(&mut self, exit: Exit, cx: &mut Cx<S>) -> Flow {
+        // gen_server: an exit of the parent is no message, it is the end.
+        if exit.from == cx.parent() {
+            return Flow::Stop(exit.reason);
+        }
+        let next = self.state.handle_info(Info::Exit(exit), cx);
+        self.follow(next)
+    }
+
+    fn down(&mut self, down: Down, cx: &mut Cx<S>) -> Flow {
+        let next = self.state.handle_info(Info::Down(down), cx);
+        self.follow(next)
+    }
+
+    fn resume(&mut self, value: Box<dyn Any + Send>, cx: &mut Cx<S>) -> Flow {
+        let value = match value.downcast::<Answered>() {
+            Ok(answered) => {
+                let Some(continuation) = cx.continuation(answered.id) else {
+                    return Flow::Loop;
+                };
+                let next = continuation(&mut self.state, answered.answer, cx);
+                return self.follow(next);
+            }
+            Err(value) => value,
+        };
+        match value.downcast::<StopRequest>() {
+            Ok(stop) => Flow::Stop(stop.0),
+            Err(_) => Flow::Loop,
+        }
+    }
+
+    fn resume_continue(&mut self, cx: &mut Cx<S>) -> Flow {
+        let Some(msg) = self.continues.take() else {
+            return Flow::Loop;
+        };
+        let next = self.state.handle_continue(msg, cx);
+        self.follow(next)
+    }
+
+    fn timeout(&mut self, cx: &mut Cx<S>) -> Flow {
+        let next = self.state.handle_info(Info::Timeout, cx);
+        self.follow(next)
+    }
+
+    fn terminate(&mut self, reason: &ExitReason, cx: &mut Cx<S>) {
+        self.state.terminate(reason, cx);
+    }
+
+    fn terminated(&mut self) {
+        if let Some(Deferred(answer)) = self.answer.take() {
+            answer();
+        }
+    }
+}

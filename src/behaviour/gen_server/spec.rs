@@ -1,0 +1,104 @@
+//! A server to be started: its arguments and its options.
+
+use crate::behaviour::gen_server::{GenServer, Server, init_fn};
+use crate::pid::MonitorRef;
+use crate::process::start::{self, Options, Started};
+use crate::process::{Kind, Name, Overflow, Ref, StartError};
+use crate::sync::Arc;
+use std::fmt;
+use std::time::Duration;
+
+/// A server that is about to be started. Made by [`spec`](crate::gen_server::spec).
+#[must_use = "a spec starts nothing until start or start_link"]
+pub struct Spec<S: GenServer> {
+    args: S::Args,
+    options: Options,
+}
+
+impl<S: GenServer> Spec<S> {
+    pub(super) fn new(args: S::Args) -> Self {
+        Spec { args, options: options::<S>() }
+    }
+
+    /// Registers the server under a name; a second server of that name fails with `AlreadyStarted`.
+    pub fn name(mut self, name: &Name<S::Msg>) -> Self {
+        self.options.name = Some(name.as_str().into());
+        self
+    }
+
+    /// Runs the server on a thread of its own: it may block.
+    pub fn thread(mut self) -> Self {
+        self.options.kind = Some(Kind::Thread);
+        self
+    }
+
+    /// Runs the server on the pool, whatever the runtime's default is.
+    pub fn pooled(mut self) -> Self {
+        self.options.kind = Some(Kind::Pooled);
+        self
+    }
+
+    /// Bounds the mailbox to `max` messages (at least one); signals do not count.
+    pub fn mailbox(mut self, max: usize, overflow: Overflow) -> Self {
+        self.options.mailbox = Some((max.max(1), overflow));
+        self
+    }
+
+    /// How long `init` may take; then the server is killed and the start fails with `Timeout`. For ever unless
+    /// set.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.options.timeout = Some(timeout);
+        self
+    }
+
+    /// What observers and crash reports call it.
+    pub fn label(mut self, label: impl Into<Arc<str>>) -> Self {
+        self.options.label = Some(label.into());
+        self
+    }
+
+    /// Starts the server without a link; returns when its `init` is through.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub fn start(self) -> Result<Ref<S::Msg>, StartError> {
+        Ok(self.run()?.reference)
+    }
+
+    /// Starts the server linked to the process that runs on this thread.
+    ///
+    /// # Errors
+    /// See [`StartError`]; `NotAProcess` on a plain thread.
+    pub fn start_link(mut self) -> Result<Ref<S::Msg>, StartError> {
+        self.options.link = true;
+        Ok(self.run()?.reference)
+    }
+
+    /// Starts the server monitored by the process that runs on this thread.
+    ///
+    /// # Errors
+    /// See [`StartError`]; `NotAProcess` on a plain thread.
+    pub fn start_monitor(mut self) -> Result<(Ref<S::Msg>, MonitorRef), StartError> {
+        self.options.monitor = true;
+        let started = self.run()?;
+        match started.monitor {
+            Some(monitor) => Ok((started.reference, monitor)),
+            None => Err(StartError::NotAProcess),
+        }
+    }
+
+    fn run(self) -> Result<Started<S::Msg>, StartError> {
+        start::start::<Server<S>>(self.options, init_fn::<S>(self.args))
+    }
+}
+
+/// The options of a server that says nothing about any.
+pub(crate) fn options<S: GenServer>() -> Options {
+    Options { initial: std::any::type_name::<S>(), ..Options::default() }
+}
+
+impl<S: GenServer> fmt::Debug for Spec<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Spec<{}>({:?})", self.options.initial, self.options)
+    }
+}

@@ -1,0 +1,51 @@
+//! Stopping a server from outside, in order.
+
+use crate::process::call::Pending;
+use crate::process::core::Signal;
+use crate::process::{CallError, ProcessId, current, runtime, wait};
+use crate::reason::ExitReason;
+use crate::sync::{Arc, thread};
+use std::time::Duration;
+
+/// Asks a server to end with a reason.
+pub(super) struct StopRequest(pub(super) ExitReason);
+
+/// Stops a server with `Normal` and waits until it has ended.
+///
+/// # Errors
+/// `NoProc` if it is not there, `CallingSelf` from inside, `Exited` if it ended for another reason.
+pub fn stop(server: impl Into<ProcessId>) -> Result<(), CallError> {
+    stop_for(server, ExitReason::Normal, Duration::MAX)
+}
+
+/// Stops a server with a reason, after everything that waits in its mailbox and after `terminate`, and waits
+/// until it has ended, so long at most ([`Duration::MAX`] is for ever).
+///
+/// # Errors
+/// As [`stop`]; `Timeout` if it has not ended by then. It ends later.
+pub fn stop_for(
+    server: impl Into<ProcessId>,
+    reason: ExitReason,
+    timeout: Duration,
+) -> Result<(), CallError> {
+    current::checkpoint();
+    let shared = runtime::current();
+    let (pid, _, process) = server.into().resolve(&shared);
+    let Some(process) = process else { return Err(CallError::NoProc) };
+    if pid == current::pid() {
+        return Err(CallError::CallingSelf);
+    }
+    if thread::panicking() && current::process().is_some() {
+        return Err(CallError::Exiting);
+    }
+    let deadline = shared.clock.now().checked_add(timeout);
+    // Nobody answers it: it fails with the reason of the end, which is what is waited for.
+    let pending = Arc::new(Pending::<()>::new(process.clone(), deadline));
+    process.push_signal(Signal::Resume(Box::new(StopRequest(reason.clone()))));
+    process.wake();
+    match wait::for_answer(&pending) {
+        Err(CallError::Exited(ended)) if ended == reason => Ok(()),
+        Ok(()) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
