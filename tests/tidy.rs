@@ -1,6 +1,8 @@
 //! Tidy: the rules of the house that no compiler knows. Each is shown snippets that break it, which it must
 //! catch, and snippets that keep it, before it is trusted with the tree.
 
+#[path = "tidy/acts.rs"]
+mod acts;
 #[path = "tidy/manners.rs"]
 mod manners;
 #[path = "tidy/package.rs"]

@@ -50,7 +50,10 @@ fn entries(folder: &Path) -> Vec<fs::DirEntry> {
 }
 
 /// The Rust files of the tree whose path begins with one of `folders`.
-pub(crate) fn rust<'t>(tree: &'t Tree, folders: &[&str]) -> impl Iterator<Item = (&'t str, &'t str)> {
+pub(crate) fn rust<'t>(
+    tree: &'t Tree,
+    folders: &[&str],
+) -> impl Iterator<Item = (&'t str, &'t str)> {
     let folders: Vec<String> = folders.iter().map(|folder| format!("{folder}/")).collect();
     tree.iter()
         .filter(move |(path, _)| {

@@ -1,5 +1,4 @@
-//! The walls between the modules of `src`: who may import whom, who may name threads and locks, and which
-//! files only decide.
+//! The walls between the modules of `src`: who may import whom.
 
 use crate::source::{Named, Token, Tree, paths, rust, tokens};
 use crate::{assert_none, hold, tree_of};
@@ -22,9 +21,25 @@ pub(crate) const LAYERS: [&[&str]; 9] = [
 /// The level of outside worlds, of which none imports another.
 const WORLDS: usize = 5;
 
-/// Sibling modules that may know one another in a circle, each with the reason. A circle that is not inside
-/// one of these is a fault, and so is an entry here for which no circle exists any more.
-const KNOTS: [(&str, &[&str], &str); 0] = [];
+/// Sibling modules that may know one another in a circle: the folder, the modules (`*` for all), the reason.
+/// A circle that is not inside one of these is a fault, and so is an entry whose circle is gone.
+const KNOTS: [(&str, &[&str], &str); 3] = [
+    (
+        "src/scheduler",
+        &["blocking", "worker"],
+        "a worker that blocks brings in a spare one, which is a worker",
+    ),
+    (
+        "src/process",
+        &["*"],
+        "the kernel is one thing in many files: a process, its signals, the table and the runtime hold one another",
+    ),
+    (
+        "src/chat",
+        &["config", "config_key"],
+        "a key is a row that fills a field of the configuration, which is made of its keys",
+    ),
+];
 
 /// A file of `src` as a module of the crate.
 struct Module {
@@ -111,7 +126,10 @@ impl Crate {
         let mut imports = Vec::new();
         for module in self.0.values() {
             for named in &module.named {
-                let target = self.resolve(module, named);
+                // `crate` alone is the reach of a `pub(crate)`.
+                let target = self
+                    .resolve(module, named)
+                    .filter(|target| !target.is_empty());
                 let home = target.and_then(|target| self.home(&target, 0));
                 if let Some(home) = home.filter(|home| home.at != module.at) {
                     imports.push((module, home, named.line));
@@ -181,7 +199,7 @@ fn order_in_lib(tree: &Tree) -> Option<String> {
     ))
 }
 
-/// No circle among sibling modules of one folder, but for those in [`KNOTS`].
+/// No circle among the modules at the top, nor among those of one layer, but for [`KNOTS`].
 pub(crate) fn circles(tree: &Tree) -> Vec<String> {
     circles_but_for(tree, &KNOTS)
 }
@@ -189,14 +207,15 @@ pub(crate) fn circles(tree: &Tree) -> Vec<String> {
 pub(crate) fn circles_but_for(tree: &Tree, knots: &[(&str, &[&str], &str)]) -> Vec<String> {
     let mut graphs: BTreeMap<String, BTreeMap<String, BTreeSet<String>>> = BTreeMap::new();
     for (module, home, _) in Crate::read(tree).imports() {
-        let shared = module
-            .at
-            .iter()
-            .zip(&home.at)
-            .take_while(|(a, b)| a == b)
-            .count();
+        let pairs = module.at.iter().zip(&home.at);
+        let shared = pairs.take_while(|(a, b)| a == b).count();
+        if shared > 1 {
+            continue; // The inner matter of one module.
+        }
         if let (Some(from), Some(to)) = (module.at.get(shared), home.at.get(shared)) {
-            let folder = format!("src/{}", module.at[..shared].join("/"));
+            let folder = [&["src".to_owned()], &module.at[..shared]]
+                .concat()
+                .join("/");
             let graph = graphs.entry(folder).or_default();
             graph.entry(from.clone()).or_default().insert(to.clone());
         }
@@ -206,7 +225,9 @@ pub(crate) fn circles_but_for(tree: &Tree, knots: &[(&str, &[&str], &str)]) -> V
     for (folder, graph) in &graphs {
         for circle in strongly_connected(graph) {
             let known = knots.iter().position(|(place, members, _)| {
-                place == folder && circle.iter().all(|name| members.contains(&name.as_str()))
+                place == folder
+                    && (*members == ["*"]
+                        || circle.iter().all(|name| members.contains(&name.as_str())))
             });
             match known {
                 Some(knot) => drop(needed.insert(knot)),
@@ -214,9 +235,21 @@ pub(crate) fn circles_but_for(tree: &Tree, knots: &[(&str, &[&str], &str)]) -> V
             }
         }
     }
-    let stale = (0..knots.len()).filter(|knot| !needed.contains(knot));
-    faults
-        .extend(stale.map(|knot| format!("{}: the knot is untied; strike it out", knots[knot].0)));
+    for (number, (folder, members, _)) in knots.iter().enumerate() {
+        let is_there = |name: &&str| {
+            let (file, inner) = (
+                format!("{folder}/{name}.rs"),
+                format!("{folder}/{name}/mod.rs"),
+            );
+            tree.contains_key(&file) || tree.contains_key(&inner)
+        };
+        if !needed.contains(&number) && members.iter().all(is_there) {
+            faults.push(format!(
+                "{folder}: the knot {} is untied: strike it out",
+                members.join(", ")
+            ));
+        }
+    }
     faults
 }
 
@@ -245,78 +278,6 @@ fn strongly_connected(graph: &BTreeMap<String, BTreeSet<String>>) -> Vec<Vec<Str
         }
     }
     circles.into_iter().collect()
-}
-
-/// Only `src/sync` names threads, locks, atomics and channels.
-pub(crate) fn facade(tree: &Tree) -> Vec<String> {
-    let mut faults = Vec::new();
-    for (path, text) in rust(tree, &["src"]) {
-        if path.starts_with("src/sync/") || path == "src/sync.rs" {
-            continue;
-        }
-        for named in paths(&tokens(text)) {
-            let segments: Vec<&str> = named.segments.iter().map(String::as_str).collect();
-            let outside = match segments.as_slice() {
-                ["std" | "core" | "alloc", "sync" | "thread", ..] => true,
-                [one, _, ..] => {
-                    ["parking_lot", "loom"].contains(one) || one.starts_with("crossbeam")
-                }
-                _ => false,
-            };
-            if outside {
-                faults.push(format!(
-                    "{path}:{}: {} goes through crate::sync",
-                    named.line,
-                    segments.join("::")
-                ));
-            }
-        }
-    }
-    faults
-}
-
-/// What a file that only decides may not name: sockets, files, clocks, threads, waiting, databases.
-const ACTS: [&[&str]; 14] = [
-    &["std", "net"],
-    &["std", "fs"],
-    &["std", "io"],
-    &["std", "process"],
-    &["Instant", "now"],
-    &["SystemTime", "now"],
-    &["crate", "time"],
-    &["crate", "sync", "thread"],
-    &["crate", "sync", "Parker"],
-    &["crate", "sync", "channel"],
-    &["crate", "scheduler"],
-    &["mio"],
-    &["socket2"],
-    &["rusqlite"],
-];
-
-/// A file whose header says PURE decides and does not act.
-pub(crate) fn pure(tree: &Tree) -> Vec<String> {
-    let mut faults = Vec::new();
-    for (path, text) in rust(tree, &["src"]) {
-        let header = text.lines().take_while(|line| line.starts_with("//!"));
-        if !header.into_iter().any(|line| line.contains("PURE")) {
-            continue;
-        }
-        for named in paths(&tokens(text)) {
-            let acts = ACTS.iter().find(|act| {
-                let act: Vec<String> = act.iter().map(|part| (*part).to_owned()).collect();
-                let clock = act.last().is_some_and(|last| last == "now");
-                named.segments.starts_with(&act) || (clock && named.segments.ends_with(&act))
-            });
-            if let Some(act) = acts.filter(|act| act.len() > 1 || named.segments.len() > 1) {
-                let line = named.line;
-                faults.push(format!(
-                    "{path}:{line}: a PURE file names {}",
-                    act.join("::")
-                ));
-            }
-        }
-    }
-    faults
 }
 
 pub(crate) const LIB: (&str, &str) = (
@@ -396,6 +357,13 @@ fn imports_go_down_the_layers() {
             &[LIB, PID, PROCESS, TABLE],
             &[
                 LIB,
+                (
+                    "src/pid.rs",
+                    "pub(crate) struct Pid { pub(in crate) id: u32 }",
+                ),
+            ],
+            &[
+                LIB,
                 PROCESS,
                 TABLE,
                 (
@@ -429,6 +397,7 @@ fn imports_go_down_the_layers() {
                 LIB,
                 PROCESS,
                 TABLE,
+                PID,
                 ("src/prelude.rs", "pub use crate::process::Table;"),
             ],
         ],
@@ -481,77 +450,12 @@ fn siblings_stand_in_no_circle() {
         ("src/pid.rs", "use crate::time::x;"),
         ("src/time.rs", "use crate::pid::y;"),
     ]);
-    let knot = [("src/", ["pid", "time"].as_slice(), "they share a word")];
+    let knot = [("src", ["pid", "time"].as_slice(), "they share a word")];
     assert_none(&circles_but_for(&circle, &knot));
+    let line = tree_of(&[("src/pid.rs", "use crate::time::x;"), ("src/time.rs", "")]);
     assert_eq!(
-        circles_but_for(&Tree::new(), &knot).len(),
+        circles_but_for(&line, &knot).len(),
         1,
-        "a stale knot is a fault"
-    );
-}
-
-#[test]
-fn only_the_facade_names_threads_and_locks() {
-    hold(
-        facade,
-        &[
-            &[("src/pid.rs", "use std::sync::Arc;")],
-            &[(
-                "src/pid.rs",
-                "use std::{fmt, sync::{atomic::AtomicU64, Weak}};",
-            )],
-            &[("src/pid.rs", "fn f() { let _ = ::std::thread::current(); }")],
-            &[("src/pid.rs", "use core::sync::atomic::Ordering;")],
-            &[("src/store/mod.rs", "use parking_lot::Mutex;")],
-            &[(
-                "src/store/mod.rs",
-                "fn f() { crossbeam_channel::unbounded::<u8>(); }",
-            )],
-            &[(
-                "src/main.rs",
-                "fn f<'a>(c: char) { if c == '\"' { std::thread::yield_now() } }",
-            )],
-            &[("src/pid.rs", "use loom::sync::Arc;")],
-        ],
-        &[
-            &[(
-                "src/sync/mod.rs",
-                "pub use std::sync::Arc; pub use parking_lot::Mutex;",
-            )],
-            &[(
-                "src/pid.rs",
-                "use crate::sync::Arc; use std::time::Duration;",
-            )],
-            &[(
-                "src/pid.rs",
-                "//! use std::sync::Arc;\n/// ```\n/// use std::thread;\n/// ```\nstruct S;",
-            )],
-        ],
-    );
-}
-
-#[test]
-fn pure_files_do_not_act() {
-    hold(
-        pure,
-        &[
-            &[("src/a.rs", "//! PURE: decides.\nuse std::net::TcpStream;")],
-            &[(
-                "src/a.rs",
-                "//! Rules.\n//! PURE.\nfn f() { std::time::Instant::now(); }",
-            )],
-            &[(
-                "src/a.rs",
-                "//! PURE.\nuse std::time::Instant;\nfn f() { Instant::now(); }",
-            )],
-            &[("src/a.rs", "//! PURE.\nuse crate::sync::{Arc, thread};")],
-        ],
-        &[
-            &[(
-                "src/a.rs",
-                "//! PURE.\nuse std::time::{Duration, Instant}; use crate::sync::Arc;",
-            )],
-            &[("src/a.rs", "//! Acts.\nuse std::net::TcpStream;")],
-        ],
+        "a knot that is untied is a fault"
     );
 }
