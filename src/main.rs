@@ -1,1 +1,3 @@
+//! The `perennial` program.
+
 fn main() {}

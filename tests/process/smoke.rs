@@ -17,7 +17,10 @@ fn thread_process_answers_calls() {
     assert_eq!(echo.call(|reply| (7, reply)), Ok(8));
     process::exit(&echo, ExitReason::Kill);
     let down = process::watch(&echo).wait(LONG).unwrap();
-    assert!(matches!(down.reason, ExitReason::Killed | ExitReason::NoProc));
+    assert!(matches!(
+        down.reason,
+        ExitReason::Killed | ExitReason::NoProc
+    ));
     drop(_entered);
     let report = runtime.shutdown(LONG);
     assert_eq!(report.zombies, 0, "{report:?}");
@@ -33,7 +36,11 @@ fn linked_crash_reaches_the_trapper() {
         match cx.receive_timeout(LONG) {
             Some(Received::Exit(exit)) => {
                 assert_eq!(exit.from, child.pid());
-                assert!(exit.reason.to_string().contains("out of paper"), "{}", exit.reason);
+                assert!(
+                    exit.reason.to_string().contains("out of paper"),
+                    "{}",
+                    exit.reason
+                );
             }
             other => panic!("{other:?}"),
         }

@@ -42,12 +42,21 @@ fn server_works() {
         let b2 = b.clone();
         assert_eq!(a.call(move |r| Msg::Relay(b2, r)), Ok(3));
         assert_eq!(a.call(Msg::Drop), Err(CallError::NoReply));
-        assert!(matches!(a.call(Msg::Boom), Err(CallError::Exited(ExitReason::Panic(_)))));
+        assert!(matches!(
+            a.call(Msg::Boom),
+            Err(CallError::Exited(ExitReason::Panic(_)))
+        ));
         assert_eq!(a.call(Msg::Get), Err(CallError::NoProc));
-        assert_eq!(b.call(Msg::Stop), Err(CallError::Exited(ExitReason::other("done"))));
+        assert_eq!(
+            b.call(Msg::Stop),
+            Err(CallError::Exited(ExitReason::other("done")))
+        );
         let c = gen_server::start::<S>(3).unwrap();
         let me = c.clone();
-        assert!(matches!(c.call(move |r| Msg::Relay(me, r)), Err(CallError::Exited(ExitReason::Panic(_)))));
+        assert!(matches!(
+            c.call(move |r| Msg::Relay(me, r)),
+            Err(CallError::Exited(ExitReason::Panic(_)))
+        ));
         let d = gen_server::start::<S>(4).unwrap();
         for _ in 0..100_000 {
             assert_eq!(d.call(Msg::Get), Ok(4));
