@@ -29,10 +29,10 @@ pub mod web;
 #[cfg(feature = "chat-core")]
 pub mod chat;
 
-pub use pid::{MonitorRef, Pid, RequestId, TimerRef};
-pub use reason::ExitReason;
 pub use behaviour::gen_server::{self, Cx, GenServer, Info, Init, Next};
+pub use pid::{MonitorRef, Pid, RequestId, TimerRef};
 pub use process::{Name, Ref, ReplyTo, Runtime};
+pub use reason::ExitReason;
 
 /// What a program that uses processes needs: `use perennial::prelude::*`.
 pub mod prelude {

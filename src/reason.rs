@@ -2,12 +2,9 @@
 //! linked to the process, monitors it, or waits for its answer.
 
 use crate::sync::Arc;
+use crate::sync::Arc;
 use std::any::Any;
 use std::fmt;
-<<<<<<< HEAD
-use crate::sync::Arc;
-=======
->>>>>>> house
 
 /// The reason with which a process ended, or with which it is asked to end.
 ///

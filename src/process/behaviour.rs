@@ -90,7 +90,12 @@ enum Stage<B: Behaviour> {
 
 impl<B: Behaviour> Body<B> {
     pub(crate) fn new(cx: B::Cx, init: InitFn<B>, ack: Option<Arc<Ack>>) -> Self {
-        Body { stage: Stage::Init(init, ack), cx, goes_on: false, batch: VecDeque::new() }
+        Body {
+            stage: Stage::Init(init, ack),
+            cx,
+            goes_on: false,
+            batch: VecDeque::new(),
+        }
     }
 
     pub(crate) fn cx(&mut self) -> &mut B::Cx {
@@ -147,7 +152,11 @@ impl<B: Behaviour> Body<B> {
     }
 
     /// Handles one entry, and what the behaviour goes on with after it.
-    pub(crate) fn handle(&mut self, me: &Arc<dyn Process>, entry: Entry<B::Msg>) -> Result<(), End> {
+    pub(crate) fn handle(
+        &mut self,
+        me: &Arc<dyn Process>,
+        entry: Entry<B::Msg>,
+    ) -> Result<(), End> {
         let core = me.core();
         if core.has(flag::KILLED | flag::GONE) {
             return Err(End::by_signal(ExitReason::Killed));
@@ -165,7 +174,10 @@ impl<B: Behaviour> Body<B> {
                 done?;
             }
             Entry::Exit(id) => {
-                let met = core.relations.lock().meet_exit(core.pid, id, core.traps_exit());
+                let met = core
+                    .relations
+                    .lock()
+                    .meet_exit(core.pid, id, core.traps_exit());
                 match met {
                     Some(Effect::Deliver(exit)) => {
                         self.cx.disarm();
@@ -200,7 +212,9 @@ impl<B: Behaviour> Body<B> {
         call: Option<&Arc<dyn PendingCall>>,
         run: impl FnOnce(&mut B, &mut B::Cx) -> Flow,
     ) -> Result<(), End> {
-        let Stage::Up(state) = &mut self.stage else { return Ok(()) };
+        let Stage::Up(state) = &mut self.stage else {
+            return Ok(());
+        };
         current::begin_callback(call.and_then(|call| call.deadline()));
         let flow = run(state, &mut self.cx);
         let unanswered = current::end_callback();
@@ -238,7 +252,9 @@ impl<B: Behaviour> Body<B> {
 
     /// Lets the behaviour clean up; if that fails, its failure is the reason of the end.
     fn terminate(&mut self, reason: ExitReason) -> End {
-        let Stage::Up(state) = &mut self.stage else { return End::by_itself(reason) };
+        let Stage::Up(state) = &mut self.stage else {
+            return End::by_itself(reason);
+        };
         current::begin_callback(None);
         let cx = &mut self.cx;
         let done = catch_unwind(AssertUnwindSafe(|| state.terminate(&reason, cx)));

@@ -52,12 +52,22 @@ impl<T> Pending<T> {
     }
 
     /// A call whose answer goes to a continuation.
-    pub(crate) fn then(target: Arc<dyn Process>, deadline: Option<Instant>, then: Continuation<T>) -> Self {
+    pub(crate) fn then(
+        target: Arc<dyn Process>,
+        deadline: Option<Instant>,
+        then: Continuation<T>,
+    ) -> Self {
         Self::with_slot(target, deadline, Slot::then(then))
     }
 
     fn with_slot(target: Arc<dyn Process>, deadline: Option<Instant>, slot: Slot<T>) -> Self {
-        Pending { slot, target, caller: current::pid(), deadline, phase: AtomicU8::new(Phase::Queued as u8) }
+        Pending {
+            slot,
+            target,
+            caller: current::pid(),
+            deadline,
+            phase: AtomicU8::new(Phase::Queued as u8),
+        }
     }
 }
 
@@ -129,7 +139,9 @@ pub struct ReplyTo<T: Send + 'static> {
 
 impl<T: Send + 'static> ReplyTo<T> {
     pub(crate) fn new(pending: Arc<Pending<T>>) -> Self {
-        ReplyTo { pending: Some(pending) }
+        ReplyTo {
+            pending: Some(pending),
+        }
     }
 
     /// Answers. If the caller has given up the value is dropped here.
@@ -141,7 +153,9 @@ impl<T: Send + 'static> ReplyTo<T> {
 
     /// Equals `true` once nobody waits for the answer any more, or its time is over.
     pub fn is_expired(&self) -> bool {
-        let Some(pending) = &self.pending else { return true };
+        let Some(pending) = &self.pending else {
+            return true;
+        };
         let late = |deadline| pending.target.core().runtime.clock.now() >= deadline;
         pending.slot.is_done() || pending.deadline.is_some_and(late)
     }
@@ -153,21 +167,27 @@ impl<T: Send + 'static> ReplyTo<T> {
 
     /// Who asked; [`Pid::INIT`] if a plain thread did.
     pub fn caller(&self) -> Pid {
-        self.pending.as_ref().map_or(Pid::INIT, |pending| pending.caller)
+        self.pending
+            .as_ref()
+            .map_or(Pid::INIT, |pending| pending.caller)
     }
 
     /// Says that the answer will not come from the process that was asked, so that its callback's own calls
     /// are no part of a deadlock with this one.
     pub fn detach(&self) {
         if let Some(pending) = &self.pending {
-            pending.phase.store(Phase::Detached as u8, Ordering::Release);
+            pending
+                .phase
+                .store(Phase::Detached as u8, Ordering::Release);
         }
     }
 }
 
 impl<T: Send + 'static> Drop for ReplyTo<T> {
     fn drop(&mut self) {
-        let Some(pending) = self.pending.take() else { return };
+        let Some(pending) = self.pending.take() else {
+            return;
+        };
         if pending.slot.is_done() {
             return;
         }
@@ -175,7 +195,8 @@ impl<T: Send + 'static> Drop for ReplyTo<T> {
         if target.has(flag::ENDING | flag::GONE) {
             return;
         }
-        if current::with(|process| process.is_some_and(|process| process.core().pid == target.pid)) {
+        if current::with(|process| process.is_some_and(|process| process.core().pid == target.pid))
+        {
             if thread::panicking() || current::leave_unanswered(pending.clone()) {
                 return;
             }
@@ -210,5 +231,9 @@ pub(crate) fn unwatch(target: &Arc<dyn Process>, monitor: MonitorRef) {
 
 /// The answer of a call, for those who only look.
 pub(crate) fn taken<T>(pending: &Pending<T>) -> Option<Answer<T>> {
-    if pending.slot.is_done() { pending.slot.take() } else { None }
+    if pending.slot.is_done() {
+        pending.slot.take()
+    } else {
+        None
+    }
 }

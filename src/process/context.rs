@@ -31,7 +31,10 @@ struct Idle {
 
 impl<M: Send + 'static> Context<M> {
     pub(crate) fn new(me: Ref<M>) -> Self {
-        Context { me, idle: Idle::default() }
+        Context {
+            me,
+            idle: Idle::default(),
+        }
     }
 
     /// The reference to this process.
@@ -90,12 +93,19 @@ impl<M: Send + 'static> Context<M> {
     /// Gives this process a name.
     pub fn register(&self, name: &Name<M>) -> Result<(), RegisterError> {
         let shared = &self.me.mailbox().core().runtime;
-        shared.names.register(name.as_str(), &self.me.process(), self.me.clone())
+        shared
+            .names
+            .register(name.as_str(), &self.me.process(), self.me.clone())
     }
 
     /// Gives this process a label, which observers and crash reports show.
     pub fn set_label(&self, label: impl Into<Arc<str>>) {
-        self.me.mailbox().core().relations.lock().set_label(label.into());
+        self.me
+            .mailbox()
+            .core()
+            .relations
+            .lock()
+            .set_label(label.into());
     }
 
     /// Sends a message to this process itself after `delay`.
@@ -120,7 +130,13 @@ impl<M: Send + 'static> Context<M> {
         }
         self.idle.generation += 1;
         if let Some(timer) = self.idle.timer.take() {
-            self.me.mailbox().core().runtime.scheduler().timers().cancel(timer);
+            self.me
+                .mailbox()
+                .core()
+                .runtime
+                .scheduler()
+                .timers()
+                .cancel(timer);
         }
     }
 
@@ -135,7 +151,9 @@ impl<M: Send + 'static> Context<M> {
             return;
         }
         let shared = &self.me.mailbox().core().runtime;
-        let Some(at) = shared.clock.now().checked_add(delay) else { return };
+        let Some(at) = shared.clock.now().checked_add(delay) else {
+            return;
+        };
         let process = Arc::downgrade(&self.me.process());
         let fire = move || {
             if let Some(process) = process.upgrade() {
@@ -151,7 +169,11 @@ impl<M: Send + 'static> Context<M> {
         if !self.idle.armed || self.idle.generation != generation {
             return false;
         }
-        self.idle = Idle { generation, timer: None, armed: false };
+        self.idle = Idle {
+            generation,
+            timer: None,
+            armed: false,
+        };
         true
     }
 }
@@ -175,6 +197,10 @@ pub fn checkpoint() {
 
 /// Gives the process that runs on this thread a label.
 pub fn set_label(label: impl Into<Arc<str>>) -> Result<(), NotAProcess> {
-    current::required()?.core().relations.lock().set_label(label.into());
+    current::required()?
+        .core()
+        .relations
+        .lock()
+        .set_label(label.into());
     Ok(())
 }

@@ -1,10 +1,10 @@
 //! What both kinds of process have in common, and the trait through which the kernel sees either.
 
 use crate::pid::Pid;
-use crate::reason::ExitReason;
+use crate::process::call::PendingCall;
 use crate::process::relations::Relations;
 use crate::process::runtime::Shared;
-use crate::process::call::PendingCall;
+use crate::reason::ExitReason;
 use crate::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use crate::sync::{Arc, Mutex, Parker};
 use std::any::Any;
@@ -65,7 +65,13 @@ struct Waiting {
 }
 
 impl Core {
-    pub(crate) fn new(pid: Pid, parent: Pid, kind: Kind, runtime: Arc<Shared>, initial: &'static str) -> Self {
+    pub(crate) fn new(
+        pid: Pid,
+        parent: Pid,
+        kind: Kind,
+        runtime: Arc<Shared>,
+        initial: &'static str,
+    ) -> Self {
         Core {
             pid,
             parent,
@@ -99,7 +105,10 @@ impl Core {
 
     /// Publishes where this process waits, and for which call's answer.
     pub(crate) fn start_waiting(&self, parker: Arc<Parker>, call: Option<Arc<dyn PendingCall>>) {
-        *self.waiting.lock() = Waiting { parker: Some(parker), call };
+        *self.waiting.lock() = Waiting {
+            parker: Some(parker),
+            call,
+        };
     }
 
     pub(crate) fn stop_waiting(&self) {

@@ -49,7 +49,10 @@ impl Drop for Entered {
 
 /// The process that runs on this thread.
 pub(crate) fn process() -> Option<Arc<dyn Process>> {
-    PROCESS.try_with(|process| process.borrow().clone()).ok().flatten()
+    PROCESS
+        .try_with(|process| process.borrow().clone())
+        .ok()
+        .flatten()
 }
 
 /// The process that runs on this thread, or the error that there is none.
@@ -76,8 +79,12 @@ pub(crate) fn pid() -> Pid {
 
 /// The runtime of the running process, else the one entered, else none.
 pub(crate) fn runtime() -> Option<Arc<Shared>> {
-    with(|process| process.map(|process| process.core().runtime.clone()))
-        .or_else(|| ENTERED.try_with(|entered| entered.borrow().last().cloned()).ok().flatten())
+    with(|process| process.map(|process| process.core().runtime.clone())).or_else(|| {
+        ENTERED
+            .try_with(|entered| entered.borrow().last().cloned())
+            .ok()
+            .flatten()
+    })
 }
 
 /// Makes a runtime the current one of this thread.
@@ -131,7 +138,9 @@ pub(crate) fn leave_unanswered(call: Arc<dyn PendingCall>) -> bool {
 pub(crate) fn checkpoint() {
     with(|process| {
         if let Some(process) = process
-            && process.core().has(flag::KILLED | flag::GONE | flag::EXIT_QUEUED)
+            && process
+                .core()
+                .has(flag::KILLED | flag::GONE | flag::EXIT_QUEUED)
         {
             meet(process);
         }

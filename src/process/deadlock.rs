@@ -29,7 +29,10 @@ impl Event for DeadlockFound {}
 
 /// Follows the calls from `start`; the circle if they lead back to it.
 pub(crate) fn cycle_of(start: &Arc<dyn Process>) -> Option<Cycle> {
-    let mut cycle = Cycle { path: vec![start.core().pid], calls: Vec::new() };
+    let mut cycle = Cycle {
+        path: vec![start.core().pid],
+        calls: Vec::new(),
+    };
     let mut call = start.core().waiting_call()?;
     for _ in 0..PATH_MAX {
         if !depends(&call) {
@@ -63,5 +66,7 @@ fn depends(call: &Arc<dyn PendingCall>) -> bool {
 /// Tells that a deadlock was found.
 pub(crate) fn report(shared: &Shared, path: &[Pid]) {
     log::error!(target: "perennial::process", "deadlock: every one of {path:?} waits for the next");
-    shared.telemetry.emit(|| DeadlockFound { path: path.to_vec() });
+    shared.telemetry.emit(|| DeadlockFound {
+        path: path.to_vec(),
+    });
 }

@@ -59,7 +59,11 @@ pub(crate) fn die(process: &Arc<dyn Process>, end: End, drop_state: impl FnOnce(
         return;
     };
     process.seal();
-    let neighbours = if end.own && !end.reason.is_clean() { obituary.links.clone() } else { Vec::new() };
+    let neighbours = if end.own && !end.reason.is_clean() {
+        obituary.links.clone()
+    } else {
+        Vec::new()
+    };
     tell(shared, core.pid, obituary, &end.reason);
     let left = process.mailbox_len();
     process.close(&end.reason);
@@ -128,13 +132,18 @@ fn tell(shared: &Shared, pid: Pid, obituary: Obituary, reason: &ExitReason) {
 
 /// The link counts only if the other side still has it: an unlink may have come first.
 fn tell_link(shared: &Shared, pid: Pid, to: Pid, reason: &ExitReason) {
-    let Some(receiver) = shared.process(to) else { return };
+    let Some(receiver) = shared.process(to) else {
+        return;
+    };
     let core = receiver.core();
     let mut relations = core.relations.lock();
     if relations.ended().is_some() || !relations.unlink(pid) {
         return;
     }
-    let exit = Exit { from: pid, reason: reason.clone() };
+    let exit = Exit {
+        from: pid,
+        reason: reason.clone(),
+    };
     let mark = relations.queue_exit(exit, Origin::Link);
     core.set(flag::EXIT_QUEUED);
     receiver.push_signal(Signal::Exit(mark));
@@ -145,10 +154,19 @@ fn tell_link(shared: &Shared, pid: Pid, to: Pid, reason: &ExitReason) {
 
 /// The monitor counts only if its holder still has it: a demonitor may have come first.
 fn tell_watcher(shared: &Shared, pid: Pid, to: Pid, monitor: MonitorRef, reason: &ExitReason) {
-    let Some(receiver) = shared.process(to) else { return };
+    let Some(receiver) = shared.process(to) else {
+        return;
+    };
     let mut relations = receiver.core().relations.lock();
-    let Some(watched) = relations.unwatch(monitor) else { return };
-    relations.queue_down(Down { monitor, pid, name: watched.name, reason: reason.clone() });
+    let Some(watched) = relations.unwatch(monitor) else {
+        return;
+    };
+    relations.queue_down(Down {
+        monitor,
+        pid,
+        name: watched.name,
+        reason: reason.clone(),
+    });
     receiver.push_signal(Signal::Down(monitor));
     drop(relations);
     receiver.wake();
@@ -160,5 +178,8 @@ fn release(shared: &Shared, process: &Arc<dyn Process>, reason: &ExitReason) {
     core.set(flag::GONE);
     let had = shared.table.remove(core.pid);
     drop(had);
-    shared.telemetry.emit(|| report::Exited { pid: core.pid, reason: reason.clone() });
+    shared.telemetry.emit(|| report::Exited {
+        pid: core.pid,
+        reason: reason.clone(),
+    });
 }

@@ -99,7 +99,9 @@ pub trait Dest: sealed::Sealed {
     fn try_cast(&self, message: Self::Msg) -> Result<(), TryCastError<Self::Msg>> {
         deliver(self.resolve(), Entry::Message(message)).map_err(|error| match error {
             Undelivered::NoProc(entry) => TryCastError::NoProc(message_of(entry)),
-            Undelivered::WrongMessageType(entry) => TryCastError::WrongMessageType(message_of(entry)),
+            Undelivered::WrongMessageType(entry) => {
+                TryCastError::WrongMessageType(message_of(entry))
+            }
             Undelivered::Full(entry) => TryCastError::Full(message_of(entry)),
             Undelivered::NoConnection(entry) => TryCastError::NoConnection(message_of(entry)),
         })
@@ -153,7 +155,9 @@ fn dead_letter<M>(to: Option<Pid>, error: &Undelivered<M>) {
     };
     let message = std::any::type_name::<M>();
     log::debug!(target: "perennial::process", "dead letter: {message} to {to:?}: {cause:?}");
-    runtime::current().telemetry.emit(|| DeadLetter { to, message, cause });
+    runtime::current()
+        .telemetry
+        .emit(|| DeadLetter { to, message, cause });
 }
 
 fn deliver<M: Send + 'static>(to: Target<M>, entry: Entry<M>) -> Result<(), Undelivered<M>> {
@@ -175,10 +179,16 @@ fn push<M: Send + 'static>(to: &Ref<M>, entry: Entry<M>) -> Result<(), Refused<M
         Err(Refused::Full(entry)) => entry,
         other => return other,
     };
-    let Some(bound) = to.mailbox().bound() else { return Err(Refused::Full(refused)) };
-    let Overflow::Block(patience) = bound.overflow else { return Err(Refused::Full(refused)) };
+    let Some(bound) = to.mailbox().bound() else {
+        return Err(Refused::Full(refused));
+    };
+    let Overflow::Block(patience) = bound.overflow else {
+        return Err(Refused::Full(refused));
+    };
     let sender = current::process();
-    let pooled = sender.as_ref().is_some_and(|sender| sender.core().kind == Kind::Pooled);
+    let pooled = sender
+        .as_ref()
+        .is_some_and(|sender| sender.core().kind == Kind::Pooled);
     if pooled || thread::panicking() {
         return Err(Refused::Full(refused));
     }
@@ -229,7 +239,13 @@ fn local<M: Send + 'static>(to: Target<M>) -> Result<Ref<M>, CallError> {
 /// When a call that starts now is due: after its timeout, or with the request that is being handled.
 fn deadline<M: Send + 'static>(to: &Ref<M>, timeout: Option<Duration>) -> Option<Instant> {
     let now = || to.mailbox().core().runtime.clock.now();
-    let own = timeout.and_then(|timeout| if timeout == Duration::MAX { None } else { now().checked_add(timeout) });
+    let own = timeout.and_then(|timeout| {
+        if timeout == Duration::MAX {
+            None
+        } else {
+            now().checked_add(timeout)
+        }
+    });
     [own, current::deadline()].into_iter().flatten().min()
 }
 

@@ -37,8 +37,12 @@ impl fmt::Display for CallError {
         match self {
             CallError::Timeout => f.write_str("the answer did not come in time"),
             CallError::NoProc => f.write_str("no such process"),
-            CallError::WrongMessageType => f.write_str("the process of that name takes other messages"),
-            CallError::Exited(reason) => write!(f, "the process ended before it answered: {reason}"),
+            CallError::WrongMessageType => {
+                f.write_str("the process of that name takes other messages")
+            }
+            CallError::Exited(reason) => {
+                write!(f, "the process ended before it answered: {reason}")
+            }
             CallError::NoReply => f.write_str("the process dropped the request without an answer"),
             CallError::Overloaded => f.write_str("the mailbox of the process is full"),
             CallError::CallingSelf => f.write_str("a process called itself"),

@@ -17,7 +17,9 @@ use crate::sync::{Arc, thread};
 /// nothing.
 pub fn exit(to: impl Into<Pid>, reason: ExitReason) {
     let to = to.into();
-    let Some(receiver) = runtime::current().process(to) else { return };
+    let Some(receiver) = runtime::current().process(to) else {
+        return;
+    };
     if reason == ExitReason::Kill {
         kill(&receiver);
     } else {
@@ -40,7 +42,11 @@ pub fn trap_exit(trap: bool) -> Result<bool, NotAProcess> {
 
 pub(crate) fn trap(me: &Arc<dyn Process>, trap: bool) -> bool {
     let core = me.core();
-    let had = if trap { core.set(flag::TRAP_EXIT) } else { core.clear(flag::TRAP_EXIT) };
+    let had = if trap {
+        core.set(flag::TRAP_EXIT)
+    } else {
+        core.clear(flag::TRAP_EXIT)
+    };
     had & flag::TRAP_EXIT != 0
 }
 
@@ -67,7 +73,10 @@ fn queue(receiver: &Arc<dyn Process>, exit: Exit, origin: Origin) {
 pub(crate) fn raise(me: &Arc<dyn Process>, reason: ExitReason) {
     if thread::panicking() {
         // Pending: the process meets it at its next library call outside the unwinding, if it gets there.
-        let exit = Exit { from: me.core().pid, reason };
+        let exit = Exit {
+            from: me.core().pid,
+            reason,
+        };
         return queue(me, exit, Origin::Raised);
     }
     unwind::by_itself(reason);

@@ -19,12 +19,17 @@ pub enum ProcessId {
 impl ProcessId {
     /// Whom it names now: the pid ([`Pid::INIT`] for a name that nobody has), the name if it is one, and the
     /// process if it lives.
-    pub(crate) fn resolve(self, shared: &Shared) -> (Pid, Option<Arc<str>>, Option<Arc<dyn Process>>) {
+    pub(crate) fn resolve(
+        self,
+        shared: &Shared,
+    ) -> (Pid, Option<Arc<str>>, Option<Arc<dyn Process>>) {
         match self {
             ProcessId::Pid(pid) => (pid, None, shared.process(pid)),
             ProcessId::Name(name) => {
                 let process = shared.whereis(&name);
-                let pid = process.as_ref().map_or(Pid::INIT, |process| process.core().pid);
+                let pid = process
+                    .as_ref()
+                    .map_or(Pid::INIT, |process| process.core().pid);
                 (pid, Some(name), process)
             }
         }

@@ -99,12 +99,17 @@ pub fn is_alive(what: impl Into<ProcessId>) -> bool {
 pub fn processes() -> Vec<Pid> {
     let all = runtime::current().table.all();
     let alive = |process: &Arc<dyn Process>| process.core().relations.lock().ended().is_none();
-    all.iter().filter(|process| alive(process)).map(|process| process.core().pid).collect()
+    all.iter()
+        .filter(|process| alive(process))
+        .map(|process| process.core().pid)
+        .collect()
 }
 
 /// The process of a name, if there is one.
 pub fn whereis(name: &str) -> Option<Pid> {
-    runtime::current().whereis(name).map(|process| process.core().pid)
+    runtime::current()
+        .whereis(name)
+        .map(|process| process.core().pid)
 }
 
 /// All names that processes have.
@@ -115,7 +120,9 @@ pub fn registered() -> Vec<Arc<str>> {
 /// Gives a process a name. One name a process, one process a name.
 pub fn register<M: Send + 'static>(name: &Name<M>, process: &Ref<M>) -> Result<(), RegisterError> {
     let shared = &process.mailbox().core().runtime;
-    shared.names.register(name.as_str(), &process.process(), process.clone())
+    shared
+        .names
+        .register(name.as_str(), &process.process(), process.clone())
 }
 
 /// Takes a name away from whoever has it; the process that had it.

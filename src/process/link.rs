@@ -47,7 +47,13 @@ pub(crate) fn link_to(me: &Arc<dyn Process>, to: Pid) -> Result<(), LinkError> {
         return Err(LinkError::NoProc);
     }
     let mut relations = core.relations.lock();
-    let mark = relations.queue_exit(Exit { from: to, reason: ExitReason::NoProc }, Origin::Link);
+    let mark = relations.queue_exit(
+        Exit {
+            from: to,
+            reason: ExitReason::NoProc,
+        },
+        Origin::Link,
+    );
     core.set(flag::EXIT_QUEUED);
     me.push_signal(Signal::Exit(mark));
     drop(relations);

@@ -45,12 +45,18 @@ pub(crate) struct Bound {
 
 impl Bound {
     pub(crate) fn new(max: usize, overflow: Overflow) -> Self {
-        Bound { max, overflow, waiting: Mutex::default() }
+        Bound {
+            max,
+            overflow,
+            waiting: Mutex::default(),
+        }
     }
 
     /// Forgets a sender that gave up.
     pub(crate) fn forget(&self, sender: &Arc<Parker>) {
-        self.waiting.lock().retain(|parker| !Arc::ptr_eq(parker, sender));
+        self.waiting
+            .lock()
+            .retain(|parker| !Arc::ptr_eq(parker, sender));
     }
 
     /// Lets the senders that wait look again.
@@ -80,7 +86,14 @@ pub(crate) struct Queue<M> {
 impl<M> Queue<M> {
     /// A queue that counts as scheduled: whoever makes it lets go with [`idle`](Queue::idle).
     pub(crate) fn new() -> Self {
-        Queue { first: None, rest: VecDeque::new(), scheduled: true, poked: false, closed: false, bounded: 0 }
+        Queue {
+            first: None,
+            rest: VecDeque::new(),
+            scheduled: true,
+            poked: false,
+            closed: false,
+            bounded: 0,
+        }
     }
 
     /// Appends, and marks the process as to be run; `true` if it was idle.
@@ -96,22 +109,38 @@ impl<M> Queue<M> {
     }
 
     /// Appends a message or a call, as far as the bound allows.
-    pub(crate) fn push(&mut self, entry: Entry<M>, bound: Option<&Bound>) -> Result<Pushed<M>, Refused<M>> {
+    pub(crate) fn push(
+        &mut self,
+        entry: Entry<M>,
+        bound: Option<&Bound>,
+    ) -> Result<Pushed<M>, Refused<M>> {
         if self.closed {
             return Err(Refused::Closed(entry));
         }
         let Some(bound) = bound else {
-            return Ok(Pushed { wake: self.append(entry), dropped: None });
+            return Ok(Pushed {
+                wake: self.append(entry),
+                dropped: None,
+            });
         };
         if self.bounded < bound.max {
             self.bounded += 1;
-            return Ok(Pushed { wake: self.append(entry), dropped: None });
+            return Ok(Pushed {
+                wake: self.append(entry),
+                dropped: None,
+            });
         }
         match bound.overflow {
             Overflow::Reject | Overflow::Block(_) => Err(Refused::Full(entry)),
-            Overflow::DropNewest => Ok(Pushed { wake: false, dropped: Some(entry) }),
+            Overflow::DropNewest => Ok(Pushed {
+                wake: false,
+                dropped: Some(entry),
+            }),
             Overflow::DropOldest => match self.remove_oldest() {
-                Some(oldest) => Ok(Pushed { wake: self.append(entry), dropped: Some(oldest) }),
+                Some(oldest) => Ok(Pushed {
+                    wake: self.append(entry),
+                    dropped: Some(oldest),
+                }),
                 // All that counts is being run at this moment.
                 None => Err(Refused::Full(entry)),
             },

@@ -87,4 +87,3 @@ pub use runtime::{Builder, Counts, DeadlockPolicy, Guard, Report, Runtime, attac
 pub use signal::{Down, Exit, Received};
 pub use timer::{cancel_timer, read_timer, send_after, send_interval};
 pub use watch::{Watch, sleep, watch};
-

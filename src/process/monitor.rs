@@ -37,17 +37,33 @@ pub(crate) fn monitor_by(me: &Arc<dyn Process>, what: ProcessId) -> MonitorRef {
     }
     // 1. The holder remembers the monitor. 2. The target learns of its watcher. A target that dies between the
     // two has nobody to tell, and step 2 finds it ended; one that dies after step 2 finds step 1 done.
-    core.relations.lock().watch(monitor, Watched { pid, name: name.clone() });
+    core.relations.lock().watch(
+        monitor,
+        Watched {
+            pid,
+            name: name.clone(),
+        },
+    );
     let alive = target.is_some_and(|target| {
         let watcher = Watcher::Process(core.pid);
-        target.core().relations.lock().add_watcher(monitor, watcher).is_ok()
+        target
+            .core()
+            .relations
+            .lock()
+            .add_watcher(monitor, watcher)
+            .is_ok()
     });
     if alive {
         return monitor;
     }
     let mut relations = core.relations.lock();
     if relations.unwatch(monitor).is_some() {
-        relations.queue_down(Down { monitor, pid, name, reason: ExitReason::NoProc });
+        relations.queue_down(Down {
+            monitor,
+            pid,
+            name,
+            reason: ExitReason::NoProc,
+        });
         me.push_signal(Signal::Down(monitor));
     }
     drop(relations);

@@ -32,12 +32,18 @@ pub struct Name<M> {
 impl<M: Send + 'static> Name<M> {
     /// A name for a `static`.
     pub const fn new(text: &'static str) -> Self {
-        Name { text: Cow::Borrowed(text), message: PhantomData }
+        Name {
+            text: Cow::Borrowed(text),
+            message: PhantomData,
+        }
     }
 
     /// A name made at run time.
     pub fn owned(text: impl Into<String>) -> Self {
-        Name { text: Cow::Owned(text.into()), message: PhantomData }
+        Name {
+            text: Cow::Owned(text.into()),
+            message: PhantomData,
+        }
     }
 
     /// Its text.
@@ -53,7 +59,10 @@ impl<M: Send + 'static> Name<M> {
 
 impl<M> Clone for Name<M> {
     fn clone(&self) -> Self {
-        Name { text: self.text.clone(), message: PhantomData }
+        Name {
+            text: self.text.clone(),
+            message: PhantomData,
+        }
     }
 }
 
@@ -82,7 +91,10 @@ impl fmt::Display for RegisterError {
         match self {
             RegisterError::Taken(pid) => write!(f, "registering a name that belongs to {pid}"),
             RegisterError::HasName(name) => {
-                write!(f, "registering a second name for a process that is named {name:?}")
+                write!(
+                    f,
+                    "registering a second name for a process that is named {name:?}"
+                )
             }
             RegisterError::NoProc => f.write_str("registering a process that is not alive"),
             RegisterError::BadName => f.write_str("registering an empty or reserved name"),
@@ -116,7 +128,10 @@ impl Named {
 impl Names {
     pub(crate) fn new() -> Self {
         let shards = (0..SHARDS).map(|_| RwLock::default()).collect();
-        Names { hasher: RandomState::new(), shards }
+        Names {
+            hasher: RandomState::new(),
+            shards,
+        }
     }
 
     fn shard(&self, name: &str) -> &RwLock<HashMap<Arc<str>, Named>> {
@@ -146,11 +161,20 @@ impl Names {
         if core.has(flag::GONE) {
             return Err(RegisterError::NoProc);
         }
-        core.relations.lock().take_name(name.clone()).map_err(|had| match had {
-            Some(name) => RegisterError::HasName(name),
-            None => RegisterError::NoProc,
-        })?;
-        shard.insert(name, Named { process: process.clone(), reference: Arc::new(reference) });
+        core.relations
+            .lock()
+            .take_name(name.clone())
+            .map_err(|had| match had {
+                Some(name) => RegisterError::HasName(name),
+                None => RegisterError::NoProc,
+            })?;
+        shard.insert(
+            name,
+            Named {
+                process: process.clone(),
+                reference: Arc::new(reference),
+            },
+        );
         Ok(())
     }
 
@@ -175,7 +199,10 @@ impl Names {
     }
 
     pub(crate) fn all(&self) -> Vec<Arc<str>> {
-        self.shards.iter().flat_map(|shard| shard.read().keys().cloned().collect::<Vec<_>>()).collect()
+        self.shards
+            .iter()
+            .flat_map(|shard| shard.read().keys().cloned().collect::<Vec<_>>())
+            .collect()
     }
 }
 

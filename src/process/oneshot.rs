@@ -31,12 +31,18 @@ enum State<T> {
 impl<T> Slot<T> {
     /// A slot that somebody will wait for.
     pub(crate) fn new() -> Self {
-        Slot { done: AtomicBool::new(false), state: Mutex::new(State::Open) }
+        Slot {
+            done: AtomicBool::new(false),
+            state: Mutex::new(State::Open),
+        }
     }
 
     /// A slot whose answer is handed to a continuation, on the thread that brings it.
     pub(crate) fn then(continuation: Continuation<T>) -> Self {
-        Slot { done: AtomicBool::new(false), state: Mutex::new(State::Then(continuation)) }
+        Slot {
+            done: AtomicBool::new(false),
+            state: Mutex::new(State::Then(continuation)),
+        }
     }
 
     /// Brings the answer; it comes back if there was one already or nobody waits any more.

@@ -6,7 +6,6 @@ use crate::sync::{Arc, Once};
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::cell::RefCell;
 
-
 thread_local! {
     static LAST: RefCell<Option<Place>> = const { RefCell::new(None) };
 }
@@ -26,8 +25,13 @@ pub(crate) fn install() {
             if !current::with(|process| process.is_some()) {
                 return previous(info);
             }
-            let location = info.location().map_or_else(|| "unknown".into(), ToString::to_string);
-            let place = Place { location: location.into(), backtrace: Backtrace::capture() };
+            let location = info
+                .location()
+                .map_or_else(|| "unknown".into(), ToString::to_string);
+            let place = Place {
+                location: location.into(),
+                backtrace: Backtrace::capture(),
+            };
             // A panic while the thread ends has nowhere to be kept, and nobody left to tell.
             let _ = LAST.try_with(|last| last.replace(Some(place)));
         }));

@@ -31,7 +31,11 @@ enum Seen<M> {
 
 impl<M: Send + 'static> ThreadContext<M> {
     pub(crate) fn new(thread: Arc<Thread<M>>) -> Self {
-        ThreadContext { context: Context::new(thread.reference()), thread, saved: VecDeque::new() }
+        ThreadContext {
+            context: Context::new(thread.reference()),
+            thread,
+            saved: VecDeque::new(),
+        }
     }
 
     /// Waits for whatever comes next.
@@ -41,7 +45,10 @@ impl<M: Send + 'static> ThreadContext<M> {
     pub fn receive(&mut self) -> Received<M> {
         match self.next_until(None) {
             Some(received) => received,
-            None => Received::Exit(Exit { from: self.pid(), reason: ExitReason::Killed }),
+            None => Received::Exit(Exit {
+                from: self.pid(),
+                reason: ExitReason::Killed,
+            }),
         }
     }
 
@@ -61,7 +68,9 @@ impl<M: Send + 'static> ThreadContext<M> {
         let deadline = self.deadline(timeout);
         let mut passed = VecDeque::new();
         let found = loop {
-            let Some(entry) = self.take(Some(deadline)) else { break None };
+            let Some(entry) = self.take(Some(deadline)) else {
+                break None;
+            };
             match self.select(entry, &mut wanted) {
                 Ok(found) => break Some(found),
                 Err(Some(entry)) => passed.push_back(entry),
@@ -76,7 +85,8 @@ impl<M: Send + 'static> ThreadContext<M> {
     fn deadline(&self, timeout: Duration) -> Instant {
         let now = self.thread.core().runtime.clock.now();
         // A century stands for ever where a clock cannot tell more.
-        now.checked_add(timeout).unwrap_or_else(|| now + Duration::from_secs(100 * 365 * 86_400))
+        now.checked_add(timeout)
+            .unwrap_or_else(|| now + Duration::from_secs(100 * 365 * 86_400))
     }
 
     fn next_until(&mut self, deadline: Option<Instant>) -> Option<Received<M>> {
@@ -96,7 +106,11 @@ impl<M: Send + 'static> ThreadContext<M> {
             return Some(entry);
         }
         let now = || self.thread.core().runtime.clock.now();
-        if thread::panicking() { self.thread.next(Some(now())) } else { self.thread.next(deadline) }
+        if thread::panicking() {
+            self.thread.next(Some(now()))
+        } else {
+            self.thread.next(deadline)
+        }
     }
 
     /// Receives an entry for good.
@@ -109,7 +123,10 @@ impl<M: Send + 'static> ThreadContext<M> {
                 Seen::Value(Received::Message(message))
             }
             Entry::Exit(id) => {
-                let met = core.relations.lock().meet_exit(core.pid, id, core.traps_exit());
+                let met = core
+                    .relations
+                    .lock()
+                    .meet_exit(core.pid, id, core.traps_exit());
                 match met {
                     Some(Effect::Deliver(exit)) => Seen::Value(Received::Exit(exit)),
                     Some(Effect::Die(reason)) if !thread::panicking() => unwind::by_signal(reason),
@@ -145,10 +162,14 @@ impl<M: Send + 'static> ThreadContext<M> {
                 Err(_) => Err(None),
             },
             Entry::Exit(id) => {
-                let seen = core.relations.lock().peek_exit(core.pid, id, core.traps_exit());
+                let seen = core
+                    .relations
+                    .lock()
+                    .peek_exit(core.pid, id, core.traps_exit());
                 match seen {
                     Some(Effect::Deliver(exit)) => {
-                        let found = wanted(Received::Exit(exit)).map_err(|_| Some(Entry::Exit(id)))?;
+                        let found =
+                            wanted(Received::Exit(exit)).map_err(|_| Some(Entry::Exit(id)))?;
                         core.relations.lock().meet_exit(core.pid, id, true);
                         Ok(found)
                     }

@@ -45,7 +45,10 @@ impl<T: std::marker::Send + 'static> Recipient<T> {
             Err(TryCastError::Full(_)) => Err(Gone::Full),
             Err(_) => Err(Gone::NoProc),
         };
-        Recipient { pid, send: Arc::new(send) }
+        Recipient {
+            pid,
+            send: Arc::new(send),
+        }
     }
 
     /// The process it leads to.
@@ -67,7 +70,10 @@ impl<T: std::marker::Send + 'static> Recipient<T> {
 
 impl<T> Clone for Recipient<T> {
     fn clone(&self) -> Self {
-        Recipient { pid: self.pid, send: self.send.clone() }
+        Recipient {
+            pid: self.pid,
+            send: self.send.clone(),
+        }
     }
 }
 

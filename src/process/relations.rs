@@ -169,7 +169,10 @@ impl Relations {
     }
 
     pub(crate) fn watching(&self) -> Vec<Pid> {
-        self.more.iter().flat_map(|more| more.watching.values().map(|watched| watched.pid)).collect()
+        self.more
+            .iter()
+            .flat_map(|more| more.watching.values().map(|watched| watched.pid))
+            .collect()
     }
 
     /// Records a watcher of this process; the reason of its end if it is too late.
@@ -191,7 +194,15 @@ impl Relations {
 
     pub(crate) fn watchers(&self) -> Vec<Pid> {
         let watchers = self.more.iter().flat_map(|more| more.watchers.values());
-        watchers.filter_map(|watcher| if let Watcher::Process(pid) = watcher { Some(*pid) } else { None }).collect()
+        watchers
+            .filter_map(|watcher| {
+                if let Watcher::Process(pid) = watcher {
+                    Some(*pid)
+                } else {
+                    None
+                }
+            })
+            .collect()
     }
 
     // ## Exit signals that wait in the mailbox
@@ -201,7 +212,12 @@ impl Relations {
         let more = self.more();
         let id = more.exit_next;
         more.exit_next += 1;
-        more.exits.push_back(QueuedExit { id, exit, origin, trapped: false });
+        more.exits.push_back(QueuedExit {
+            id,
+            exit,
+            origin,
+            trapped: false,
+        });
         id
     }
 
@@ -229,20 +245,25 @@ impl Relations {
     /// The reason of the first queued exit signal that ends a process that traps or does not.
     pub(crate) fn first_deadly(&self, me: Pid, trapping: bool) -> Option<ExitReason> {
         let more = self.more.as_ref()?;
-        more.exits.iter().find_map(|queued| match verdict(me, queued, trapping) {
-            Verdict::Die => Some(queued.exit.reason.clone()),
-            _ => None,
-        })
+        more.exits
+            .iter()
+            .find_map(|queued| match verdict(me, queued, trapping) {
+                Verdict::Die => Some(queued.exit.reason.clone()),
+                _ => None,
+            })
     }
 
     pub(crate) fn has_exits(&self) -> bool {
-        self.more.as_ref().is_some_and(|more| !more.exits.is_empty())
+        self.more
+            .as_ref()
+            .is_some_and(|more| !more.exits.is_empty())
     }
 
     /// Takes back what a link to `pid` left in the mailbox.
     pub(crate) fn flush_exits(&mut self, pid: Pid) {
         if let Some(more) = &mut self.more {
-            more.exits.retain(|queued| queued.exit.from != pid || queued.origin != Origin::Link);
+            more.exits
+                .retain(|queued| queued.exit.from != pid || queued.origin != Origin::Link);
         }
     }
 
@@ -307,7 +328,11 @@ impl Relations {
         if more.nameless {
             return false;
         }
-        if !more.at_death.iter().any(|known| Arc::ptr_eq(known, cleanup)) {
+        if !more
+            .at_death
+            .iter()
+            .any(|known| Arc::ptr_eq(known, cleanup))
+        {
             more.at_death.push(cleanup.clone());
         }
         true
@@ -336,11 +361,20 @@ impl Relations {
         self.links = Links::None;
         let more = self.more.take().map(|more| *more).unwrap_or_default();
         let (label, had_name) = (more.label, more.had_name);
-        self.more = Some(Box::new(More { label, had_name, nameless: true, ..More::default() }));
+        self.more = Some(Box::new(More {
+            label,
+            had_name,
+            nameless: true,
+            ..More::default()
+        }));
         Some(Obituary {
             links,
             watchers: more.watchers.into_iter().collect(),
-            watching: more.watching.into_iter().map(|(monitor, watched)| (monitor, watched.pid)).collect(),
+            watching: more
+                .watching
+                .into_iter()
+                .map(|(monitor, watched)| (monitor, watched.pid))
+                .collect(),
         })
     }
 }

@@ -75,7 +75,12 @@ impl fmt::Display for CrashReport {
 
 /// Reports a crash: as an event, in the log, and on stderr if the program logs nothing at all, so that no crash
 /// is ever silent.
-pub(crate) fn crash(process: &Arc<dyn Process>, reason: &ExitReason, mut links: Vec<Pid>, mailbox_len: usize) {
+pub(crate) fn crash(
+    process: &Arc<dyn Process>,
+    reason: &ExitReason,
+    mut links: Vec<Pid>,
+    mailbox_len: usize,
+) {
     let core = process.core();
     links.truncate(NAMED_MAX);
     let (name, label) = {
@@ -106,7 +111,9 @@ fn ancestors(process: &Arc<dyn Process>) -> Vec<Pid> {
     let mut parent = process.core().parent;
     while parent != Pid::INIT && ancestors.len() < NAMED_MAX {
         ancestors.push(parent);
-        let Some(next) = shared.process(parent) else { break };
+        let Some(next) = shared.process(parent) else {
+            break;
+        };
         parent = next.core().parent;
     }
     ancestors

@@ -29,7 +29,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 /// });
 /// assert_eq!(echo.call(|reply| (7, reply)), Ok(7));
 /// ```
-pub fn spawn<M: Send + 'static>(main: impl FnOnce(&mut ThreadContext<M>) + Send + 'static) -> Ref<M> {
+pub fn spawn<M: Send + 'static>(
+    main: impl FnOnce(&mut ThreadContext<M>) + Send + 'static,
+) -> Ref<M> {
     let options = options(&main);
     match prepare(&options) {
         Ok((thread, _)) => {
@@ -58,7 +60,10 @@ pub fn try_spawn<M: Send + 'static>(
 pub fn spawn_link<M: Send + 'static>(
     main: impl FnOnce(&mut ThreadContext<M>) + Send + 'static,
 ) -> Result<Ref<M>, StartError> {
-    let (thread, _) = prepare(&Options { link: true, ..options(&main) })?;
+    let (thread, _) = prepare(&Options {
+        link: true,
+        ..options(&main)
+    })?;
     launch(&thread, main)?;
     Ok(thread.reference())
 }
@@ -70,7 +75,10 @@ pub fn spawn_link<M: Send + 'static>(
 pub fn spawn_monitor<M: Send + 'static>(
     main: impl FnOnce(&mut ThreadContext<M>) + Send + 'static,
 ) -> Result<(Ref<M>, MonitorRef), StartError> {
-    let (thread, monitor) = prepare(&Options { monitor: true, ..options(&main) })?;
+    let (thread, monitor) = prepare(&Options {
+        monitor: true,
+        ..options(&main)
+    })?;
     launch(&thread, main)?;
     match monitor {
         Some(monitor) => Ok((thread.reference(), monitor)),
@@ -95,8 +103,13 @@ pub fn spawn_monitor<M: Send + 'static>(
 /// });
 /// assert_eq!(died, Err(ExitReason::other("gone")));
 /// ```
-pub fn run<M: Send + 'static, T>(main: impl FnOnce(&mut ThreadContext<M>) -> T) -> Result<T, ExitReason> {
-    assert!(current::process().is_none(), "process::run on a thread that runs a process");
+pub fn run<M: Send + 'static, T>(
+    main: impl FnOnce(&mut ThreadContext<M>) -> T,
+) -> Result<T, ExitReason> {
+    assert!(
+        current::process().is_none(),
+        "process::run on a thread that runs a process"
+    );
     let thread = match prepare(&options(&main)) {
         Ok((thread, _)) => thread,
         Err(error) => panic!("process::run: {error}"),
@@ -110,7 +123,10 @@ pub fn run<M: Send + 'static, T>(main: impl FnOnce(&mut ThreadContext<M>) -> T) 
 }
 
 fn options<F>(_main: &F) -> Options {
-    Options { initial: std::any::type_name::<F>(), ..Options::default() }
+    Options {
+        initial: std::any::type_name::<F>(),
+        ..Options::default()
+    }
 }
 
 fn prepare<M: Send + 'static>(
@@ -149,7 +165,9 @@ fn body<M: Send + 'static>(
         Err((reason, By::Signal)) => End::by_signal(reason),
     };
     let reason = end.reason.clone();
-    death::die(&process, end, || crate::process::pooled::close_entries(cx.into_saved(), &reason));
+    death::die(&process, end, || {
+        crate::process::pooled::close_entries(cx.into_saved(), &reason)
+    });
     reason
 }
 

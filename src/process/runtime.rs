@@ -171,7 +171,10 @@ impl Runtime {
     /// Makes this runtime the current one of this thread until the guard is dropped.
     pub fn enter(&self) -> Guard {
         current::push_runtime(self.shared.clone());
-        Guard { shared: self.shared.clone(), not_send: std::marker::PhantomData }
+        Guard {
+            shared: self.shared.clone(),
+            not_send: std::marker::PhantomData,
+        }
     }
 
     /// Where this runtime tells what happens in it.
@@ -326,7 +329,9 @@ impl Shared {
     /// What a service keeps in this runtime, made when it is first asked for.
     pub(crate) fn service<T: Default + Send + Sync + 'static>(&self) -> Arc<T> {
         let mut services = self.services.lock();
-        let kept = services.entry(TypeId::of::<T>()).or_insert_with(|| Arc::new(T::default()));
+        let kept = services
+            .entry(TypeId::of::<T>())
+            .or_insert_with(|| Arc::new(T::default()));
         match kept.clone().downcast() {
             Ok(service) => service,
             Err(_) => unreachable!("what a service keeps is found by its type"),
@@ -351,7 +356,9 @@ fn global() -> Arc<Shared> {
     match std::env::var("PERENNIAL_DEFAULT_KIND").as_deref() {
         Ok("thread") => builder = builder.default_kind(Kind::Thread),
         Ok("pooled") | Err(_) => {}
-        Ok(other) => log::warn!("PERENNIAL_DEFAULT_KIND is {other:?}, neither thread nor pooled: ignored"),
+        Ok(other) => {
+            log::warn!("PERENNIAL_DEFAULT_KIND is {other:?}, neither thread nor pooled: ignored")
+        }
     }
     match Shared::start(builder.settings) {
         Ok(shared) => shared,

@@ -67,7 +67,9 @@ pub(crate) fn run(shared: &Arc<Shared>, deadline: Duration) -> Report {
 /// Supervisors that plain threads started, the newest first: they stop what is below them.
 fn supervisors(shared: &Shared) -> Vec<Arc<dyn Process>> {
     let mut all = shared.table.all();
-    all.retain(|process| process.core().has(flag::SUPERVISOR) && process.core().parent == Pid::INIT);
+    all.retain(|process| {
+        process.core().has(flag::SUPERVISOR) && process.core().parent == Pid::INIT
+    });
     all.sort_by_key(|process| std::cmp::Reverse(process.core().order));
     all
 }

@@ -64,7 +64,9 @@ impl Ack {
     fn outcome(&self, answer: Answer<()>) -> Result<(), StartError> {
         match answer {
             Ok(()) => Ok(()),
-            Err(CallError::Exited(_)) if self.ignored.load(Ordering::Acquire) => Err(StartError::Ignored),
+            Err(CallError::Exited(_)) if self.ignored.load(Ordering::Acquire) => {
+                Err(StartError::Ignored)
+            }
             Err(CallError::Exited(reason)) => Err(StartError::Exit(reason)),
             Err(CallError::Timeout) => Err(StartError::Timeout),
             Err(CallError::PoolExhausted) => Err(StartError::PoolExhausted),
@@ -106,7 +108,13 @@ pub(crate) fn start<B: Behaviour>(
         let answer = match ack.pending.slot.take() {
             Some(answer) => answer,
             None => Err(CallError::Exited(
-                process.core().relations.lock().ended().cloned().unwrap_or(ExitReason::Killed),
+                process
+                    .core()
+                    .relations
+                    .lock()
+                    .ended()
+                    .cloned()
+                    .unwrap_or(ExitReason::Killed),
             )),
         };
         let started = ack.outcome(answer).map(|()| prepared.started);
@@ -149,7 +157,10 @@ pub(crate) fn start_async<B: Behaviour>(
         pending.fail(error);
     }
     let marks = init_marks(init, ignored);
-    let ack = Ack { pending, ignored: AtomicBool::new(false) };
+    let ack = Ack {
+        pending,
+        ignored: AtomicBool::new(false),
+    };
     launch(&shared, &mut prepared, marks, Some(Arc::new(ack)))?;
     Ok(prepared.started)
 }
@@ -181,7 +192,13 @@ pub(crate) fn prepare_thread<M: Send + 'static>(
 pub(crate) fn dead<M: Send + 'static>(options: &Options) -> Ref<M> {
     // No process ever has the serial 0.
     let pid = Pid::from_parts(0, u32::MAX, 0);
-    let core = Core::new(pid, current::pid(), Kind::Thread, runtime::current(), options.initial);
+    let core = Core::new(
+        pid,
+        current::pid(),
+        Kind::Thread,
+        runtime::current(),
+        options.initial,
+    );
     core.set(flag::ENDING | flag::GONE);
     drop(core.relations.lock().end(ExitReason::NoProc));
     let thread = Thread::new(core, None);
@@ -207,7 +224,10 @@ fn thread_name(process: &Arc<dyn Process>) -> String {
     let core = process.core();
     let relations = core.relations.lock();
     let called = relations.name().or_else(|| relations.label());
-    called.map_or_else(|| format!("process {}", core.pid), |called| called.to_string())
+    called.map_or_else(
+        || format!("process {}", core.pid),
+        |called| called.to_string(),
+    )
 }
 
 /// Ends a process that never ran. Whoever started it has the error, so it leaves no exit signal behind.
@@ -223,7 +243,10 @@ fn launch<B: Behaviour>(
     init: InitFn<B>,
     ack: Option<Arc<Ack>>,
 ) -> Result<(), StartError> {
-    debug_assert!(Arc::ptr_eq(shared, &prepared.started.reference.mailbox().core().runtime));
+    debug_assert!(Arc::ptr_eq(
+        shared,
+        &prepared.started.reference.mailbox().core().runtime
+    ));
     match &prepared.body {
         Kinds::Pooled(pooled) => {
             pooled.clone().launch(init, ack);
@@ -231,7 +254,9 @@ fn launch<B: Behaviour>(
         }
         Kinds::Thread(thread) => {
             let running = thread.clone();
-            launch_thread(thread, move || thread::run_behaviour::<B>(&running, init, ack))
+            launch_thread(thread, move || {
+                thread::run_behaviour::<B>(&running, init, ack)
+            })
         }
     }
 }
@@ -256,7 +281,9 @@ fn parent(options: &Options) -> Result<Option<Arc<dyn Process>>, StartError> {
 }
 
 fn bound(options: &Options) -> Option<Bound> {
-    options.mailbox.map(|(max, overflow)| Bound::new(max, overflow))
+    options
+        .mailbox
+        .map(|(max, overflow)| Bound::new(max, overflow))
 }
 
 fn core(
@@ -293,7 +320,10 @@ fn prepare<B: Behaviour>(options: &Options) -> Result<Prepared<B>, StartError> {
         }
     };
     let monitor = enrol(&shared, options, parent.as_ref(), reference.clone())?;
-    Ok(Prepared { body, started: Started { reference, monitor } })
+    Ok(Prepared {
+        body,
+        started: Started { reference, monitor },
+    })
 }
 
 /// Puts a process into the table, under its name, and links it.

@@ -40,7 +40,11 @@ struct Slot {
 impl Table {
     pub(crate) fn new() -> Self {
         let shards = (0..SHARDS).map(|_| Shard::default()).collect();
-        Table { shards, turn: AtomicUsize::new(0), len: AtomicUsize::new(0) }
+        Table {
+            shards,
+            turn: AtomicUsize::new(0),
+            len: AtomicUsize::new(0),
+        }
     }
 
     /// Reserves a pid; it leads nowhere until [`insert`](Table::insert). `None` if the table is full.
@@ -55,7 +59,10 @@ impl Table {
             Some(index) => index,
             None if slots.slots.len() as u32 >= PROCESSES_MAX / SHARDS => return None,
             None => {
-                slots.slots.push(Slot { serial: 1, process: None });
+                slots.slots.push(Slot {
+                    serial: 1,
+                    process: None,
+                });
                 slots.slots.len() as u32 - 1
             }
         };
@@ -69,7 +76,11 @@ impl Table {
         let pid = process.core().pid;
         let mut slots = self.slots(pid).lock();
         let slot = &mut slots.slots[(pid.id() / SHARDS) as usize];
-        assert_eq!(slot.serial, pid.serial(), "a reserved slot keeps its serial");
+        assert_eq!(
+            slot.serial,
+            pid.serial(),
+            "a reserved slot keeps its serial"
+        );
         slot.process = Some(process);
     }
 
@@ -79,7 +90,11 @@ impl Table {
         }
         let slots = self.slots(pid).lock();
         let slot = slots.slots.get((pid.id() / SHARDS) as usize)?;
-        if slot.serial == pid.serial() { slot.process.clone() } else { None }
+        if slot.serial == pid.serial() {
+            slot.process.clone()
+        } else {
+            None
+        }
     }
 
     /// Frees the slot of a pid; the process that was in it, to be dropped by the caller. A slot whose
@@ -110,7 +125,14 @@ impl Table {
     pub(crate) fn all(&self) -> Vec<Arc<dyn Process>> {
         let mut all = Vec::with_capacity(self.len());
         for shard in &self.shards {
-            all.extend(shard.slots.lock().slots.iter().filter_map(|slot| slot.process.clone()));
+            all.extend(
+                shard
+                    .slots
+                    .lock()
+                    .slots
+                    .iter()
+                    .filter_map(|slot| slot.process.clone()),
+            );
         }
         all
     }

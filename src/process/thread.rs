@@ -86,7 +86,8 @@ impl<M: Send + 'static> Thread<M> {
             self.core.start_waiting(self.parker.clone(), None);
             fence(Ordering::SeqCst);
             let entry = self.pop();
-            let late = || deadline.is_some_and(|deadline| self.core.runtime.clock.now() >= deadline);
+            let late =
+                || deadline.is_some_and(|deadline| self.core.runtime.clock.now() >= deadline);
             if entry.is_some() || late() {
                 self.awake();
                 return entry;
@@ -111,7 +112,13 @@ impl<M: Send + 'static> Thread<M> {
 
     /// Takes out what came after the mailbox was closed: nobody else will.
     fn drain(&self) {
-        let reason = self.core.relations.lock().ended().cloned().unwrap_or(ExitReason::NoProc);
+        let reason = self
+            .core
+            .relations
+            .lock()
+            .ended()
+            .cloned()
+            .unwrap_or(ExitReason::NoProc);
         close_entries(std::iter::from_fn(|| self.pop()), &reason);
     }
 }

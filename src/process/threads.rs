@@ -39,7 +39,11 @@ struct Handles {
 
 impl Threads {
     pub(crate) fn new(max: usize) -> Self {
-        Threads { max, handles: Mutex::default(), changed: Condvar::new() }
+        Threads {
+            max,
+            handles: Mutex::default(),
+            changed: Condvar::new(),
+        }
     }
 
     /// How many threads run a process, or what is left of one.

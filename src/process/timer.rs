@@ -48,7 +48,9 @@ impl Shared {
         delay: Duration,
         fire: impl FnOnce(&Arc<Shared>) + Send + 'static,
     ) {
-        let Some(at) = self.clock.now().checked_add(delay) else { return };
+        let Some(at) = self.clock.now().checked_add(delay) else {
+            return;
+        };
         let weak = Arc::downgrade(self);
         let fire = move || {
             if let Some(shared) = weak.upgrade() {
@@ -91,7 +93,14 @@ pub fn send_interval<D: Dest + Send + 'static>(
     let shared = runtime::current();
     let timer = shared.timer_ref();
     let mut keys = shared.timers.keys.lock();
-    tick(&shared, &mut keys, timer, period.max(Duration::from_millis(1)), dest, make);
+    tick(
+        &shared,
+        &mut keys,
+        timer,
+        period.max(Duration::from_millis(1)),
+        dest,
+        make,
+    );
     timer
 }
 

@@ -25,14 +25,26 @@ pub(crate) enum By {
 
 /// Leaves because of a signal. Must not be called while the thread unwinds.
 pub(crate) fn by_signal(reason: ExitReason) -> ! {
-    assert!(!thread::panicking(), "no unwind may start while another is under way");
-    resume_unwind(Box::new(Exiting { reason, by: By::Signal }))
+    assert!(
+        !thread::panicking(),
+        "no unwind may start while another is under way"
+    );
+    resume_unwind(Box::new(Exiting {
+        reason,
+        by: By::Signal,
+    }))
 }
 
 /// Leaves because the process wants to. Must not be called while the thread unwinds.
 pub(crate) fn by_itself(reason: ExitReason) -> ! {
-    assert!(!thread::panicking(), "no unwind may start while another is under way");
-    resume_unwind(Box::new(Exiting { reason, by: By::Itself }))
+    assert!(
+        !thread::panicking(),
+        "no unwind may start while another is under way"
+    );
+    resume_unwind(Box::new(Exiting {
+        reason,
+        by: By::Itself,
+    }))
 }
 
 /// Why an unwind that the kernel caught had begun.
@@ -53,6 +65,8 @@ fn panic_of(payload: Box<dyn Any + Send>) -> Panic {
         "a payload that is not text".to_owned()
     };
     // A payload whose own destructor panics must not end the kernel's thread.
-    drop(std::panic::catch_unwind(std::panic::AssertUnwindSafe(move || drop(payload))));
+    drop(std::panic::catch_unwind(std::panic::AssertUnwindSafe(
+        move || drop(payload),
+    )));
     Panic::new(message, location)
 }

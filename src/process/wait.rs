@@ -34,14 +34,22 @@ pub(crate) fn for_answer<T: Send + 'static>(pending: &Arc<Pending<T>>) -> Answer
         }
     }
     let caller = current::process();
-    let pooled = caller.as_ref().is_some_and(|caller| caller.core().kind == Kind::Pooled);
+    let pooled = caller
+        .as_ref()
+        .is_some_and(|caller| caller.core().kind == Kind::Pooled);
     let shared = &target.core().runtime;
     if !pooled {
         return parked(pending, caller.as_ref());
     }
-    match shared.scheduler().block(|| parked(pending, caller.as_ref())) {
+    match shared
+        .scheduler()
+        .block(|| parked(pending, caller.as_ref()))
+    {
         Ok(answer) => answer,
-        Err(_) => pending.slot.close().unwrap_or(Err(CallError::PoolExhausted)),
+        Err(_) => pending
+            .slot
+            .close()
+            .unwrap_or(Err(CallError::PoolExhausted)),
     }
 }
 
@@ -61,16 +69,25 @@ impl Drop for Published<'_> {
     }
 }
 
-fn parked<T: Send + 'static>(pending: &Arc<Pending<T>>, caller: Option<&Arc<dyn Process>>) -> Answer<T> {
+fn parked<T: Send + 'static>(
+    pending: &Arc<Pending<T>>,
+    caller: Option<&Arc<dyn Process>>,
+) -> Answer<T> {
     let monitor = match call::watch(pending) {
         Ok(monitor) => monitor,
         // It ended. An answer that it gave before that still counts.
         Err(error) => return pending.slot.close().unwrap_or(Err(error)),
     };
-    let _published = Published { caller, target: pending.target(), monitor };
+    let _published = Published {
+        caller,
+        target: pending.target(),
+        monitor,
+    };
     let parker = current::parker();
     if let Some(caller) = caller {
-        caller.core().start_waiting(parker.clone(), Some(pending.clone()));
+        caller
+            .core()
+            .start_waiting(parker.clone(), Some(pending.clone()));
     }
     let shared = &pending.target().core().runtime;
     let mut probe = Probe::new(shared, caller);
@@ -92,7 +109,10 @@ fn parked<T: Send + 'static>(pending: &Arc<Pending<T>>, caller: Option<&Arc<dyn 
             return pending.slot.close().unwrap_or(Err(CallError::Timeout));
         }
         if let Some(path) = probe.look(now) {
-            return pending.slot.close().unwrap_or(Err(CallError::Deadlock(path)));
+            return pending
+                .slot
+                .close()
+                .unwrap_or(Err(CallError::Deadlock(path)));
         }
         let until = [pending.deadline(), probe.at].into_iter().flatten().min();
         park_until(shared, &parker, until);
@@ -101,13 +121,18 @@ fn parked<T: Send + 'static>(pending: &Arc<Pending<T>>, caller: Option<&Arc<dyn 
 
 /// Parks until `until` by the clock of the runtime. May return early.
 pub(crate) fn park_until(shared: &Arc<Shared>, parker: &Arc<Parker>, until: Option<Instant>) {
-    let Some(until) = until else { return parker.park() };
+    let Some(until) = until else {
+        return parker.park();
+    };
     if !shared.clock.is_manual() {
         parker.park_until(Some(until));
         return;
     }
     let waker = parker.clone();
-    let key = shared.scheduler().timers().insert(until, Box::new(move || waker.unpark()));
+    let key = shared
+        .scheduler()
+        .timers()
+        .insert(until, Box::new(move || waker.unpark()));
     parker.park();
     shared.scheduler().timers().cancel(key);
 }
@@ -124,7 +149,12 @@ impl<'a> Probe<'a> {
     fn new(shared: &'a Arc<Shared>, caller: Option<&'a Arc<dyn Process>>) -> Self {
         let on = caller.is_some() && shared.settings.deadlock != DeadlockPolicy::Off;
         let at = on.then(|| shared.clock.now() + DEADLOCK_PROBE);
-        Probe { shared, caller, at, seen: None }
+        Probe {
+            shared,
+            caller,
+            at,
+            seen: None,
+        }
     }
 
     /// Looks if it is time to; the path if the same deadlock was seen twice and is to be reported as an error.

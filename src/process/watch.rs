@@ -113,7 +113,11 @@ impl fmt::Debug for Watch {
 pub(crate) fn ended_by(process: &Arc<dyn Process>, until: Instant) -> bool {
     let parker = Arc::new(Parker::new());
     let waker = parker.clone();
-    let pending = Arc::new(Pending::<()>::then(process.clone(), None, Box::new(move |_| waker.unpark())));
+    let pending = Arc::new(Pending::<()>::then(
+        process.clone(),
+        None,
+        Box::new(move |_| waker.unpark()),
+    ));
     match call::watch(&pending) {
         Err(_) => true,
         Ok(monitor) => {
@@ -152,7 +156,9 @@ fn park_once(shared: &Arc<Shared>, parker: &Arc<Parker>, deadline: Option<Instan
     }
     let in_time = deadline.is_none_or(|deadline| shared.clock.now() < deadline);
     if in_time {
-        let pooled = process.as_ref().is_some_and(|process| process.core().kind == Kind::Pooled);
+        let pooled = process
+            .as_ref()
+            .is_some_and(|process| process.core().kind == Kind::Pooled);
         let wait = || wait::park_until(shared, parker, deadline);
         if pooled {
             // Without a spare worker it waits all the same: whoever waits here has no answer to fail.
@@ -174,7 +180,9 @@ fn park_once(shared: &Arc<Shared>, parker: &Arc<Parker>, deadline: Option<Instan
 /// signal ends the wait, and the process.
 pub fn sleep(duration: Duration) {
     let shared = runtime::current();
-    let Some(deadline) = shared.clock.now().checked_add(duration) else { return };
+    let Some(deadline) = shared.clock.now().checked_add(duration) else {
+        return;
+    };
     let parker = current::parker();
     while shared.clock.now() < deadline && park_once(&shared, &parker, Some(deadline)) {}
 }

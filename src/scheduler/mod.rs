@@ -18,8 +18,8 @@ mod tests;
 
 pub use blocking::PoolExhausted;
 pub(crate) use timer::Timers;
-pub(crate) use wheel::TimerKey;
 pub use watchdog::LongTurn;
+pub(crate) use wheel::TimerKey;
 
 use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use crate::sync::{Arc, thread};

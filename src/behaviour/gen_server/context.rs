@@ -22,9 +22,8 @@ pub struct Cx<S: GenServer> {
 }
 
 /// What a server does with an answer.
-pub(super) type Continuation<S> = Box<
-    dyn FnOnce(&mut S, Box<dyn Any + Send>, &mut Cx<S>) -> Next<<S as GenServer>::Msg> + Send,
->;
+pub(super) type Continuation<S> =
+    Box<dyn FnOnce(&mut S, Box<dyn Any + Send>, &mut Cx<S>) -> Next<<S as GenServer>::Msg> + Send>;
 
 /// An answer in the mailbox of the server that asked.
 pub(super) struct Answered {
@@ -34,7 +33,10 @@ pub(super) struct Answered {
 
 impl<S: GenServer> Cx<S> {
     pub(super) fn new(context: Context<S::Msg>) -> Self {
-        Cx { context, requests: HashMap::new() }
+        Cx {
+            context,
+            requests: HashMap::new(),
+        }
     }
 
     /// Sends a request, like [`call`](Dest::call), and goes on; `then` runs in this server when the answer is
@@ -60,17 +62,21 @@ impl<S: GenServer> Cx<S> {
     ) -> RequestId {
         let me = self.context.me().process();
         let id = me.core().runtime.request_id();
-        let continuation: Continuation<S> = Box::new(move |server, answer, cx| {
-            match answer.downcast::<Result<T, CallError>>() {
-                Ok(answer) => then(server, *answer, cx),
-                Err(_) => unreachable!("a request's answer has the type it was asked for"),
-            }
-        });
+        let continuation: Continuation<S> =
+            Box::new(
+                move |server, answer, cx| match answer.downcast::<Result<T, CallError>>() {
+                    Ok(answer) => then(server, *answer, cx),
+                    Err(_) => unreachable!("a request's answer has the type it was asked for"),
+                },
+            );
         self.requests.insert(id, continuation);
         let asker = Arc::downgrade(&me);
         let answered = move |answer: Result<T, CallError>| {
             if let Some(asker) = asker.upgrade() {
-                let answered = Answered { id, answer: Box::new(answer) };
+                let answered = Answered {
+                    id,
+                    answer: Box::new(answer),
+                };
                 asker.push_signal(Signal::Resume(Box::new(answered)));
                 asker.wake();
             }

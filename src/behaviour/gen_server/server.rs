@@ -46,7 +46,11 @@ pub(crate) fn init_fn<S: GenServer>(args: S::Args) -> InitFn<Server<S>> {
             Init::Ignore => return Err(InitEnd::Ignore),
             Init::Stop(reason) => return Err(InitEnd::Stop(reason)),
         };
-        let mut server = Server { state, continues: None, answer: None };
+        let mut server = Server {
+            state,
+            continues: None,
+            answer: None,
+        };
         let flow = server.follow(next);
         Ok((server, flow))
     })

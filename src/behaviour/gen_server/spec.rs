@@ -17,7 +17,10 @@ pub struct Spec<S: GenServer> {
 
 impl<S: GenServer> Spec<S> {
     pub(super) fn new(args: S::Args) -> Self {
-        Spec { args, options: options::<S>() }
+        Spec {
+            args,
+            options: options::<S>(),
+        }
     }
 
     /// Registers the server under a name; a second server of that name fails with `AlreadyStarted`.
@@ -94,7 +97,10 @@ impl<S: GenServer> Spec<S> {
 
 /// The options of a server that says nothing about any.
 pub(crate) fn options<S: GenServer>() -> Options {
-    Options { initial: std::any::type_name::<S>(), ..Options::default() }
+    Options {
+        initial: std::any::type_name::<S>(),
+        ..Options::default()
+    }
 }
 
 impl<S: GenServer> fmt::Debug for Spec<S> {

@@ -31,7 +31,9 @@ pub fn stop_for(
     current::checkpoint();
     let shared = runtime::current();
     let (pid, _, process) = server.into().resolve(&shared);
-    let Some(process) = process else { return Err(CallError::NoProc) };
+    let Some(process) = process else {
+        return Err(CallError::NoProc);
+    };
     if pid == current::pid() {
         return Err(CallError::CallingSelf);
     }
