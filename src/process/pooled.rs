@@ -146,9 +146,9 @@ impl<B: Behaviour> Runnable for Pooled<B> {
                 *self.body.lock() = Some(body);
                 drop(entered);
                 return match outcome {
-                    Outcome::Budget => Turn::Again,
+                    Outcome::Budget => Turn::Again(self),
                     Outcome::Idle if self.queue.lock().idle() => Turn::Done,
-                    Outcome::Idle => Turn::Again,
+                    Outcome::Idle => Turn::Again(self),
                 };
             }
             Ok(Err(end)) => end,

@@ -44,12 +44,11 @@ pub(crate) trait Runnable: Send + Sync + 'static {
 }
 
 /// What a task wants after its turn.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Turn {
     /// Nothing, until it is scheduled again.
     Done,
-    /// To go to the end of a queue.
-    Again,
+    /// To go to the end of a queue. The task hands itself back, or every turn would pay for a second handle.
+    Again(Arc<dyn Runnable>),
 }
 
 /// How a pool is made.
@@ -113,6 +112,12 @@ pub struct Stats {
     pub steals: u64,
     /// Times that a worker went to sleep, so far.
     pub parks: u64,
+}
+
+/// How many workers look for work at the same time: half of them, as more would only heat the queues. Two at least, as one of
+/// them may have been woken a moment ago and need 50 µs to arrive, while the other one is there.
+fn searching_max(workers: usize) -> usize {
+    workers.div_ceil(2).max(2)
 }
 
 /// What the threads of a pool share.
@@ -204,7 +209,7 @@ impl Scheduler {
         let spares = (workers..places).zip(owners.split_off(workers)).collect();
         let pool = Arc::new(Pool {
             queues,
-            sleep: Sleep::new(places, workers.div_ceil(2)),
+            sleep: Sleep::new(places, searching_max(workers)),
             slots: (0..places).map(|_| Slot::default()).collect(),
             used: AtomicUsize::new(workers),
             workers,

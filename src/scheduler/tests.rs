@@ -7,24 +7,32 @@ use crate::telemetry::Telemetry;
 use crate::time::Clock;
 use std::time::{Duration, Instant};
 
+enum Want {
+    Nothing,
+    AnotherTurn,
+}
+
 /// A task that calls a closure once per turn.
 struct Job<F>(F);
 
-impl<F: Fn(&Arc<dyn Runnable>) -> Turn + Send + Sync + 'static> Runnable for Job<F> {
+impl<F: Fn(&Arc<dyn Runnable>) -> Want + Send + Sync + 'static> Runnable for Job<F> {
     fn run(self: Arc<Self>) -> Turn {
         let this: Arc<dyn Runnable> = self.clone();
-        (self.0)(&this)
+        match (self.0)(&this) {
+            Want::Nothing => Turn::Done,
+            Want::AnotherTurn => Turn::Again(this),
+        }
     }
 }
 
 fn job(f: impl Fn() + Send + Sync + 'static) -> Arc<dyn Runnable> {
     looping(move |_| {
         f();
-        Turn::Done
+        Want::Nothing
     })
 }
 
-fn looping(f: impl Fn(&Arc<dyn Runnable>) -> Turn + Send + Sync + 'static) -> Arc<dyn Runnable> {
+fn looping(f: impl Fn(&Arc<dyn Runnable>) -> Want + Send + Sync + 'static) -> Arc<dyn Runnable> {
     Arc::new(Job(f))
 }
 
@@ -114,9 +122,9 @@ fn every_task_of_many_producers_gets_its_turns() {
                             } else {
                                 task.1.schedule_fair(last);
                             }
-                            return Turn::Done;
+                            return Want::Nothing;
                         }
-                        Turn::Again
+                        Want::AnotherTurn
                     });
                     scheduler.schedule(work);
                 }
@@ -208,9 +216,9 @@ fn spares_stand_in_for_blocked_workers_up_to_the_bound() {
         let idle = idle.clone();
         scheduler.schedule(looping(move |_| {
             if idle.load(Ordering::SeqCst) {
-                Turn::Done
+                Want::Nothing
             } else {
-                Turn::Again
+                Want::AnotherTurn
             }
         }));
     }
@@ -275,9 +283,9 @@ fn task_in_the_lifo_slot_runs_in_place() {
         let count = turns.clone();
         let wanted = looping(move |_| {
             if count.fetch_add(1, Ordering::SeqCst) == 0 {
-                Turn::Again
+                Want::AnotherTurn
             } else {
-                Turn::Done
+                Want::Nothing
             }
         });
         let other = job(|| {});
@@ -379,7 +387,7 @@ fn pair_in_the_lifo_slot_lets_the_queue_go_on() {
         if !inner_stop.load(Ordering::SeqCst) {
             inner.schedule(this.clone());
         }
-        Turn::Done
+        Want::Nothing
     }));
     for _ in 0..100 {
         let done = Arc::new(Parker::new());
@@ -507,10 +515,12 @@ fn shutdown_joins_every_thread() {
             scheduler.schedule(job(move || inner.block(|| gate.wait()).unwrap()));
         }
         eventually("four wait", || gate.waiting() == 4);
-        let names = thread_names();
-        for name in ["sched-0", "sched-2", "sched-spare-3", "timer", "watchdog"] {
-            assert!(names.iter().any(|n| n == name), "{name} in {names:?}");
-        }
+        eventually("all threads have their names", || {
+            let names = thread_names();
+            ["sched-0", "sched-2", "sched-spare-3", "timer", "watchdog"]
+                .iter()
+                .all(|wanted| names.iter().any(|name| name == wanted))
+        });
         eventually("all end but the four in user code", || {
             left(&scheduler) == 4
         });

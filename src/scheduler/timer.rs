@@ -1,8 +1,6 @@
 //! Timers: one thread that sleeps until the next deadline and then calls what was left for that moment.
 
-pub(crate) use super::wheel::TimerKey;
-
-use super::wheel::Wheel;
+use super::wheel::{TimerKey, Wheel};
 use crate::sync::{Arc, Mutex, Parker};
 use crate::time::Clock;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -4,7 +4,7 @@ use super::blocking::SPARE_KEEP;
 use super::run_queue;
 use super::{Pool, Runnable, Turn};
 use crate::sync::atomic::Ordering;
-use crate::sync::{Arc, deque, thread};
+use crate::sync::{Arc, thread};
 use std::cell::{Cell, RefCell};
 use std::hint::spin_loop;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,8 +16,8 @@ use std::time::Instant;
 pub(super) type Task = Arc<dyn Runnable>;
 /// The queues of a pool.
 pub(super) type RunQueues = run_queue::RunQueues<Task>;
-/// A worker's own end of its queue.
-pub(super) type Owner = deque::Worker<Task>;
+/// A worker's own end of its queue and LIFO slot.
+pub(super) type Owner = run_queue::Owner<Task>;
 
 /// Every so many turns the injector comes first, or a busy worker would never see what plain threads send.
 /// 61 is prime, so that it falls in step with no pattern of the program, and small, so that nobody waits for long.
@@ -33,8 +33,11 @@ const IN_PLACE_MAX: u32 = 8;
 /// 50 µs on a processor that has gone idle; more looks were measured to take time from those who have work.
 const LOOKS: u32 = 64;
 
-/// Pauses between two looks.
-const PAUSES: u32 = 32;
+/// Pauses between two looks double up to this, so that what comes at once is seen at once. A pause takes 10 to 40 ns.
+const PAUSES_MAX: u32 = 64;
+
+/// Every so many looks the processor is offered to whoever else is ready to run on it.
+const YIELD_EVERY: u32 = 8;
 
 thread_local! {
     static CURRENT: RefCell<Option<Rc<Worker>>> = const { RefCell::new(None) };
@@ -192,7 +195,7 @@ impl Worker {
         {
             return Some(task);
         }
-        if let Some(task) = queues.take_lifo(self.index) {
+        if let Some(task) = self.queue.pop_lifo() {
             let streak = self.streak.get() + 1;
             if streak <= LIFO_MAX {
                 self.streak.set(streak);
@@ -222,10 +225,10 @@ impl Worker {
             if pool.stopping() {
                 return None;
             }
-            if look % 8 == 7 {
+            if look % YIELD_EVERY == YIELD_EVERY - 1 {
                 thread::yield_now();
             }
-            for _ in 0..PAUSES {
+            for _ in 0..(1u32 << look.min(31)).min(PAUSES_MAX) {
                 spin_loop();
             }
         }
@@ -290,7 +293,7 @@ impl Worker {
         }
         if fair {
             self.queue.push(task);
-        } else if !pool.queues.push_lifo(self.index, &self.queue, task) {
+        } else if !self.queue.push_lifo(task) {
             // The slot was empty: this worker itself runs the task next, and the watchdog sees to it if that takes long.
             return;
         }
@@ -303,7 +306,7 @@ impl Worker {
             return false;
         }
         let wanted = |found: &Task| addr_eq(Arc::as_ptr(found), Arc::as_ptr(task));
-        let Some(task) = self.pool.queues.take_lifo_if(self.index, wanted) else {
+        let Some(task) = self.queue.pop_lifo_if(wanted) else {
             return false;
         };
         self.in_place.set(self.in_place.get() + 1);
@@ -344,16 +347,12 @@ impl Worker {
 
 /// One turn; the task again if it wants another one. A panic ends here: it is no reason to lose a worker.
 fn give_turn(task: Task) -> Option<Task> {
-    let turn = catch_unwind(AssertUnwindSafe(|| {
-        let kept = task.clone();
-        // What is left of a task that is done is dropped here, within reach of the catch.
-        match task.run() {
-            Turn::Again => Some(kept),
-            Turn::Done => None,
+    match catch_unwind(AssertUnwindSafe(|| task.run())) {
+        Ok(Turn::Done) => None,
+        Ok(Turn::Again(task)) => Some(task),
+        Err(payload) => {
+            super::log_panic("a task", payload);
+            None
         }
-    }));
-    turn.unwrap_or_else(|payload| {
-        super::log_panic("a task", payload);
-        None
-    })
+    }
 }
