@@ -2,7 +2,6 @@
 //! linked to the process, monitors it, or waits for its answer.
 
 use crate::sync::Arc;
-use crate::sync::Arc;
 use std::any::Any;
 use std::fmt;
 
