@@ -30,6 +30,7 @@ pub mod web;
 pub mod chat;
 
 pub use behaviour::gen_server::{self, Cx, GenServer, Info, Init, Next};
+pub use behaviour::supervisor::{self, Child, DynamicSupervisor, Strategy, Supervisor};
 pub use pid::{MonitorRef, Pid, RequestId, TimerRef};
 pub use process::{Name, Ref, ReplyTo, Runtime};
 pub use reason::ExitReason;
@@ -37,5 +38,6 @@ pub use reason::ExitReason;
 /// What a program that uses processes needs: `use perennial::prelude::*`.
 pub mod prelude {
     pub use crate::behaviour::gen_server::{self, Cx, GenServer, Info, Init, Next};
+    pub use crate::behaviour::supervisor::{self, Child, DynamicSupervisor, Strategy, Supervisor};
     pub use crate::process::{Dest, Name, Ref, ReplyTo};
 }

@@ -3,3 +3,4 @@
 //! Imports the kernel and what is below it. Reading order: `gen_server`, `supervisor`, `task`.
 
 pub mod gen_server;
+pub mod supervisor;

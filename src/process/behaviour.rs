@@ -55,6 +55,12 @@ pub(crate) trait Behaviour: Send + Sized + 'static {
         Flow::Loop
     }
 
+    /// Whether the start counts as through when `init` is: it is told then, unless the behaviour keeps the
+    /// acknowledgement to tell it later.
+    fn take_ack(&mut self, ack: Arc<Ack>) -> Option<Arc<Ack>> {
+        Some(ack)
+    }
+
     fn resume_continue(&mut self, _cx: &mut Self::Cx) -> Flow {
         Flow::Loop
     }
@@ -98,10 +104,6 @@ impl<B: Behaviour> Body<B> {
         }
     }
 
-    pub(crate) fn cx(&mut self) -> &mut B::Cx {
-        &mut self.cx
-    }
-
     /// Equals `true` if the behaviour asked to go on before the next entry.
     pub(crate) fn goes_on(&self) -> bool {
         self.goes_on
@@ -127,7 +129,8 @@ impl<B: Behaviour> Body<B> {
         let made = init(&mut self.cx);
         fail_all(current::end_callback());
         match made {
-            Ok((state, flow)) => {
+            Ok((mut state, flow)) => {
+                let ack = ack.and_then(|ack| state.take_ack(ack));
                 self.stage = Stage::Up(state);
                 if let Some(ack) = ack {
                     ack.up();

@@ -30,7 +30,6 @@ pub(crate) trait PendingCall: Send + Sync {
     /// Fails the call, unless it has an answer.
     fn fail(&self, error: CallError);
     fn target(&self) -> &Arc<dyn Process>;
-    fn caller(&self) -> Pid;
     fn deadline(&self) -> Option<Instant>;
     fn received(&self);
     fn phase(&self) -> Phase;
@@ -79,10 +78,6 @@ impl<T: Send> PendingCall for Pending<T> {
 
     fn target(&self) -> &Arc<dyn Process> {
         &self.target
-    }
-
-    fn caller(&self) -> Pid {
-        self.caller
     }
 
     fn deadline(&self) -> Option<Instant> {
@@ -195,11 +190,11 @@ impl<T: Send + 'static> Drop for ReplyTo<T> {
         if target.has(flag::ENDING | flag::GONE) {
             return;
         }
-        if current::with(|process| process.is_some_and(|process| process.core().pid == target.pid))
+        let own = |process: &Arc<dyn Process>| process.core().pid == target.pid;
+        if current::with(|process| process.is_some_and(own))
+            && (thread::panicking() || current::leave_unanswered(pending.clone()))
         {
-            if thread::panicking() || current::leave_unanswered(pending.clone()) {
-                return;
-            }
+            return;
         }
         pending.fail(CallError::NoReply);
     }

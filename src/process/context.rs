@@ -113,6 +113,11 @@ impl<M: Send + 'static> Context<M> {
         timer::send_after(delay, self.me.clone(), message)
     }
 
+    /// The time of the runtime.
+    pub fn now(&self) -> std::time::Instant {
+        self.me.mailbox().core().runtime.clock.now()
+    }
+
     /// Lets a kill or a deadly exit signal take effect here, if one has come: for long computations.
     pub fn checkpoint(&self) {
         current::checkpoint();

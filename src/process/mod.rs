@@ -36,7 +36,7 @@ mod error;
 mod exit;
 mod id;
 mod info;
-mod link;
+pub(crate) mod link;
 mod mailbox;
 mod monitor;
 mod name;
@@ -58,7 +58,7 @@ mod table;
 mod thread;
 mod threads;
 mod timer;
-mod unwind;
+pub(crate) mod unwind;
 pub(crate) mod wait;
 mod watch;
 

@@ -4,6 +4,7 @@
 use crate::pid::Pid;
 use crate::process::runtime::Shared;
 use crate::process::{runtime, watch};
+use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Arc, Mutex, Parker};
 use crate::telemetry::Event;
 use std::collections::HashMap;
@@ -76,9 +77,19 @@ pub fn wait_quiesced(pid: Pid, timeout: Duration) -> bool {
         return false;
     }
     let parker = Arc::new(Parker::new());
-    let waker = parker.clone();
-    shared.quiesce.on_end(pid, Box::new(move || waker.unpark()));
-    watch::park(&shared, &parker, Some(deadline))
+    let ended = Arc::new(AtomicBool::new(false));
+    let (waker, told) = (parker.clone(), ended.clone());
+    let tell = move || {
+        told.store(true, Ordering::Release);
+        waker.unpark();
+    };
+    shared.quiesce.on_end(pid, Box::new(tell));
+    while !ended.load(Ordering::Acquire) {
+        if !watch::park(&shared, &parker, Some(deadline)) {
+            return ended.load(Ordering::Acquire);
+        }
+    }
+    true
 }
 
 impl Shared {

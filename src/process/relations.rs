@@ -63,7 +63,7 @@ enum Links {
     #[default]
     None,
     One(Pid),
-    Many(Box<HashSet<Pid>>),
+    Many(HashSet<Pid>),
 }
 
 /// The board of one process.
@@ -129,7 +129,7 @@ impl Relations {
             }
             Links::One(one) if *one == pid => false,
             Links::One(one) => {
-                self.links = Links::Many(Box::new(HashSet::from([*one, pid])));
+                self.links = Links::Many(HashSet::from([*one, pid]));
                 true
             }
             Links::Many(many) => many.insert(pid),

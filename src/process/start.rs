@@ -32,6 +32,8 @@ pub(crate) struct Options {
     /// How long `init` may take; for ever if there is none, and then a pooled process runs it on the thread of
     /// its starter.
     pub(crate) timeout: Option<Duration>,
+    /// Runs `init` in a turn of its own, even where the starter's thread would do.
+    pub(crate) asynchronous: bool,
     pub(crate) link: bool,
     pub(crate) monitor: bool,
     /// What it runs, for reports.
@@ -102,7 +104,8 @@ pub(crate) fn start<B: Behaviour>(
         ignored: AtomicBool::new(false),
     };
     let ack = Arc::new(ack);
-    let inline = timeout.is_none() && matches!(prepared.body, Kinds::Pooled(_));
+    let inline =
+        timeout.is_none() && !options.asynchronous && matches!(prepared.body, Kinds::Pooled(_));
     if inline && let Kinds::Pooled(pooled) = prepared.body {
         pooled.launch_inline(init, ack.clone());
         let answer = match ack.pending.slot.take() {
@@ -133,7 +136,7 @@ pub(crate) fn start<B: Behaviour>(
 }
 
 /// Starts a process whose `init` runs in its own time; `then` is told what came of it, on whatever thread that
-/// happens. There is no timeout; whoever wants one kills the process.
+/// happens.
 pub(crate) fn start_async<B: Behaviour>(
     options: Options,
     init: InitFn<B>,
@@ -149,12 +152,24 @@ pub(crate) fn start_async<B: Behaviour>(
             Ok(()) => Ok(()),
             Err(_) if seen.load(Ordering::Acquire) => Err(StartError::Ignored),
             Err(CallError::Exited(reason)) => Err(StartError::Exit(reason)),
+            Err(CallError::Timeout) => Err(StartError::Timeout),
             Err(_) => Err(StartError::Exit(ExitReason::NoProc)),
         });
     });
     let pending = Arc::new(Pending::then(process.clone(), None, tell));
     if let Err(error) = call::watch(&pending) {
         pending.fail(error);
+    }
+    if let Some(timeout) = options.timeout {
+        let (late, process) = (Arc::downgrade(&pending), Arc::downgrade(&process));
+        shared.after(timeout, move |_| {
+            let late = late
+                .upgrade()
+                .is_some_and(|pending| pending.slot.put(Err(CallError::Timeout)).is_ok());
+            if late && let Some(process) = process.upgrade() {
+                exit::kill(&process);
+            }
+        });
     }
     let marks = init_marks(init, ignored);
     let ack = Ack {

@@ -73,7 +73,7 @@ impl Watch {
             let deadline = self.shared.clock.now().checked_add(timeout);
             let parker = current::parker();
             while pending.slot.park_with(&parker) {
-                if !park_once(&self.shared, &parker, deadline) && !pending.slot.is_done() {
+                if !park(&self.shared, &parker, deadline) && !pending.slot.is_done() {
                     return None;
                 }
             }
@@ -128,21 +128,9 @@ pub(crate) fn ended_by(process: &Arc<dyn Process>, until: Instant) -> bool {
     }
 }
 
-/// Parks until the permit is there; `false` if it did not come in time. A process meets its signals here.
+/// Parks until something may have happened: the permit was granted, or the process was interrupted; `false` if the
+/// deadline has passed. A process that is to end unwinds from here; while it unwinds already it does not wait.
 pub(crate) fn park(shared: &Arc<Shared>, parker: &Arc<Parker>, deadline: Option<Instant>) -> bool {
-    while !parker.try_take() {
-        if !park_once(shared, parker, deadline) {
-            return parker.try_take();
-        }
-        // The permit was taken by the wait; it was for this.
-        return true;
-    }
-    true
-}
-
-/// Parks once; `false` if the deadline has passed. A process that is to end unwinds from here; while it
-/// unwinds already it does not wait.
-fn park_once(shared: &Arc<Shared>, parker: &Arc<Parker>, deadline: Option<Instant>) -> bool {
     let process = current::process();
     if let Some(process) = &process {
         if thread::panicking() {
@@ -184,5 +172,5 @@ pub fn sleep(duration: Duration) {
         return;
     };
     let parker = current::parker();
-    while shared.clock.now() < deadline && park_once(&shared, &parker, Some(deadline)) {}
+    while shared.clock.now() < deadline && park(&shared, &parker, Some(deadline)) {}
 }

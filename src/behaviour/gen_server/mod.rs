@@ -44,6 +44,8 @@ pub use spec::Spec;
 pub use stop::{stop, stop_for};
 
 pub(crate) use server::{Server, init_fn};
+pub(crate) use spec::options;
+pub(crate) use stop::StopRequest;
 
 use crate::process::{Down, Exit, Ref, ReplyTo, StartError};
 use crate::reason::ExitReason;

@@ -8,7 +8,7 @@ use crate::sync::{Arc, thread};
 use std::time::Duration;
 
 /// Asks a server to end with a reason.
-pub(super) struct StopRequest(pub(super) ExitReason);
+pub(crate) struct StopRequest(pub(crate) ExitReason);
 
 /// Stops a server with `Normal` and waits until it has ended.
 ///

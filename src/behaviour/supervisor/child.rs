@@ -1,0 +1,307 @@
+//! A child: how it is started, restarted and stopped.
+//!
+//! Give siblings each other's [`Name`], never a [`Ref`]: a `Ref` is one incarnation, and after a restart whoever
+//! keeps it speaks to the dead. A name leads to whoever has it now.
+
+use crate::behaviour::gen_server::{GenServer, Server, init_fn, options};
+use crate::behaviour::supervisor::restart::{Backoff, Restart, Shutdown};
+use crate::behaviour::supervisor::{Supervisor, machine};
+use crate::pid::Pid;
+use crate::process::start::{self, Options};
+use crate::process::{Kind, Name, Overflow, Ref, StartError};
+use crate::sync::Arc;
+use std::any::Any;
+use std::fmt;
+use std::marker::PhantomData;
+use std::time::Duration;
+
+/// How long a worker has to end unless told otherwise: OTP's five seconds.
+const SHUTDOWN: Duration = Duration::from_secs(5);
+
+/// What a child is told when its `init` is through.
+pub(crate) type Then = Box<dyn FnOnce(Result<(), StartError>) + Send>;
+
+type Starter = Box<dyn FnMut(Then) -> Result<Begun, StartError> + Send>;
+
+/// A child that has a pid; whether it comes up is told later.
+pub(crate) struct Begun {
+    pub(crate) pid: Pid,
+    /// Its `Ref<M>`.
+    pub(crate) reference: Arc<dyn Any + Send + Sync>,
+}
+
+/// Whether a child is a supervisor itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChildKind {
+    /// It is not.
+    Worker,
+    /// It is.
+    Supervisor,
+}
+
+/// The rules of a child, without what it runs.
+#[derive(Clone, Debug)]
+pub struct ChildSpec {
+    /// What its supervisor knows it by.
+    pub id: Arc<str>,
+    /// When it is restarted.
+    pub restart: Restart,
+    /// How it is stopped.
+    pub shutdown: Shutdown,
+    /// Whether it is a supervisor.
+    pub kind: ChildKind,
+    /// Whether its end may end its supervisor; see [`AutoShutdown`](crate::supervisor::AutoShutdown).
+    pub significant: bool,
+    /// Whether a successor waits until all code of its predecessor has ended, even if that had to be cut off.
+    pub exclusive: bool,
+    pub(crate) backoff: Option<Backoff>,
+    pub(crate) intensity: Option<(usize, Duration)>,
+}
+
+/// A child of a supervisor: what to run, and the rules for it.
+///
+/// ```
+/// use perennial::prelude::*;
+/// # struct Counter; impl GenServer for Counter { type Args = u64; type Msg = ();
+/// #   fn init(_: u64, _: &mut Cx<Self>) -> Init<Self> { Init::Ok(Counter) }
+/// #   fn handle(&mut self, _: (), _: &mut Cx<Self>) -> Next<()> { Next::Loop } }
+/// static COUNTER: Name<()> = Name::new("counter");
+/// let child = Child::server::<Counter>("counter", 0).name(&COUNTER).transient();
+/// let supervisor = Supervisor::new(Strategy::OneForOne).child(child).start()?;
+/// # perennial::supervisor::stop(&supervisor)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Child {
+    pub(crate) spec: ChildSpec,
+    start: Starter,
+}
+
+impl Child {
+    /// A server whose arguments are cloned at each start.
+    pub fn server<S: GenServer>(id: impl Into<Arc<str>>, args: S::Args) -> ServerChild<S>
+    where
+        S::Args: Clone,
+    {
+        Child::with(id, move || args.clone())
+    }
+
+    /// A server whose arguments are made at each start, in the supervisor's process.
+    pub fn with<S: GenServer>(
+        id: impl Into<Arc<str>>,
+        args: impl FnMut() -> S::Args + Send + 'static,
+    ) -> ServerChild<S> {
+        ServerChild {
+            spec: ChildSpec::new(id.into(), ChildKind::Worker, Shutdown::Timeout(SHUTDOWN)),
+            args: Box::new(args),
+            options: Options {
+                link: true,
+                ..options::<S>()
+            },
+            server: PhantomData,
+        }
+    }
+
+    /// A supervisor that is built anew at each start, with all its children.
+    pub fn supervisor(
+        id: impl Into<Arc<str>>,
+        mut build: impl FnMut() -> Supervisor + Send + 'static,
+    ) -> Child {
+        Child {
+            spec: ChildSpec::new(id.into(), ChildKind::Supervisor, Shutdown::Infinity),
+            start: Box::new(move |then| {
+                let (options, init) = machine::launch(build());
+                let started = start::start_async(
+                    Options {
+                        link: true,
+                        ..options
+                    },
+                    init,
+                    then,
+                )?;
+                Ok(begun(started.reference))
+            }),
+        }
+    }
+
+    /// A closure on a thread of its own, run once: temporary by nature.
+    pub fn task(id: impl Into<Arc<str>>, run: impl FnOnce() + Send + 'static) -> Child {
+        let mut spec = ChildSpec::new(id.into(), ChildKind::Worker, Shutdown::Timeout(SHUTDOWN));
+        spec.restart = Restart::Temporary;
+        let mut run = Some(run);
+        Child {
+            spec,
+            start: Box::new(move |then| {
+                let Some(run) = run.take() else {
+                    return Err(StartError::Ignored);
+                };
+                let task = crate::process::spawn_link::<()>(move |_| run())?;
+                then(Ok(()));
+                Ok(begun(task))
+            }),
+        }
+    }
+
+    /// Sets the rules of a child that is not a server.
+    pub fn spec(mut self, change: impl FnOnce(&mut ChildSpec)) -> Self {
+        change(&mut self.spec);
+        self
+    }
+
+    /// Begins a start. Runs in the supervisor's process; user code in it may panic.
+    pub(crate) fn begin(&mut self, then: Then) -> Result<Begun, StartError> {
+        (self.start)(then)
+    }
+
+    pub(crate) fn new(spec: ChildSpec, start: Starter) -> Self {
+        Child { spec, start }
+    }
+}
+
+pub(crate) fn begun<M: Send + 'static>(reference: Ref<M>) -> Begun {
+    Begun {
+        pid: reference.pid(),
+        reference: Arc::new(reference),
+    }
+}
+
+impl ChildSpec {
+    pub(crate) fn new(id: Arc<str>, kind: ChildKind, shutdown: Shutdown) -> Self {
+        ChildSpec {
+            id,
+            restart: Restart::default(),
+            shutdown,
+            kind,
+            significant: false,
+            exclusive: false,
+            backoff: None,
+            intensity: None,
+        }
+    }
+}
+
+impl fmt::Debug for Child {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Child({:?})", self.spec)
+    }
+}
+
+/// A [`Child`] that is a server, while its options are chosen.
+#[must_use = "a child does nothing until a supervisor has it"]
+pub struct ServerChild<S: GenServer> {
+    spec: ChildSpec,
+    args: Box<dyn FnMut() -> S::Args + Send>,
+    options: Options,
+    server: PhantomData<fn() -> S>,
+}
+
+impl<S: GenServer> ServerChild<S> {
+    /// Registers the server under a name at each start.
+    pub fn name(mut self, name: &Name<S::Msg>) -> Self {
+        self.options.name = Some(name.as_str().into());
+        self
+    }
+
+    /// Runs the server on a thread of its own.
+    pub fn thread(mut self) -> Self {
+        self.options.kind = Some(Kind::Thread);
+        self
+    }
+
+    /// Runs the server on the pool, whatever the runtime's default is.
+    pub fn pooled(mut self) -> Self {
+        self.options.kind = Some(Kind::Pooled);
+        self
+    }
+
+    /// Bounds the mailbox; see [`Spec::mailbox`](crate::gen_server::Spec::mailbox).
+    pub fn mailbox(mut self, max: usize, overflow: Overflow) -> Self {
+        self.options.mailbox = Some((max.max(1), overflow));
+        self
+    }
+
+    /// How long `init` may take; then the child is killed, and its start has failed. For ever unless set.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.options.timeout = Some(timeout);
+        self
+    }
+
+    /// What observers and crash reports call it.
+    pub fn label(mut self, label: impl Into<Arc<str>>) -> Self {
+        self.options.label = Some(label.into());
+        self
+    }
+
+    /// When it is restarted. Default: permanent.
+    pub fn restart(mut self, restart: Restart) -> Self {
+        self.spec.restart = restart;
+        self
+    }
+
+    /// Restarted unless it ends with a clean reason.
+    pub fn transient(self) -> Self {
+        self.restart(Restart::Transient)
+    }
+
+    /// Never restarted.
+    pub fn temporary(self) -> Self {
+        self.restart(Restart::Temporary)
+    }
+
+    /// How it is stopped. Default: five seconds to end, then a kill.
+    pub fn shutdown(mut self, shutdown: Shutdown) -> Self {
+        self.spec.shutdown = shutdown;
+        self
+    }
+
+    /// Its end may end its supervisor; see [`AutoShutdown`](crate::supervisor::AutoShutdown).
+    pub fn significant(mut self) -> Self {
+        self.spec.significant = true;
+        self
+    }
+
+    /// A successor starts only when all code of its predecessor has ended, even if a kill had to cut that off:
+    /// for what owns something outside the program, a file or a port.
+    pub fn exclusive(mut self) -> Self {
+        self.spec.exclusive = true;
+        self
+    }
+
+    /// Waits before a restart: `min`, doubled with each restart in a row up to `max`, less a little at random.
+    /// A child that has lived longer than `max` begins again at `min`.
+    pub fn backoff(mut self, min: Duration, max: Duration) -> Self {
+        self.spec.backoff = Some(Backoff {
+            min,
+            max: max.max(min),
+        });
+        self
+    }
+
+    /// Allows this child alone no more than so many restarts in a period, beside the supervisor's own limit.
+    pub fn intensity(mut self, restarts: usize, period: Duration) -> Self {
+        self.spec.intensity = Some((restarts, period));
+        self
+    }
+}
+
+impl<S: GenServer> From<ServerChild<S>> for Child {
+    fn from(child: ServerChild<S>) -> Child {
+        let ServerChild {
+            spec,
+            mut args,
+            options,
+            ..
+        } = child;
+        let start = move |then: Then| {
+            let started =
+                start::start_async::<Server<S>>(options.clone(), init_fn::<S>(args()), then)?;
+            Ok(begun(started.reference))
+        };
+        Child::new(spec, Box::new(start))
+    }
+}
+
+impl<S: GenServer> fmt::Debug for ServerChild<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ServerChild({:?})", self.spec)
+    }
+}

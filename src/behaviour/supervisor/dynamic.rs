@@ -1,0 +1,198 @@
+//! Supervisors whose children come and go: any number, one for one, known by their pids.
+
+use crate::behaviour::gen_server::GenServer;
+use crate::behaviour::supervisor::INTENSITY;
+use crate::behaviour::supervisor::api::{ChildError, ChildInfo, Counts, StartChildError};
+use crate::behaviour::supervisor::child::{Child, ServerChild};
+use crate::behaviour::supervisor::dynamic_machine;
+use crate::pid::Pid;
+use crate::process::dest::Dest;
+use crate::process::{CallError, Name, Ref, ReplyTo, StartError, start};
+use crate::sync::Arc;
+use std::any::Any;
+use std::fmt;
+use std::time::Duration;
+
+/// What a dynamic supervisor is sent: made by the functions of [`dynamic_supervisor`].
+pub struct DynamicMsg(pub(super) Request);
+
+/// A child that was started: its pid and its `Ref<M>`.
+pub(super) type StartedChild = (Pid, Arc<dyn Any + Send + Sync>);
+
+pub(super) enum Request {
+    Start(Box<Child>, ReplyTo<Result<StartedChild, StartChildError>>),
+    Terminate(Pid, ReplyTo<Result<(), ChildError>>),
+    Which(ReplyTo<Vec<ChildInfo>>),
+    Count(ReplyTo<Counts>),
+}
+
+impl fmt::Debug for DynamicMsg {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DynamicMsg")
+    }
+}
+
+/// A dynamic supervisor to be started. It begins without children; [`dynamic_supervisor`] has the rest.
+///
+/// When it stops, all its children are told to at once.
+///
+/// ```
+/// use perennial::prelude::*;
+/// use perennial::supervisor::dynamic_supervisor;
+/// # struct Room(String);
+/// # impl GenServer for Room { type Args = String; type Msg = ReplyTo<String>;
+/// #   fn init(name: String, _: &mut Cx<Self>) -> Init<Self> { Init::Ok(Room(name)) }
+/// #   fn handle(&mut self, reply: ReplyTo<String>, _: &mut Cx<Self>) -> Next<Self::Msg> {
+/// #     reply.send(self.0.clone()); Next::Loop } }
+/// let rooms = DynamicSupervisor::new().max_children(1_000).start()?;
+/// let lobby = dynamic_supervisor::start_child(&rooms, Child::server::<Room>("room", "lobby".to_owned()))?;
+/// assert_eq!(lobby.call(|reply| reply)?, "lobby");
+/// perennial::supervisor::stop(&rooms)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "a supervisor starts nothing until start or start_link"]
+pub struct DynamicSupervisor {
+    pub(super) max_children: usize,
+    pub(super) intensity: (usize, Duration),
+    pub(super) name: Option<Arc<str>>,
+    pub(super) label: Option<Arc<str>>,
+}
+
+impl Default for DynamicSupervisor {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl DynamicSupervisor {
+    /// A supervisor without children and without a limit to them.
+    pub fn new() -> Self {
+        DynamicSupervisor {
+            max_children: usize::MAX,
+            intensity: INTENSITY,
+            name: None,
+            label: None,
+        }
+    }
+
+    /// How many children there may be, those that wait for a restart among them.
+    pub fn max_children(mut self, max: usize) -> Self {
+        self.max_children = max;
+        self
+    }
+
+    /// Gives up when there are more than `restarts` restarts within `period`. Default: 3 in 5 seconds.
+    pub fn intensity(mut self, restarts: usize, period: Duration) -> Self {
+        self.intensity = (restarts, period);
+        self
+    }
+
+    /// Registers the supervisor under a name.
+    pub fn name(mut self, name: &Name<DynamicMsg>) -> Self {
+        self.name = Some(name.as_str().into());
+        self
+    }
+
+    /// What observers and crash reports call it.
+    pub fn label(mut self, label: impl Into<Arc<str>>) -> Self {
+        self.label = Some(label.into());
+        self
+    }
+
+    /// Starts it without a link.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub fn start(self) -> Result<Ref<DynamicMsg>, StartError> {
+        let (options, init) = dynamic_machine::launch(self);
+        Ok(start::start(options, init)?.reference)
+    }
+
+    /// Starts it linked to the process that runs on this thread.
+    ///
+    /// # Errors
+    /// See [`StartError`]; `NotAProcess` on a plain thread.
+    pub fn start_link(self) -> Result<Ref<DynamicMsg>, StartError> {
+        let (mut options, init) = dynamic_machine::launch(self);
+        options.link = true;
+        Ok(start::start(options, init)?.reference)
+    }
+
+    /// This supervisor as a child of another.
+    pub fn child(self, id: impl Into<Arc<str>>) -> Child {
+        dynamic_machine::child(self, id.into())
+    }
+}
+
+/// What can be asked of a running [`DynamicSupervisor`].
+pub mod dynamic_supervisor {
+    use super::*;
+
+    fn ask<T: Send + 'static>(
+        supervisor: &impl Dest<Msg = DynamicMsg>,
+        make: impl FnOnce(ReplyTo<T>) -> Request,
+    ) -> Result<T, CallError> {
+        // As in OTP: a supervisor takes as long as its children do.
+        supervisor.call_for(Duration::MAX, |reply| DynamicMsg(make(reply)))
+    }
+
+    /// Starts a server under the supervisor; returns when its `init` is through.
+    ///
+    /// # Errors
+    /// See [`StartChildError`]; `Failed(Ignored)` if its `init` chose `Ignore`.
+    pub fn start_child<S: GenServer>(
+        supervisor: &impl Dest<Msg = DynamicMsg>,
+        child: ServerChild<S>,
+    ) -> Result<Ref<S::Msg>, StartChildError> {
+        let child = Box::new(Child::from(child));
+        let (_, reference) = ask(supervisor, |reply| Request::Start(child, reply))??;
+        match reference.downcast_ref::<Ref<S::Msg>>() {
+            Some(reference) => Ok(reference.clone()),
+            None => unreachable!("a server child has a reference of its server's messages"),
+        }
+    }
+
+    /// Starts any child under the supervisor.
+    ///
+    /// # Errors
+    /// As [`start_child`].
+    pub fn start_any(
+        supervisor: &impl Dest<Msg = DynamicMsg>,
+        child: impl Into<Child>,
+    ) -> Result<Pid, StartChildError> {
+        let child = Box::new(child.into());
+        let (pid, _) = ask(supervisor, |reply| Request::Start(child, reply))??;
+        Ok(pid)
+    }
+
+    /// Stops a child and forgets it.
+    ///
+    /// # Errors
+    /// See [`ChildError`].
+    pub fn terminate_child(
+        supervisor: &impl Dest<Msg = DynamicMsg>,
+        child: impl Into<Pid>,
+    ) -> Result<(), ChildError> {
+        let pid = child.into();
+        ask(supervisor, |reply| Request::Terminate(pid, reply))?
+    }
+
+    /// All children, in no order.
+    ///
+    /// # Errors
+    /// As any call.
+    pub fn which_children(
+        supervisor: &impl Dest<Msg = DynamicMsg>,
+    ) -> Result<Vec<ChildInfo>, CallError> {
+        ask(supervisor, Request::Which)
+    }
+
+    /// How many children there are.
+    ///
+    /// # Errors
+    /// As any call.
+    pub fn count_children(supervisor: &impl Dest<Msg = DynamicMsg>) -> Result<Counts, CallError> {
+        ask(supervisor, Request::Count)
+    }
+}

@@ -1,0 +1,448 @@
+//! Process: one per dynamic supervisor, pooled. Started and linked as any supervisor; linked to each child. Traps
+//! exits. Dies when its parent does, on `stop`, or when restarts come too fast; its children all at once.
+//!
+//! Each child goes its own way: none waits for another.
+
+use crate::behaviour::gen_server::StopRequest;
+use crate::behaviour::supervisor::DynamicSupervisor;
+use crate::behaviour::supervisor::api::{
+    ChildError, ChildInfo, ChildState, Counts, StartChildError,
+};
+use crate::behaviour::supervisor::child::{Child, ChildKind, ChildSpec, begun};
+use crate::behaviour::supervisor::dynamic::{DynamicMsg, Request, StartedChild};
+use crate::behaviour::supervisor::event::{SupervisorEvent, What};
+use crate::behaviour::supervisor::job::Key;
+use crate::behaviour::supervisor::restart::{Intensity, Shutdown};
+use crate::behaviour::supervisor::slot::{Event, Slot, Status};
+use crate::pid::Pid;
+use crate::process::behaviour::{Behaviour, Flow, InitFn};
+use crate::process::core::flag;
+use crate::process::start::{self, Options};
+use crate::process::{Context, Down, Exit, Kind, ReplyTo, StartError, cancel_timer, link};
+use crate::reason::ExitReason;
+use crate::sync::Arc;
+use std::any::Any;
+use std::collections::HashMap;
+use std::ops::{Deref, DerefMut};
+
+pub(super) struct Dynamic {
+    max_children: usize,
+    intensity: Intensity,
+    children: HashMap<Key, Entry>,
+    by_pid: HashMap<Pid, Key>,
+    next_key: Key,
+    /// Why it is to end, once it is.
+    ending: Option<ExitReason>,
+}
+
+struct Entry {
+    slot: Slot,
+    reference: Option<Arc<dyn Any + Send + Sync>>,
+    /// Whoever waits for its start.
+    starter: Option<ReplyTo<Result<StartedChild, StartChildError>>>,
+    /// Whoever waits for its end.
+    stoppers: Vec<ReplyTo<Result<(), ChildError>>>,
+}
+
+/// How a dynamic supervisor is started.
+pub(super) fn launch(supervisor: DynamicSupervisor) -> (Options, InitFn<Dynamic>) {
+    let options = Options {
+        kind: Some(Kind::Pooled),
+        name: supervisor.name.clone(),
+        label: supervisor.label.clone(),
+        flags: flag::SUPERVISOR | flag::TRAP_EXIT,
+        initial: "dynamic supervisor",
+        ..Options::default()
+    };
+    let (restarts, period) = supervisor.intensity;
+    let init = move |_: &mut DynCx| {
+        let dynamic = Dynamic {
+            max_children: supervisor.max_children,
+            intensity: Intensity::new(restarts, period),
+            children: HashMap::new(),
+            by_pid: HashMap::new(),
+            next_key: 0,
+            ending: None,
+        };
+        Ok((dynamic, Flow::Loop))
+    };
+    (options, Box::new(init))
+}
+
+/// A dynamic supervisor as a child.
+pub(super) fn child(supervisor: DynamicSupervisor, id: Arc<str>) -> Child {
+    let spec = ChildSpec::new(id, ChildKind::Supervisor, Shutdown::Infinity);
+    let start = move |then| {
+        let (options, init) = launch(supervisor.clone());
+        let started = start::start_async(
+            Options {
+                link: true,
+                ..options
+            },
+            init,
+            then,
+        )?;
+        Ok(begun(started.reference))
+    };
+    Child::new(spec, Box::new(start))
+}
+
+impl Dynamic {
+    fn tell(cx: &DynCx, slot: &Slot, what: What) {
+        let child = slot.child.spec.id.clone();
+        SupervisorEvent {
+            supervisor: cx.pid(),
+            child,
+            what,
+        }
+        .emit();
+    }
+
+    fn entry(&mut self, pid: Pid) -> Option<&mut Entry> {
+        let key = self.by_pid.get(&pid)?;
+        self.children.get_mut(key)
+    }
+
+    fn add(
+        &mut self,
+        cx: &DynCx,
+        child: Child,
+        starter: ReplyTo<Result<StartedChild, StartChildError>>,
+    ) {
+        if child.spec.significant {
+            return starter.send(Err(StartChildError::BadCombination));
+        }
+        if self.children.len() >= self.max_children {
+            return starter.send(Err(StartChildError::MaxChildren));
+        }
+        let key = self.next_key;
+        self.next_key += 1;
+        let slot = Slot::new(key, child);
+        let entry = Entry {
+            slot,
+            reference: None,
+            starter: Some(starter),
+            stoppers: Vec::new(),
+        };
+        self.children.insert(key, entry);
+        self.start(cx, key);
+    }
+
+    fn start(&mut self, cx: &DynCx, key: Key) {
+        let Some(entry) = self.children.get_mut(&key) else {
+            return;
+        };
+        entry.slot.forget_timer();
+        entry.slot.died = None;
+        if entry.slot.awaits_predecessor(cx.me()) {
+            entry.slot.status = Status::Restarting(None);
+            return;
+        }
+        match entry.slot.begin(cx.me()) {
+            Ok((pid, reference)) => {
+                entry.slot.status = Status::Starting(pid);
+                entry.reference = Some(reference);
+                self.by_pid.insert(pid, key);
+            }
+            Err(error) => self.start_failed(cx, key, error),
+        }
+    }
+
+    fn acked(&mut self, cx: &DynCx, pid: Pid, result: Result<(), StartError>) {
+        let Some(entry) = self.entry(pid) else { return };
+        if entry.slot.status != Status::Starting(pid) {
+            return;
+        }
+        let key = entry.slot.key;
+        match result {
+            Ok(()) => {
+                let died = entry.slot.died.take();
+                entry.slot.status = Status::Running(pid);
+                entry.slot.up_since = Some(cx.now());
+                if let (Some(starter), Some(reference)) = (entry.starter.take(), &entry.reference) {
+                    starter.send(Ok((pid, reference.clone())));
+                }
+                Self::tell(cx, &entry.slot, What::Started(pid));
+                if let Some(reason) = died {
+                    self.child_ended(cx, Exit { from: pid, reason });
+                }
+            }
+            Err(error) => {
+                entry.slot.died = None;
+                entry.slot.last = Some(pid);
+                self.by_pid.remove(&pid);
+                self.start_failed(cx, key, error);
+            }
+        }
+    }
+
+    fn start_failed(&mut self, cx: &DynCx, key: Key, error: StartError) {
+        let Some(entry) = self.children.get_mut(&key) else {
+            return;
+        };
+        if error != StartError::Ignored {
+            let reason = ExitReason::other(error.clone());
+            Self::tell(cx, &entry.slot, What::StartFailed(reason));
+        }
+        match entry.starter.take() {
+            Some(starter) => {
+                self.children.remove(&key);
+                starter.send(Err(StartChildError::Failed(error)));
+            }
+            // A restart that is ignored: the child is gone. One that failed: it is tried again.
+            None if error == StartError::Ignored => drop(self.children.remove(&key)),
+            None => entry.slot.put_off(cx.me()),
+        }
+    }
+
+    fn child_ended(&mut self, cx: &DynCx, exit: Exit) {
+        let ending = self.ending.is_some();
+        let Some(entry) = self.entry(exit.from) else {
+            return;
+        };
+        match entry.slot.status {
+            Status::Running(pid) => {
+                let key = entry.slot.key;
+                entry.slot.status = Status::Undefined;
+                entry.slot.last = Some(pid);
+                Self::tell(cx, &entry.slot, What::Exited(pid, exit.reason.clone()));
+                let due = entry.slot.child.spec.restart.is_due(&exit.reason);
+                self.by_pid.remove(&pid);
+                if due && !ending {
+                    self.restart(cx, key, false);
+                } else {
+                    self.children.remove(&key);
+                }
+            }
+            Status::Stopping { .. } | Status::Starting(_) => entry.slot.died = Some(exit.reason),
+            Status::Undefined | Status::Restarting(_) => {}
+        }
+    }
+
+    /// Restarts a child; `counted` if that has been counted before its wait.
+    fn restart(&mut self, cx: &DynCx, key: Key, counted: bool) {
+        let now = cx.now();
+        let Some(entry) = self.children.get_mut(&key) else {
+            return;
+        };
+        if !counted {
+            let own = entry
+                .slot
+                .intensity
+                .as_mut()
+                .is_none_or(|intensity| intensity.allows(now));
+            if !own || !self.intensity.allows(now) {
+                Self::tell(cx, &entry.slot, What::GaveUp);
+                self.children.remove(&key);
+                return self.shut_down(cx, ExitReason::Shutdown);
+            }
+            let delay = entry.slot.next_delay(now);
+            let what = What::Restarting(entry.slot.attempt, delay.unwrap_or_default());
+            Self::tell(cx, &entry.slot, what);
+            if delay.is_some() {
+                entry.slot.wait = delay;
+                return entry.slot.put_off(cx.me());
+            }
+        }
+        self.start(cx, key);
+    }
+
+    fn due(&mut self, cx: &DynCx, key: Key, attempt: u32) {
+        let Some(entry) = self.children.get_mut(&key) else {
+            return;
+        };
+        let is_due =
+            matches!(entry.slot.status, Status::Restarting(_)) && entry.slot.attempt == attempt;
+        if is_due && self.ending.is_none() {
+            let counted = entry.slot.wait.take().is_some();
+            self.restart(cx, key, counted);
+        }
+    }
+
+    fn terminate(&mut self, cx: &DynCx, pid: Pid, reply: ReplyTo<Result<(), ChildError>>) {
+        let key = self
+            .by_pid
+            .get(&pid)
+            .copied()
+            .or_else(|| self.restarting_after(pid));
+        let Some((key, entry)) = key.and_then(|key| Some((key, self.children.get_mut(&key)?)))
+        else {
+            return reply.send(Err(ChildError::NotFound));
+        };
+        match entry.slot.status {
+            Status::Starting(_) | Status::Running(_) => {
+                entry.stoppers.push(reply);
+                entry.slot.stop(cx, pid);
+            }
+            Status::Stopping { .. } => entry.stoppers.push(reply),
+            Status::Undefined | Status::Restarting(_) => {
+                entry.slot.forget_timer();
+                self.children.remove(&key);
+                reply.send(Ok(()));
+            }
+        }
+    }
+
+    /// A child that waits for its restart is still known by the pid it had.
+    fn restarting_after(&self, pid: Pid) -> Option<Key> {
+        let had = |entry: &&Entry| {
+            matches!(entry.slot.status, Status::Restarting(_)) && entry.slot.last == Some(pid)
+        };
+        self.children.values().find(had).map(|entry| entry.slot.key)
+    }
+
+    fn child_stopped(&mut self, cx: &DynCx, down: Down) {
+        let Some(entry) = self.entry(down.pid) else {
+            return;
+        };
+        let Status::Stopping {
+            pid,
+            monitor,
+            timer,
+        } = entry.slot.status
+        else {
+            return;
+        };
+        if monitor != down.monitor {
+            return;
+        }
+        if let Some(timer) = timer {
+            cancel_timer(timer);
+        }
+        let key = entry.slot.key;
+        let reason = match (down.reason, entry.slot.died.take()) {
+            (ExitReason::NoProc, Some(reason)) => reason,
+            (reason, _) => reason,
+        };
+        Self::tell(cx, &entry.slot, What::Stopped(pid, reason));
+        self.by_pid.remove(&pid);
+        link::unlink_flush_from(&cx.me().process(), pid);
+        if let Some(entry) = self.children.remove(&key) {
+            for stopper in entry.stoppers {
+                stopper.send(Ok(()));
+            }
+        }
+    }
+
+    /// Tells all children to end, at once.
+    fn shut_down(&mut self, cx: &DynCx, reason: ExitReason) {
+        if self.ending.is_some() {
+            return;
+        }
+        self.ending = Some(reason);
+        self.children.retain(|_, entry| {
+            entry.slot.forget_timer();
+            match entry.slot.status {
+                Status::Starting(pid) | Status::Running(pid) => {
+                    entry.slot.stop(cx, pid);
+                    true
+                }
+                Status::Stopping { .. } => true,
+                Status::Undefined | Status::Restarting(_) => false,
+            }
+        });
+    }
+
+    fn serve(&mut self, cx: &DynCx, request: Request) {
+        match request {
+            Request::Start(child, reply) if self.ending.is_none() => self.add(cx, *child, reply),
+            // Its end will say why.
+            Request::Start(_, reply) => drop(reply),
+            Request::Terminate(pid, reply) => self.terminate(cx, pid, reply),
+            Request::Which(reply) => reply.send(self.children.values().map(info).collect()),
+            Request::Count(reply) => {
+                let mut counts = Counts::default();
+                for entry in self.children.values() {
+                    let running = matches!(entry.slot.state(), ChildState::Running(_));
+                    counts.add(entry.slot.child.spec.kind, running);
+                }
+                reply.send(counts);
+            }
+        }
+    }
+
+    fn flow(&mut self) -> Flow {
+        match &self.ending {
+            Some(reason) if self.children.is_empty() => Flow::Stop(reason.clone()),
+            _ => Flow::Loop,
+        }
+    }
+}
+
+fn info(entry: &Entry) -> ChildInfo {
+    ChildInfo {
+        id: None,
+        state: entry.slot.state(),
+        kind: entry.slot.child.spec.kind,
+    }
+}
+
+impl Behaviour for Dynamic {
+    type Msg = DynamicMsg;
+    type Cx = DynCx;
+
+    fn context(context: Context<DynamicMsg>) -> DynCx {
+        DynCx(context)
+    }
+
+    fn message(&mut self, DynamicMsg(request): DynamicMsg, cx: &mut DynCx) -> Flow {
+        self.serve(cx, request);
+        self.flow()
+    }
+
+    fn exit(&mut self, exit: Exit, cx: &mut DynCx) -> Flow {
+        if exit.from == cx.parent() {
+            self.shut_down(cx, exit.reason);
+        } else {
+            self.child_ended(cx, exit);
+        }
+        self.flow()
+    }
+
+    fn down(&mut self, down: Down, cx: &mut DynCx) -> Flow {
+        self.child_stopped(cx, down);
+        self.flow()
+    }
+
+    fn resume(&mut self, value: Box<dyn Any + Send>, cx: &mut DynCx) -> Flow {
+        match value.downcast::<Event>().map(|event| *event) {
+            Ok(Event::Acked(pid, result)) => self.acked(cx, pid, result),
+            Ok(Event::Overdue(pid)) => {
+                let stopping =
+                    |entry: &mut Entry| matches!(entry.slot.status, Status::Stopping { .. });
+                if self.entry(pid).is_some_and(stopping) {
+                    crate::process::exit(pid, ExitReason::Kill);
+                }
+            }
+            Ok(Event::Due(key, attempt)) => self.due(cx, key, attempt),
+            Ok(Event::Quiesced(key)) => {
+                if self.ending.is_none() {
+                    self.start(cx, key);
+                }
+            }
+            Err(value) => {
+                if let Ok(stop) = value.downcast::<StopRequest>() {
+                    self.shut_down(cx, stop.0);
+                }
+            }
+        }
+        self.flow()
+    }
+}
+
+/// A dynamic supervisor's context.
+pub(super) struct DynCx(Context<DynamicMsg>);
+
+impl Deref for DynCx {
+    type Target = Context<DynamicMsg>;
+
+    fn deref(&self) -> &Context<DynamicMsg> {
+        &self.0
+    }
+}
+
+impl DerefMut for DynCx {
+    fn deref_mut(&mut self) -> &mut Context<DynamicMsg> {
+        &mut self.0
+    }
+}

@@ -1,0 +1,712 @@
+//! Process: one per supervisor, pooled. Started by whoever starts the supervisor, linked to it if asked; linked to
+//! each child. Traps exits. Dies when its parent does, on `stop`, when restarts come too fast, or when its
+//! significant children are through; its children first, in reverse order.
+//!
+//! Entries (requests, exits, acknowledgements, timers) only change what is remembered; `advance` then does what
+//! can be done, until a step has to wait.
+
+use crate::behaviour::gen_server::StopRequest;
+use crate::behaviour::supervisor::api::{
+    ChildError, ChildInfo, ChildState, Counts, DeleteChildError, Msg, Request, RestartChildError,
+    StartChildError,
+};
+use crate::behaviour::supervisor::child::Child;
+use crate::behaviour::supervisor::event::{SupervisorEvent, What};
+use crate::behaviour::supervisor::job::{Job, Key, Purpose, Step};
+use crate::behaviour::supervisor::restart::{AutoShutdown, Intensity, Restart, Strategy, plan};
+use crate::behaviour::supervisor::slot::{Event, Slot, Status};
+use crate::behaviour::supervisor::{Supervisor, SupervisorError};
+use crate::pid::Pid;
+use crate::process::behaviour::{Behaviour, Flow, InitEnd, InitFn};
+use crate::process::core::flag;
+use crate::process::start::{Ack, Options};
+use crate::process::{Context, Down, Exit, Kind, StartError};
+use crate::reason::ExitReason;
+use crate::sync::Arc;
+use std::any::Any;
+use std::collections::VecDeque;
+use std::ops::{Deref, DerefMut};
+
+/// Something that ended or became due, and has not been looked at yet.
+enum Pending {
+    Death(Key),
+    Due(Key, u32),
+}
+
+pub(super) struct Machine {
+    strategy: Strategy,
+    intensity: Intensity,
+    auto_shutdown: AutoShutdown,
+    /// In start order.
+    children: Vec<Slot>,
+    next_key: Key,
+    job: Option<Job>,
+    requests: VecDeque<Request>,
+    pending: VecDeque<Pending>,
+    ack: Option<Arc<Ack>>,
+    /// Why it is to end, once it is.
+    ending: Option<ExitReason>,
+}
+
+/// How a supervisor is started.
+pub(super) fn launch(supervisor: Supervisor) -> (Options, InitFn<Machine>) {
+    let options = Options {
+        kind: Some(Kind::Pooled),
+        name: supervisor.name.clone(),
+        label: supervisor.label.clone(),
+        flags: flag::SUPERVISOR | flag::TRAP_EXIT,
+        asynchronous: true,
+        initial: "supervisor",
+        ..Options::default()
+    };
+    (
+        options,
+        Box::new(move |_cx| Machine::new(supervisor).map(|machine| (machine, Flow::Continue))),
+    )
+}
+
+impl Machine {
+    fn new(supervisor: Supervisor) -> Result<Self, InitEnd> {
+        let (restarts, period) = supervisor.intensity;
+        let mut machine = Machine {
+            strategy: supervisor.strategy,
+            intensity: Intensity::new(restarts, period),
+            auto_shutdown: supervisor.auto_shutdown,
+            children: Vec::new(),
+            next_key: 0,
+            job: None,
+            requests: VecDeque::new(),
+            pending: VecDeque::new(),
+            ack: None,
+            ending: None,
+        };
+        for child in supervisor.children {
+            let id = child.spec.id.clone();
+            if machine.by_id(&id).is_some() {
+                let error = SupervisorError::DuplicateChild(id);
+                return Err(InitEnd::Stop(ExitReason::shutdown_with(error)));
+            }
+            if !machine.admits(&child) {
+                let error = SupervisorError::BadCombination(id);
+                return Err(InitEnd::Stop(ExitReason::shutdown_with(error)));
+            }
+            machine.add(child);
+        }
+        let steps: Vec<Step> = machine
+            .children
+            .iter()
+            .map(|slot| Step::Start(slot.key))
+            .collect();
+        machine.job = Some(Job::new(Purpose::Boot, steps));
+        Ok(machine)
+    }
+
+    fn admits(&self, child: &Child) -> bool {
+        let spec = &child.spec;
+        !spec.significant
+            || (self.auto_shutdown != AutoShutdown::Never && spec.restart != Restart::Permanent)
+    }
+
+    fn add(&mut self, child: Child) -> Key {
+        let key = self.next_key;
+        self.next_key += 1;
+        self.children.push(Slot::new(key, child));
+        key
+    }
+
+    fn by_id(&self, id: &str) -> Option<usize> {
+        self.children
+            .iter()
+            .position(|slot| &*slot.child.spec.id == id)
+    }
+
+    fn at(&self, key: Key) -> Option<usize> {
+        self.children.iter().position(|slot| slot.key == key)
+    }
+
+    fn slot(&mut self, key: Key) -> Option<&mut Slot> {
+        self.children.iter_mut().find(|slot| slot.key == key)
+    }
+
+    fn by_pid(&mut self, pid: Pid) -> Option<&mut Slot> {
+        self.children
+            .iter_mut()
+            .find(|slot| slot.status.pid() == Some(pid))
+    }
+
+    fn tell(&self, cx: &SupCx, child: &Arc<str>, what: What) {
+        SupervisorEvent {
+            supervisor: cx.pid(),
+            child: child.clone(),
+            what,
+        }
+        .emit();
+    }
+
+    // ## What is remembered
+
+    fn child_ended(&mut self, cx: &SupCx, exit: Exit) {
+        let Some(slot) = self.by_pid(exit.from) else {
+            return;
+        };
+        match slot.status {
+            Status::Running(pid) => {
+                slot.status = Status::Undefined;
+                slot.died = Some(exit.reason.clone());
+                slot.last = Some(pid);
+                let (key, id) = (slot.key, slot.child.spec.id.clone());
+                self.pending.push_back(Pending::Death(key));
+                self.tell(cx, &id, What::Exited(pid, exit.reason));
+            }
+            // Its monitor will say that it is gone, even if it had unlinked itself; this says why.
+            Status::Stopping { .. } => slot.died = Some(exit.reason),
+            // Its acknowledgement says whether it was up before.
+            Status::Starting(_) => slot.died = Some(exit.reason),
+            Status::Undefined | Status::Restarting(_) => {}
+        }
+    }
+
+    fn child_stopped(&mut self, cx: &mut SupCx, down: Down) {
+        let Some(slot) = self.by_pid(down.pid) else {
+            return;
+        };
+        let Status::Stopping {
+            pid,
+            monitor,
+            timer,
+        } = slot.status
+        else {
+            return;
+        };
+        if monitor != down.monitor {
+            return;
+        }
+        if let Some(timer) = timer {
+            crate::process::cancel_timer(timer);
+        }
+        let reason = match (down.reason, slot.died.take()) {
+            (ExitReason::NoProc, Some(reason)) => reason,
+            (reason, _) => reason,
+        };
+        slot.status = Status::Undefined;
+        slot.last = Some(pid);
+        let (key, id) = (slot.key, slot.child.spec.id.clone());
+        crate::process::link::unlink_flush_from(&cx.me().process(), pid);
+        self.tell(cx, &id, What::Stopped(pid, reason));
+        self.step_done(key);
+    }
+
+    fn acked(&mut self, cx: &SupCx, pid: Pid, result: Result<(), StartError>) {
+        let Some(slot) = self.by_pid(pid) else { return };
+        if !matches!(slot.status, Status::Starting(_)) {
+            return;
+        }
+        let (key, id) = (slot.key, slot.child.spec.id.clone());
+        match result {
+            Ok(()) => {
+                slot.up_since = Some(cx.now());
+                let died = slot.died.take();
+                slot.status = Status::Running(pid);
+                self.tell(cx, &id, What::Started(pid));
+                self.step_done(key);
+                if let Some(reason) = died {
+                    self.child_ended(cx, Exit { from: pid, reason });
+                }
+            }
+            Err(error) => {
+                slot.status = Status::Undefined;
+                slot.died = None;
+                slot.last = Some(pid);
+                self.start_failed(cx, key, error);
+            }
+        }
+    }
+
+    fn step_done(&mut self, key: Key) {
+        if let Some(job) = &mut self.job
+            && job.waits_for == Some(key)
+        {
+            job.waits_for = None;
+        }
+    }
+
+    fn shut_down(&mut self, reason: ExitReason) {
+        self.ending.get_or_insert(reason);
+    }
+
+    // ## What is done
+
+    /// Does what can be done, until a step waits for a child or nothing is left.
+    fn advance(&mut self, cx: &mut SupCx) -> Flow {
+        loop {
+            self.begin_shutdown(cx);
+            let Some(job) = &mut self.job else {
+                if let Some(pending) = self.pending.pop_front() {
+                    self.look_at(cx, pending);
+                } else if let Some(request) = self.requests.pop_front() {
+                    self.serve(cx, request);
+                } else {
+                    return Flow::Loop;
+                }
+                continue;
+            };
+            if job.waits_for.is_some() {
+                return Flow::Loop;
+            }
+            match job.steps.pop_front() {
+                Some(Step::Start(key)) => self.begin_start(cx, key),
+                Some(Step::Stop(key)) => self.begin_stop(cx, key),
+                None => {
+                    let Some(job) = self.job.take() else { continue };
+                    if let Some(reason) = self.finish(cx, job.purpose) {
+                        return Flow::Stop(reason);
+                    }
+                }
+            }
+        }
+    }
+
+    /// An end that was asked for comes before whatever is under way.
+    fn begin_shutdown(&mut self, cx: &SupCx) {
+        if self.job.as_ref().is_some_and(Job::is_shutdown) {
+            return;
+        }
+        let Some(reason) = self.ending.take() else {
+            return;
+        };
+        for slot in &mut self.children {
+            slot.forget_timer();
+        }
+        let steps: Vec<Step> = self
+            .children
+            .iter()
+            .rev()
+            .map(|slot| Step::Stop(slot.key))
+            .collect();
+        self.job = Some(Job::new(Purpose::Shutdown(reason), steps));
+        log::debug!(target: "perennial::supervisor", "{} stops its children", cx.pid());
+    }
+
+    fn begin_start(&mut self, cx: &mut SupCx, key: Key) {
+        let Some(at) = self.at(key) else { return };
+        let slot = &mut self.children[at];
+        slot.forget_timer();
+        slot.died = None;
+        if slot.awaits_predecessor(cx.me()) {
+            if let Some(job) = &mut self.job {
+                job.steps.push_front(Step::Start(key));
+            }
+            self.wait_for(key);
+            return;
+        }
+        match slot.begin(cx.me()) {
+            Ok((pid, _)) => {
+                slot.status = Status::Starting(pid);
+                self.wait_for(key);
+            }
+            Err(error) => {
+                slot.status = Status::Undefined;
+                self.start_failed(cx, key, error);
+            }
+        }
+    }
+
+    fn wait_for(&mut self, key: Key) {
+        if let Some(job) = &mut self.job {
+            job.waits_for = Some(key);
+        }
+    }
+
+    fn begin_stop(&mut self, cx: &mut SupCx, key: Key) {
+        let Some(slot) = self.slot(key) else { return };
+        slot.forget_timer();
+        match slot.status {
+            Status::Starting(pid) | Status::Running(pid) => {
+                slot.stop(cx, pid);
+                self.wait_for(key);
+            }
+            // It was being stopped for another purpose.
+            Status::Stopping { .. } => self.wait_for(key),
+            Status::Undefined | Status::Restarting(_) => slot.status = Status::Undefined,
+        }
+    }
+
+    fn start_failed(&mut self, cx: &SupCx, key: Key, error: StartError) {
+        self.step_done(key);
+        let Some(at) = self.at(key) else { return };
+        let id = self.children[at].child.spec.id.clone();
+        if error == StartError::Ignored {
+            return;
+        }
+        self.tell(cx, &id, What::StartFailed(ExitReason::other(error.clone())));
+        let Some(job) = self.job.take() else { return };
+        match job.purpose {
+            Purpose::Boot => {
+                let error = SupervisorError::FailedToStartChild(id, error);
+                self.shut_down(ExitReason::shutdown_with(error));
+            }
+            Purpose::Restart(_) => self.retry(cx, key),
+            Purpose::StartChild(key, reply) => {
+                self.remove(key);
+                reply.send(Err(StartChildError::Failed(error)));
+            }
+            Purpose::RestartChild(_, reply) => reply.send(Err(RestartChildError::Failed(error))),
+            purpose => {
+                self.job = Some(Job {
+                    purpose,
+                    steps: job.steps,
+                    waits_for: None,
+                })
+            }
+        }
+    }
+
+    /// A restart failed: it is tried again, after whatever else waits, and counts again.
+    fn retry(&mut self, cx: &SupCx, key: Key) {
+        // one_for_all: those that were started before the failing one are stopped again.
+        if self.strategy == Strategy::OneForAll {
+            let steps = self.children.iter().rev().filter(|slot| slot.key != key);
+            let steps: Vec<Step> = steps.map(|slot| Step::Stop(slot.key)).collect();
+            self.job = Some(Job::new(Purpose::Clear(key), steps));
+        } else {
+            self.put_off(cx, key);
+        }
+    }
+
+    /// Marks a child as about to be restarted, and arms what reminds of it.
+    fn put_off(&mut self, cx: &SupCx, key: Key) {
+        let me = cx.me().clone();
+        let Some(slot) = self.slot(key) else { return };
+        slot.put_off(&me);
+    }
+
+    fn remove(&mut self, key: Key) {
+        self.children.retain(|slot| slot.key != key);
+    }
+
+    /// What follows the last step; the reason of the supervisor's end if that is what follows.
+    fn finish(&mut self, cx: &SupCx, purpose: Purpose) -> Option<ExitReason> {
+        match purpose {
+            Purpose::Boot => {
+                self.forget_ignored_temporaries();
+                if let Some(ack) = self.ack.take() {
+                    ack.up();
+                }
+            }
+            Purpose::Restart(key) => {
+                if let Some(slot) = self.slot(key)
+                    && slot.status.pid().is_none()
+                    && slot.child.spec.restart == Restart::Temporary
+                {
+                    self.remove(key);
+                }
+            }
+            Purpose::Clear(key) => self.put_off(cx, key),
+            Purpose::StartChild(key, reply) => {
+                let pid = self.slot(key).and_then(|slot| slot.status.pid());
+                if pid.is_none() {
+                    self.forget_ignored_temporaries();
+                }
+                reply.send(Ok(pid));
+            }
+            Purpose::RestartChild(key, reply) => {
+                reply.send(Ok(self.slot(key).and_then(|slot| slot.status.pid())));
+            }
+            Purpose::Terminate(key, reply) => {
+                if self
+                    .slot(key)
+                    .is_some_and(|slot| slot.child.spec.restart == Restart::Temporary)
+                {
+                    self.remove(key);
+                }
+                reply.send(Ok(()));
+            }
+            Purpose::Shutdown(reason) => return Some(reason),
+        }
+        None
+    }
+
+    fn forget_ignored_temporaries(&mut self) {
+        self.children.retain(|slot| {
+            slot.status.pid().is_some()
+                || slot.died.is_some()
+                || slot.child.spec.restart != Restart::Temporary
+        });
+    }
+
+    fn look_at(&mut self, cx: &mut SupCx, pending: Pending) {
+        match pending {
+            Pending::Death(key) => {
+                let Some(slot) = self.slot(key) else { return };
+                // A group's restart in the meantime has taken care of it.
+                let Some(reason) = slot.died.take() else {
+                    return;
+                };
+                if slot.child.spec.restart.is_due(&reason) {
+                    self.restart(cx, key, Wait::AsItSays);
+                } else {
+                    self.gone(key);
+                }
+            }
+            Pending::Due(key, attempt) => {
+                let Some(slot) = self.slot(key) else { return };
+                match slot.status {
+                    Status::Restarting(_) if slot.attempt == attempt => {
+                        let wait = if slot.wait.take().is_some() {
+                            Wait::Over
+                        } else {
+                            Wait::AsItSays
+                        };
+                        self.restart(cx, key, wait);
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    /// A child ended by itself and is not restarted.
+    fn gone(&mut self, key: Key) {
+        let Some(slot) = self.slot(key) else { return };
+        let (significant, temporary) = (
+            slot.child.spec.significant,
+            slot.child.spec.restart == Restart::Temporary,
+        );
+        if temporary {
+            self.remove(key);
+        }
+        let ends = significant
+            && match self.auto_shutdown {
+                AutoShutdown::Never => false,
+                AutoShutdown::AnySignificant => true,
+                AutoShutdown::AllSignificant => !self.children.iter().any(|slot| {
+                    slot.child.spec.significant
+                        && (slot.status.pid().is_some() || slot.died.is_some())
+                }),
+            };
+        if ends {
+            self.shut_down(ExitReason::Shutdown);
+        }
+    }
+
+    fn restart(&mut self, cx: &mut SupCx, key: Key, wait: Wait) {
+        let Some(at) = self.at(key) else { return };
+        let now = cx.now();
+        let slot = &mut self.children[at];
+        let id = slot.child.spec.id.clone();
+        if wait == Wait::AsItSays {
+            let own = slot
+                .intensity
+                .as_mut()
+                .is_none_or(|intensity| intensity.allows(now));
+            if !own || !self.intensity.allows(now) {
+                self.tell(cx, &id, What::GaveUp);
+                return self.shut_down(ExitReason::Shutdown);
+            }
+        }
+        let slot = &mut self.children[at];
+        let delay = if wait == Wait::AsItSays {
+            slot.next_delay(now)
+        } else {
+            None
+        };
+        let attempt = slot.attempt;
+        let plan = plan(self.strategy, self.children.len(), at);
+        let stop = |at: &usize| Step::Stop(self.children[*at].key);
+        if let Some(delay) = delay {
+            self.tell(cx, &id, What::Restarting(attempt, delay));
+            let steps: Vec<Step> = plan.stop.iter().map(stop).collect();
+            self.job = Some(Job::new(Purpose::Clear(key), steps));
+            self.children[at].wait = Some(delay);
+            return;
+        }
+        if wait == Wait::AsItSays {
+            self.tell(
+                cx,
+                &id,
+                What::Restarting(attempt, std::time::Duration::ZERO),
+            );
+        }
+        // Temporary siblings that are taken down this way do not come back.
+        let comes_back = |at: &&usize| {
+            self.children[**at].key == key
+                || self.children[**at].child.spec.restart != Restart::Temporary
+        };
+        let start = |at: &usize| Step::Start(self.children[*at].key);
+        let starts: Vec<Step> = plan.start.iter().filter(comes_back).map(start).collect();
+        let steps: Vec<Step> = plan.stop.iter().map(stop).chain(starts).collect();
+        self.job = Some(Job::new(Purpose::Restart(key), steps));
+    }
+
+    // ## What is asked
+
+    fn serve(&mut self, cx: &mut SupCx, request: Request) {
+        match request {
+            Request::StartChild(child, reply) => self.serve_start(*child, reply),
+            Request::Terminate(id, reply) => match self.by_id(&id) {
+                None => reply.send(Err(ChildError::NotFound)),
+                Some(at) => {
+                    let key = self.children[at].key;
+                    self.children[at].died = None;
+                    self.job = Some(Job::new(Purpose::Terminate(key, reply), [Step::Stop(key)]));
+                }
+            },
+            Request::Restart(id, reply) => {
+                let Some(at) = self.by_id(&id) else {
+                    return reply.send(Err(RestartChildError::NotFound));
+                };
+                let key = self.children[at].key;
+                match self.children[at].state() {
+                    ChildState::Running(_) => reply.send(Err(RestartChildError::Running)),
+                    ChildState::Restarting => reply.send(Err(RestartChildError::Restarting)),
+                    ChildState::Undefined => {
+                        self.job = Some(Job::new(
+                            Purpose::RestartChild(key, reply),
+                            [Step::Start(key)],
+                        ));
+                    }
+                }
+            }
+            Request::Delete(id, reply) => {
+                let Some(at) = self.by_id(&id) else {
+                    return reply.send(Err(DeleteChildError::NotFound));
+                };
+                reply.send(match self.children[at].state() {
+                    ChildState::Running(_) => Err(DeleteChildError::Running),
+                    ChildState::Restarting => Err(DeleteChildError::Restarting),
+                    ChildState::Undefined => {
+                        drop(self.children.remove(at));
+                        Ok(())
+                    }
+                });
+            }
+            Request::Which(reply) => {
+                let info = |slot: &Slot| ChildInfo {
+                    id: Some(slot.child.spec.id.clone()),
+                    state: slot.state(),
+                    kind: slot.child.spec.kind,
+                };
+                reply.send(self.children.iter().rev().map(info).collect());
+            }
+            Request::Count(reply) => {
+                let mut counts = Counts::default();
+                for slot in &self.children {
+                    let running = matches!(slot.state(), ChildState::Running(_));
+                    counts.add(slot.child.spec.kind, running);
+                }
+                reply.send(counts);
+            }
+            Request::Spec(id, reply) => {
+                reply.send(
+                    self.by_id(&id)
+                        .map(|at| self.children[at].child.spec.clone()),
+                );
+            }
+        }
+        let _ = cx;
+    }
+
+    fn serve_start(
+        &mut self,
+        child: Child,
+        reply: crate::process::ReplyTo<Result<Option<Pid>, StartChildError>>,
+    ) {
+        if let Some(at) = self.by_id(&child.spec.id) {
+            return reply.send(Err(match self.children[at].state() {
+                ChildState::Running(pid) => StartChildError::AlreadyStarted(pid),
+                _ => StartChildError::AlreadyPresent,
+            }));
+        }
+        if !self.admits(&child) {
+            return reply.send(Err(StartChildError::BadCombination));
+        }
+        let key = self.add(child);
+        self.job = Some(Job::new(
+            Purpose::StartChild(key, reply),
+            [Step::Start(key)],
+        ));
+    }
+}
+
+/// Whether a restart counts and may be put off, or has been and is due.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wait {
+    AsItSays,
+    Over,
+}
+
+impl Behaviour for Machine {
+    type Msg = Msg;
+    type Cx = SupCx;
+
+    fn context(context: Context<Msg>) -> SupCx {
+        SupCx(context)
+    }
+
+    fn take_ack(&mut self, ack: Arc<Ack>) -> Option<Arc<Ack>> {
+        self.ack = Some(ack);
+        None
+    }
+
+    fn message(&mut self, Msg(request): Msg, cx: &mut SupCx) -> Flow {
+        self.requests.push_back(request);
+        self.advance(cx)
+    }
+
+    fn exit(&mut self, exit: Exit, cx: &mut SupCx) -> Flow {
+        if exit.from == cx.parent() {
+            self.shut_down(exit.reason);
+        } else {
+            self.child_ended(cx, exit);
+        }
+        self.advance(cx)
+    }
+
+    fn down(&mut self, down: Down, cx: &mut SupCx) -> Flow {
+        self.child_stopped(cx, down);
+        self.advance(cx)
+    }
+
+    fn resume(&mut self, value: Box<dyn Any + Send>, cx: &mut SupCx) -> Flow {
+        match value.downcast::<Event>().map(|event| *event) {
+            Ok(Event::Acked(pid, result)) => self.acked(cx, pid, result),
+            Ok(Event::Overdue(pid)) => {
+                if self
+                    .by_pid(pid)
+                    .is_some_and(|slot| matches!(slot.status, Status::Stopping { .. }))
+                {
+                    crate::process::exit(pid, ExitReason::Kill);
+                }
+            }
+            Ok(Event::Due(key, attempt)) => self.pending.push_back(Pending::Due(key, attempt)),
+            Ok(Event::Quiesced(key)) => self.step_done(key),
+            Err(value) => {
+                if let Ok(stop) = value.downcast::<StopRequest>() {
+                    self.shut_down(stop.0);
+                }
+            }
+        }
+        self.advance(cx)
+    }
+
+    fn resume_continue(&mut self, cx: &mut SupCx) -> Flow {
+        self.advance(cx)
+    }
+}
+
+/// A supervisor's context.
+pub(super) struct SupCx(Context<Msg>);
+
+impl Deref for SupCx {
+    type Target = Context<Msg>;
+
+    fn deref(&self) -> &Context<Msg> {
+        &self.0
+    }
+}
+
+impl DerefMut for SupCx {
+    fn deref_mut(&mut self) -> &mut Context<Msg> {
+        &mut self.0
+    }
+}

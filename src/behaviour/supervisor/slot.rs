@@ -1,0 +1,254 @@
+//! A child in its supervisor: its rules, how it is, and what is armed for it.
+
+use crate::behaviour::supervisor::api::ChildState;
+use crate::behaviour::supervisor::child::Child;
+use crate::behaviour::supervisor::job::Key;
+use crate::behaviour::supervisor::restart::{Intensity, Shutdown};
+use crate::pid::{MonitorRef, Pid, TimerRef};
+use crate::process::core::{Process, Signal};
+use crate::process::{Context, Ref, StartError, unwind};
+use crate::reason::ExitReason;
+use crate::sync::{Arc, Mutex};
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant};
+
+/// What a supervisor's own machinery sends to it.
+pub(super) enum Event {
+    /// A child's `init` is through.
+    Acked(Pid, Result<(), StartError>),
+    /// A child did not end in the time it had.
+    Overdue(Pid),
+    /// A child's restart is due, after a failed one or a wait.
+    Due(Key, u32),
+    /// Nothing of the predecessor of an exclusive child runs any more.
+    Quiesced(Key),
+}
+
+/// How a child is, step by step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Status {
+    Undefined,
+    Starting(Pid),
+    Running(Pid),
+    Stopping {
+        pid: Pid,
+        monitor: MonitorRef,
+        timer: Option<TimerRef>,
+    },
+    Restarting(Option<TimerRef>),
+}
+
+impl Status {
+    pub(super) fn pid(&self) -> Option<Pid> {
+        match self {
+            Status::Starting(pid) | Status::Running(pid) | Status::Stopping { pid, .. } => {
+                Some(*pid)
+            }
+            Status::Undefined | Status::Restarting(_) => None,
+        }
+    }
+}
+
+/// A child in its supervisor.
+pub(super) struct Slot {
+    pub(super) key: Key,
+    pub(super) child: Child,
+    pub(super) status: Status,
+    /// Why it ended by itself, until that has been looked at.
+    pub(super) died: Option<ExitReason>,
+    /// The incarnation before, until a successor starts.
+    pub(super) last: Option<Pid>,
+    /// Restarts in a row.
+    pub(super) attempt: u32,
+    /// What is waited before the restart that is due; that one has been counted already.
+    pub(super) wait: Option<Duration>,
+    pub(super) up_since: Option<Instant>,
+    pub(super) intensity: Option<Intensity>,
+}
+
+impl Slot {
+    pub(super) fn new(key: Key, child: Child) -> Self {
+        let intensity = child
+            .spec
+            .intensity
+            .map(|(max, period)| Intensity::new(max, period));
+        Slot {
+            key,
+            child,
+            status: Status::Undefined,
+            died: None,
+            last: None,
+            attempt: 0,
+            wait: None,
+            up_since: None,
+            intensity,
+        }
+    }
+
+    /// How others see it: a child that died and has not been looked at is about to be restarted.
+    pub(super) fn state(&self) -> ChildState {
+        match self.status {
+            Status::Starting(pid) | Status::Running(pid) | Status::Stopping { pid, .. } => {
+                ChildState::Running(pid)
+            }
+            Status::Restarting(_) => ChildState::Restarting,
+            Status::Undefined => match &self.died {
+                Some(reason) if self.child.spec.restart.is_due(reason) => ChildState::Restarting,
+                _ => ChildState::Undefined,
+            },
+        }
+    }
+
+    /// Begins a start; the supervisor is sent [`Event::Acked`] when it is through.
+    pub(super) fn begin<M: Send + 'static>(
+        &mut self,
+        supervisor: &Ref<M>,
+    ) -> Result<(Pid, Arc<dyn Any + Send + Sync>), StartError> {
+        // The pid is known only after the start has begun, and the answer may come before that: whoever is
+        // second of the two tells the supervisor.
+        let meeting: Arc<Mutex<Meeting>> = Arc::default();
+        let (place, me) = (meeting.clone(), Arc::downgrade(&supervisor.process()));
+        let tell = move |pid, result| {
+            if let Some(me) = me.upgrade() {
+                send(&me, Event::Acked(pid, result));
+            }
+        };
+        let told = tell.clone();
+        let then = Box::new(move |result| {
+            let mut place = place.lock();
+            match place.pid {
+                Some(pid) => {
+                    drop(place);
+                    told(pid, result);
+                }
+                None => place.result = Some(result),
+            }
+        });
+        let child = &mut self.child;
+        let begun = catch_unwind(AssertUnwindSafe(|| child.begin(then)));
+        let begun = match begun {
+            Ok(begun) => begun?,
+            Err(payload) => match unwind::reason_of(payload) {
+                (reason, unwind::By::Itself) => return Err(StartError::Exit(reason)),
+                (reason, unwind::By::Signal) => unwind::by_signal(reason),
+            },
+        };
+        let mut place = meeting.lock();
+        place.pid = Some(begun.pid);
+        let result = place.result.take();
+        drop(place);
+        if let Some(result) = result {
+            tell(begun.pid, result);
+        }
+        Ok((begun.pid, begun.reference))
+    }
+
+    /// Tells a child to end, by the rules it has for that.
+    pub(super) fn stop<M: Send + 'static>(&mut self, cx: &Context<M>, pid: Pid) {
+        let monitor = cx.monitor(pid);
+        let timer = match self.child.spec.shutdown {
+            Shutdown::BrutalKill => {
+                crate::process::exit(pid, ExitReason::Kill);
+                None
+            }
+            Shutdown::Infinity => {
+                crate::process::exit(pid, ExitReason::Shutdown);
+                None
+            }
+            Shutdown::Timeout(patience) => {
+                crate::process::exit(pid, ExitReason::Shutdown);
+                Some(remind(cx.me(), patience, Event::Overdue(pid)))
+            }
+        };
+        self.status = Status::Stopping {
+            pid,
+            monitor,
+            timer,
+        };
+    }
+
+    /// The wait before the next restart, if it has one.
+    pub(super) fn next_delay(&mut self, now: Instant) -> Option<Duration> {
+        let Some(backoff) = self.child.spec.backoff else {
+            self.attempt = self.attempt.wrapping_add(1);
+            return None;
+        };
+        if self
+            .up_since
+            .take()
+            .is_some_and(|since| now.duration_since(since) > backoff.max)
+        {
+            self.attempt = 0;
+        }
+        let jitter = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), self.key);
+        let delay = backoff.delay(self.attempt, jitter as u32);
+        self.attempt = self.attempt.saturating_add(1);
+        Some(delay).filter(|delay| !delay.is_zero())
+    }
+
+    /// Marks the child as about to be restarted: after its wait if that is what was counted, else as soon as the
+    /// supervisor has looked at what came in the meantime.
+    pub(super) fn put_off<M: Send + 'static>(&mut self, supervisor: &Ref<M>) {
+        let event = Event::Due(self.key, self.attempt);
+        let timer = match self.wait {
+            Some(delay) => Some(remind(supervisor, delay, event)),
+            None => {
+                send(&supervisor.process(), event);
+                None
+            }
+        };
+        self.status = Status::Restarting(timer);
+    }
+
+    /// Lets `begin` be tried again once the code of the predecessor of an exclusive child has ended; `false` if
+    /// there is nothing to wait for.
+    pub(super) fn awaits_predecessor<M: Send + 'static>(&mut self, supervisor: &Ref<M>) -> bool {
+        let Some(last) = self.last.take().filter(|_| self.child.spec.exclusive) else {
+            return false;
+        };
+        let (me, key) = (Arc::downgrade(&supervisor.process()), self.key);
+        let tell = move || {
+            if let Some(me) = me.upgrade() {
+                send(&me, Event::Quiesced(key));
+            }
+        };
+        supervisor
+            .mailbox()
+            .core()
+            .runtime
+            .quiesce
+            .on_end(last, Box::new(tell));
+        true
+    }
+
+    /// Takes back what would start the child later.
+    pub(super) fn forget_timer(&mut self) {
+        if let Status::Restarting(Some(timer)) = self.status {
+            crate::process::cancel_timer(timer);
+        }
+    }
+}
+
+/// Where the pid of a start and what came of it meet.
+#[derive(Default)]
+struct Meeting {
+    pid: Option<Pid>,
+    result: Option<Result<(), StartError>>,
+}
+
+/// Sends an event to the supervisor after `delay`.
+fn remind<M: Send + 'static>(supervisor: &Ref<M>, delay: Duration, event: Event) -> TimerRef {
+    let me = Arc::downgrade(&supervisor.process());
+    supervisor.mailbox().core().runtime.after(delay, move |_| {
+        if let Some(me) = me.upgrade() {
+            send(&me, event);
+        }
+    })
+}
+
+/// Puts an event into the supervisor's mailbox.
+pub(super) fn send(supervisor: &Arc<dyn Process>, event: Event) {
+    supervisor.push_signal(Signal::Resume(Box::new(event)));
+    supervisor.clone().wake();
+}
