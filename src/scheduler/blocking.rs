@@ -5,7 +5,8 @@
 //! one too many stands down between two turns. It stays around for [`SPARE_KEEP`], as the next wait is
 //! likely near and a new thread costs ten times a wake-up.
 
-use super::worker::Owner;
+use super::run_queue::Owner;
+use super::task::Task;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -42,7 +43,7 @@ struct State {
     /// Spares that stood down and still have their thread, by index.
     standing_by: Vec<usize>,
     /// Places without a thread: the index and the queue that belongs to it.
-    vacant: Vec<(usize, Owner)>,
+    vacant: Vec<(usize, Owner<Task>)>,
 }
 
 /// Where a spare comes from.
@@ -52,12 +53,12 @@ pub(super) enum Spare {
     /// Unpark this one.
     Standing(usize),
     /// Start a thread for this place.
-    Vacant(usize, Owner),
+    Vacant(usize, Owner<Task>),
 }
 
 impl Blocking {
     /// Room for as many spares as there are vacant places.
-    pub(super) fn new(vacant: Vec<(usize, Owner)>) -> Self {
+    pub(super) fn new(vacant: Vec<(usize, Owner<Task>)>) -> Self {
         Blocking {
             surplus: AtomicBool::new(false),
             spare_max: vacant.len(),
@@ -106,7 +107,7 @@ impl Blocking {
     }
 
     /// The system had no thread for a vacant place: the wait does not begin.
-    pub(super) fn give_back(&self, index: usize, owner: Owner) {
+    pub(super) fn give_back(&self, index: usize, owner: Owner<Task>) {
         let mut state = self.state.lock();
         state.blocked -= 1;
         state.in_service -= 1;
@@ -134,7 +135,7 @@ impl Blocking {
     }
 
     /// A spare that stood by for long ends and gives its place back; not if it was just called to service.
-    pub(super) fn retire(&self, index: usize, owner: Owner) -> Result<(), Owner> {
+    pub(super) fn retire(&self, index: usize, owner: Owner<Task>) -> Result<(), Owner<Task>> {
         let mut state = self.state.lock();
         let Some(at) = state.standing_by.iter().position(|&spare| spare == index) else {
             return Err(owner);

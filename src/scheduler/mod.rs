@@ -1,407 +1,46 @@
 //! The scheduler: runs [`Runnable`]s, turn by turn, on a fixed pool of threads. It has never heard of processes.
 //!
-//! Imports `sync`, `time`, `telemetry`. Read in this order: `run_queue` (what is ready), `worker` (who runs it),
-//! `sleep` (who wakes whom), `blocking` (spare workers), `timer` and `wheel`, `watchdog`, `crew` (the threads).
-//! The protocols and why they lose nothing are in README.md beside this file.
+//! Imports `sync`, `time`, `telemetry`. Read in this order: `task` and `run_queue` (what is ready), `worker` and `search`
+//! (who runs it), `sleep` (who wakes whom), `blocking` (spare workers), `timer` and `wheel`, `watchdog`, `crew` (the
+//! threads), `handle` (what callers hold). The protocols and why they lose nothing are in README.md beside this file.
 
+#[cfg(not(loom))]
+mod bell;
+#[cfg(not(loom))]
 mod blocking;
+#[cfg(not(loom))]
 mod crew;
+#[cfg(not(loom))]
+mod handle;
+#[cfg(not(loom))]
+mod panics;
+#[cfg(not(loom))]
+mod pool;
 mod run_queue;
+#[cfg(not(loom))]
+mod search;
 mod sleep;
+#[cfg(not(loom))]
+mod task;
+#[cfg(not(loom))]
 mod timer;
+#[cfg(not(loom))]
 mod watchdog;
 mod wheel;
+#[cfg(not(loom))]
 mod worker;
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests;
 
+#[cfg(not(loom))]
 pub use blocking::PoolExhausted;
-pub(crate) use timer::Timers;
+#[cfg(not(loom))]
+pub use handle::Stats;
+#[cfg(not(loom))]
+pub(crate) use handle::{Config, Scheduler};
+#[cfg(not(loom))]
+pub(crate) use task::{Runnable, Turn};
+#[cfg(not(loom))]
 pub use watchdog::LongTurn;
 pub(crate) use wheel::TimerKey;
-
-use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use crate::sync::{Arc, thread};
-use crate::telemetry::Telemetry;
-use crate::time::Clock;
-use blocking::{Blocking, Spare};
-use crew::Crew;
-use sleep::Sleep;
-use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::{Duration, Instant};
-use watchdog::Watchdog;
-use worker::{Owner, RunQueues};
-
-/// Something that runs on the pool, one turn at a time.
-///
-/// The pool runs whatever it is given as often as it is given it: that a task is not in two queues at once is
-/// the business of whoever schedules it.
-pub(crate) trait Runnable: Send + Sync + 'static {
-    /// Runs one turn: a bounded piece of work. A panic is caught and logged as a bug.
-    fn run(self: Arc<Self>) -> Turn;
-}
-
-/// What a task wants after its turn.
-pub(crate) enum Turn {
-    /// Nothing, until it is scheduled again.
-    Done,
-    /// To go to the end of a queue. The task hands itself back, or every turn would pay for a second handle.
-    Again(Arc<dyn Runnable>),
-}
-
-/// How a pool is made.
-#[derive(Clone, Debug)]
-pub(crate) struct Config {
-    /// Threads that run tasks at the same time; at least one.
-    pub(crate) workers: usize,
-    /// Spare workers, which is also how many workers may wait in [`Scheduler::block`] at the same time.
-    pub(crate) spare_max: usize,
-    /// What timers go by.
-    pub(crate) clock: Clock,
-    /// Where [`LongTurn`] is emitted.
-    pub(crate) telemetry: Telemetry,
-    /// Stack of each thread, in bytes; the system's default if `None`.
-    pub(crate) stack_size: Option<usize>,
-}
-
-/// For threads that have only just started and run no user code.
-const STOP_MAX: Duration = Duration::from_secs(10);
-
-/// Each spare is a thread, 32 KiB of memory while it waits; more than this many blocked at once is a design
-/// that wants thread processes.
-const SPARE_MAX: usize = 64;
-
-impl Default for Config {
-    fn default() -> Self {
-        Config {
-            workers: thread::available_parallelism().map_or(1, |count| count.get()),
-            spare_max: SPARE_MAX,
-            clock: Clock::system(),
-            telemetry: Telemetry::new(),
-            stack_size: None,
-        }
-    }
-}
-
-/// A running pool. A clone is the same pool. It runs until [`Scheduler::shutdown`].
-#[derive(Clone)]
-pub(crate) struct Scheduler(Arc<Pool>);
-
-/// What a pool is doing, for an observer. Parts are read one after the other, so sums may be off by what moved meanwhile.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Stats {
-    /// Workers that the pool was started with.
-    pub workers: usize,
-    /// Spare workers in service.
-    pub spares: usize,
-    /// Workers that wait in a blocking call.
-    pub blocked: usize,
-    /// Workers that sleep for want of work.
-    pub sleeping: usize,
-    /// Workers that look for work.
-    pub searching: usize,
-    /// Tasks that wait for their turn.
-    pub queued: usize,
-    /// Timers that have not fired.
-    pub timers: usize,
-    /// Turns given so far.
-    pub turns: u64,
-    /// Thefts that found something, so far.
-    pub steals: u64,
-    /// Times that a worker went to sleep, so far.
-    pub parks: u64,
-}
-
-/// How many workers look for work at the same time: half of them, as more would only heat the queues. Two at least, as one of
-/// them may have been woken a moment ago and need 50 µs to arrive, while the other one is there.
-fn searching_max(workers: usize) -> usize {
-    workers.div_ceil(2).max(2)
-}
-
-/// What the threads of a pool share.
-struct Pool {
-    queues: RunQueues,
-    sleep: Sleep,
-    slots: Box<[Slot]>,
-    /// How many of the slots were ever in use; thieves look no further.
-    used: AtomicUsize,
-    workers: usize,
-    blocking: Blocking,
-    timers: Timers,
-    watchdog: Watchdog,
-    telemetry: Telemetry,
-    crew: Arc<Crew>,
-    stopping: AtomicBool,
-}
-
-/// What one worker tells the others. Written by its owner only; on lines of its own.
-#[repr(align(128))]
-#[derive(Default)]
-struct Slot {
-    /// Odd within a turn; grows by two with each.
-    turns: AtomicU64,
-    steals: AtomicU64,
-    parks: AtomicU64,
-    /// Equals `true` while the worker waits in a blocking call and a spare stands in for it.
-    blocked: AtomicBool,
-}
-
-impl Slot {
-    /// The owner is the only writer, so no RMW is needed.
-    fn add(counter: &AtomicU64, count: u64) {
-        counter.store(
-            counter.load(Ordering::Relaxed).wrapping_add(count),
-            Ordering::Relaxed,
-        );
-    }
-
-    fn begin_turn(&self) {
-        Self::add(&self.turns, 1);
-    }
-
-    fn end_turn(&self) {
-        Self::add(&self.turns, 1);
-    }
-
-    fn count_turn_in_place(&self) {
-        Self::add(&self.turns, 2);
-    }
-
-    fn count_steal(&self) {
-        Self::add(&self.steals, 1);
-    }
-
-    fn count_park(&self) {
-        Self::add(&self.parks, 1);
-    }
-
-    /// Whether a worker whose count has stood still at `turns` is within user code that does not wait.
-    fn is_held_up(&self, turns: u64) -> bool {
-        turns % 2 == 1 && !self.blocked.load(Ordering::Relaxed)
-    }
-}
-
-impl Pool {
-    fn stopping(&self) -> bool {
-        self.stopping.load(Ordering::Acquire)
-    }
-
-    fn used(&self) -> usize {
-        self.used.load(Ordering::Acquire)
-    }
-
-    /// Drops what will never run, outside all locks.
-    fn drop_queued(&self) {
-        for task in self.queues.drain() {
-            drop_caught(task);
-        }
-    }
-}
-
-impl Scheduler {
-    /// Starts the workers, the timer thread and the watchdog; fails with the system's error if it has no threads left.
-    pub(crate) fn start(config: Config) -> std::io::Result<Scheduler> {
-        let workers = config.workers.max(1);
-        let places = workers + config.spare_max;
-        let (queues, mut owners) = RunQueues::new(places);
-        let spares = (workers..places).zip(owners.split_off(workers)).collect();
-        let pool = Arc::new(Pool {
-            queues,
-            sleep: Sleep::new(places, searching_max(workers)),
-            slots: (0..places).map(|_| Slot::default()).collect(),
-            used: AtomicUsize::new(workers),
-            workers,
-            blocking: Blocking::new(spares),
-            timers: Timers::new(config.clock),
-            watchdog: Watchdog::new(),
-            telemetry: config.telemetry,
-            crew: Crew::new(config.stack_size),
-            stopping: AtomicBool::new(false),
-        });
-        let scheduler = Scheduler(pool);
-        let started = scheduler.start_threads(owners);
-        if let Err(error) = started {
-            scheduler.stop();
-            // None of them has user code to wait for.
-            scheduler.0.crew.join_all(Instant::now() + STOP_MAX);
-            return Err(error);
-        }
-        Ok(scheduler)
-    }
-
-    fn start_threads(&self, owners: Vec<Owner>) -> std::io::Result<()> {
-        for (index, owner) in owners.into_iter().enumerate() {
-            let pool = self.0.clone();
-            self.0.crew.start(format!("sched-{index}"), move || {
-                worker::run(&pool, index, owner);
-            })?;
-        }
-        let pool = self.0.clone();
-        self.0
-            .crew
-            .start("timer".to_owned(), move || pool.timers.run())?;
-        let pool = self.0.clone();
-        self.0
-            .crew
-            .start("watchdog".to_owned(), move || pool.watchdog.run(&pool))
-    }
-
-    /// Gives a task a turn soon. From a worker of this pool it runs next on that worker, unless it is stolen;
-    /// from any other thread it queues for all workers. After shutdown the task is dropped.
-    pub(crate) fn schedule(&self, task: Arc<dyn Runnable>) {
-        self.put(task, false);
-    }
-
-    /// As [`Scheduler::schedule`], but behind all that waits already.
-    pub(crate) fn schedule_fair(&self, task: Arc<dyn Runnable>) {
-        self.put(task, true);
-    }
-
-    fn put(&self, task: Arc<dyn Runnable>, fair: bool) {
-        if self.0.stopping() {
-            drop_caught(task);
-            return;
-        }
-        worker::schedule(&self.0, task, fair);
-    }
-
-    /// Runs one turn of `task` on the caller's stack, if the caller is a worker and `task` is what it would run next.
-    ///
-    /// `true` if it ran. At most eight tasks run on top of one another.
-    pub(crate) fn run_in_place(&self, task: &Arc<dyn Runnable>) -> bool {
-        worker::current(&self.0).is_some_and(|worker| worker.run_in_place(task))
-    }
-
-    /// Runs `f`, which waits for something. On a worker a spare worker stands in meanwhile; if all of them do already,
-    /// `f` does not run. On any other thread, and within another blocking call, `f` just runs.
-    pub(crate) fn block<T>(&self, f: impl FnOnce() -> T) -> Result<T, PoolExhausted> {
-        let Some(worker) = worker::current(&self.0).filter(|worker| !worker.is_blocked()) else {
-            return Ok(f());
-        };
-        self.bring_in_spare()?;
-        Ok(worker.blocked(f))
-    }
-
-    fn bring_in_spare(&self) -> Result<(), PoolExhausted> {
-        let pool = &self.0;
-        match pool.blocking.enter()? {
-            Spare::None => Ok(()),
-            Spare::Standing(index) => {
-                pool.sleep.parker(index).unpark();
-                Ok(())
-            }
-            Spare::Vacant(index, owner) => self.start_spare(index, owner),
-        }
-    }
-
-    fn start_spare(&self, index: usize, owner: Owner) -> Result<(), PoolExhausted> {
-        let pool = self.0.clone();
-        let name = format!("sched-spare-{}", index - pool.workers);
-        pool.used.fetch_max(index + 1, Ordering::AcqRel);
-        // The queue stays here until the thread runs, as a thread that does not start would take it along.
-        let place = Arc::new(crate::sync::Mutex::new(Some(owner)));
-        let taken = place.clone();
-        let started = pool.crew.clone().start(name, move || {
-            let owner = taken.lock().take();
-            worker::run_spare(&pool, index, owner.expect("left by the starter"));
-        });
-        started.map_err(|error| {
-            log::warn!("no thread for a spare worker: {error}");
-            let owner = place.lock().take();
-            self.0
-                .blocking
-                .give_back(index, owner.expect("no thread took it"));
-            PoolExhausted
-        })
-    }
-
-    /// Whether the calling thread is a worker of this pool.
-    pub(crate) fn on_worker(&self) -> bool {
-        worker::current(&self.0).is_some()
-    }
-
-    /// The timers of this pool.
-    pub(crate) fn timers(&self) -> &Timers {
-        &self.0.timers
-    }
-
-    /// What the pool is doing.
-    pub(crate) fn stats(&self) -> Stats {
-        let pool = &self.0;
-        let used = pool.used();
-        let slots = &pool.slots[..used];
-        let sum = |counter: fn(&Slot) -> &AtomicU64| {
-            slots
-                .iter()
-                .map(|slot| counter(slot).load(Ordering::Relaxed))
-                .sum::<u64>()
-        };
-        let (sleeping, searching) = pool.sleep.counts();
-        let (blocked, spares) = pool.blocking.counts();
-        Stats {
-            workers: pool.workers,
-            spares,
-            blocked,
-            sleeping,
-            searching,
-            queued: pool.queues.len(used),
-            timers: pool.timers.len(),
-            turns: sum(|slot| &slot.turns) / 2,
-            steals: sum(|slot| &slot.steals),
-            parks: sum(|slot| &slot.parks),
-        }
-    }
-
-    /// Stops: no task gets a turn any more, no timer fires, and what waits is dropped. Joins all threads that end before
-    /// `deadline` and returns how many are left, stuck in user code. A second call joins those that ended since.
-    ///
-    /// On a thread of this scheduler it does not wait for that thread, and counts it as left.
-    pub(crate) fn shutdown(&self, deadline: Instant) -> usize {
-        self.stop();
-        let left = self.0.crew.join_all(deadline);
-        self.0.drop_queued();
-        left
-    }
-
-    fn stop(&self) {
-        let pool = &self.0;
-        pool.stopping.store(true, Ordering::Release);
-        // Whoever injects a task does an RMW on the same word and then reads the flag: either it is seen here
-        // and dropped with the rest, or its owner sees the flag.
-        pool.sleep.counts();
-        pool.sleep.wake_all();
-        for index in pool.blocking.standing_by() {
-            pool.sleep.parker(index).unpark();
-        }
-        pool.watchdog.stop();
-        pool.timers.stop();
-    }
-}
-
-impl std::fmt::Debug for Scheduler {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Scheduler").field(&self.stats()).finish()
-    }
-}
-
-/// Logs a panic that should not have come as far as here.
-fn log_panic(what: &str, payload: Box<dyn Any + Send>) {
-    let text = payload
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("a payload that is no text");
-    log::error!("{what} panicked in the scheduler: {text}");
-    drop_caught(payload);
-}
-
-/// Drops a value whose destructor may panic.
-fn drop_caught<T>(value: T) {
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(value))) {
-        log::error!("a destructor panicked in the scheduler");
-        // Its own destructor may panic as well, and so on: this ends the chain.
-        std::mem::forget(payload);
-    }
-}

@@ -117,7 +117,7 @@ impl Timers {
             state.wheel.take_all()
         };
         self.parker.unpark();
-        dropped.for_each(super::drop_caught);
+        dropped.for_each(super::panics::drop_caught);
     }
 
     /// The body of the timer thread.
@@ -153,6 +153,6 @@ impl Timers {
 
 fn call(callback: Callback) {
     if let Err(payload) = catch_unwind(AssertUnwindSafe(callback)) {
-        super::log_panic("a timer callback", payload);
+        super::panics::log_panic("a timer callback", payload);
     }
 }

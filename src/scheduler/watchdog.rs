@@ -4,9 +4,8 @@
 //! within a turn is held up by user code. What waits behind that turn is given to the others, and a turn that exceeds
 //! [`TURN_MAX`] is reported. While nothing runs, the watchdog sleeps, and an idle program uses no processor time.
 
-use super::Pool;
-use crate::sync::Parker;
-use crate::sync::atomic::{AtomicBool, Ordering};
+use super::pool::Pool;
+use crate::sync::atomic::Ordering;
 use crate::telemetry::Event;
 use std::time::{Duration, Instant};
 
@@ -31,13 +30,6 @@ pub struct LongTurn {
 
 impl Event for LongTurn {}
 
-/// The switch between watching and sleeping.
-pub(super) struct Watchdog {
-    parker: Parker,
-    /// Equals `true` while the watchdog sleeps and wants to be woken by the first worker that gets up.
-    asleep: AtomicBool,
-}
-
 /// What the watchdog remembers of one worker.
 #[derive(Clone, Copy)]
 struct Seen {
@@ -46,67 +38,34 @@ struct Seen {
     reported: bool,
 }
 
-impl Watchdog {
-    pub(super) fn new() -> Self {
-        Watchdog {
-            parker: Parker::new(),
-            asleep: AtomicBool::new(false),
+/// The body of the watchdog thread. It reads the system's clock even if the pool's timers run on a manual one: a
+/// processor is held up in real time.
+pub(super) fn run(pool: &Pool) {
+    let start = Instant::now();
+    let unseen = Seen {
+        turns: 0,
+        since: start,
+        reported: false,
+    };
+    let mut seen = vec![unseen; pool.slots.len()];
+    let mut quiet = 0;
+    while !pool.stopping() {
+        if quiet < QUIET_MAX {
+            pool.bell.wait(Instant::now() + LOOK);
+        } else {
+            pool.bell.sleep(|| all_down(pool));
+            quiet = 0;
         }
+        let moved = look(pool, &mut seen, Instant::now());
+        quiet = if moved { 0 } else { quiet + 1 };
     }
+}
 
-    /// Called by every worker that was woken: one load while the watchdog is awake.
-    pub(super) fn rouse(&self) {
-        if self.asleep.load(Ordering::Acquire) && self.asleep.swap(false, Ordering::AcqRel) {
-            self.parker.unpark();
-        }
-    }
-
-    /// Ends the watchdog's thread, which looks at the pool's stop flag.
-    pub(super) fn stop(&self) {
-        self.parker.unpark();
-    }
-
-    /// The body of the watchdog thread. It reads the system's clock even if the pool's timers run on a manual one: a processor
-    /// is held up in real time.
-    pub(super) fn run(&self, pool: &Pool) {
-        let start = Instant::now();
-        let mut seen = vec![
-            Seen {
-                turns: 0,
-                since: start,
-                reported: false
-            };
-            pool.slots.len()
-        ];
-        let mut quiet = 0;
-        while !pool.stopping() {
-            if quiet < QUIET_MAX {
-                self.parker.park_until(Some(Instant::now() + LOOK));
-            } else {
-                self.nap(pool);
-                quiet = 0;
-            }
-            let moved = look(pool, &mut seen, Instant::now());
-            quiet = if moved { 0 } else { quiet + 1 };
-        }
-    }
-
-    /// Sleeps until a worker gets up. No getting up is missed:
-    ///
-    /// 1. `asleep` is set before the sleepers are counted, which is an RMW on the same word as every wake-up.
-    /// 2. A wake-up ordered before the count makes the count fall short, so there is no nap.
-    /// 3. A wake-up ordered after it sees what was written before it: `asleep`.
-    fn nap(&self, pool: &Pool) {
-        self.asleep.store(true, Ordering::Release);
-        let (sleeping, _) = pool.sleep.counts();
-        let (blocked, in_service) = pool.blocking.counts();
-        if sleeping + blocked < pool.workers + in_service || pool.stopping() {
-            self.asleep.store(false, Ordering::Release);
-            return;
-        }
-        self.parker.park();
-        self.asleep.store(false, Ordering::Release);
-    }
+/// Whether every worker sleeps or waits in a blocking call, and will ring when it gets up.
+fn all_down(pool: &Pool) -> bool {
+    let (sleeping, _) = pool.sleep.counts();
+    let (blocked, in_service) = pool.blocking.counts();
+    sleeping + blocked >= pool.workers + in_service && !pool.stopping()
 }
 
 /// Looks at every worker once; whether anything ran since the last look.

@@ -1,23 +1,17 @@
 //! One worker: takes a task, gives it a turn, and looks for the next.
 
 use super::blocking::SPARE_KEEP;
-use super::run_queue;
-use super::{Pool, Runnable, Turn};
+use super::panics::log_panic;
+use super::pool::{Pool, Slot};
+use super::run_queue::Owner;
+use super::task::{Task, Turn};
+use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
-use crate::sync::{Arc, thread};
 use std::cell::{Cell, RefCell};
-use std::hint::spin_loop;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::addr_eq;
 use std::rc::Rc;
 use std::time::Instant;
-
-/// What waits to run.
-pub(super) type Task = Arc<dyn Runnable>;
-/// The queues of a pool.
-pub(super) type RunQueues = run_queue::RunQueues<Task>;
-/// A worker's own end of its queue and LIFO slot.
-pub(super) type Owner = run_queue::Owner<Task>;
 
 /// Every so many turns the injector comes first, or a busy worker would never see what plain threads send.
 /// 61 is prime, so that it falls in step with no pattern of the program, and small, so that nobody waits for long.
@@ -29,25 +23,15 @@ const LIFO_MAX: u32 = 16;
 /// Tasks run in place on top of one another: each takes a part of the stack.
 const IN_PLACE_MAX: u32 = 8;
 
-/// Looks before sleeping. Together about 100 µs: gaps of up to 20 µs between messages then cost no wake-up, which is
-/// 50 µs on a processor that has gone idle; more looks were measured to take time from those who have work.
-const LOOKS: u32 = 64;
-
-/// Pauses between two looks double up to this, so that what comes at once is seen at once. A pause takes 10 to 40 ns.
-const PAUSES_MAX: u32 = 64;
-
-/// Every so many looks the processor is offered to whoever else is ready to run on it.
-const YIELD_EVERY: u32 = 8;
-
 thread_local! {
     static CURRENT: RefCell<Option<Rc<Worker>>> = const { RefCell::new(None) };
 }
 
 /// A worker, on its own thread.
 pub(super) struct Worker {
-    pool: Arc<Pool>,
-    index: usize,
-    queue: Owner,
+    pub(super) pool: Arc<Pool>,
+    pub(super) index: usize,
+    pub(super) queue: Owner<Task>,
     /// Counts turns, for the injector.
     tick: Cell<u32>,
     /// Turns in a row from the LIFO slot.
@@ -57,7 +41,7 @@ pub(super) struct Worker {
     /// Equals `true` within a blocking call.
     blocked: Cell<bool>,
     /// Where the next theft begins; any odd number will do.
-    seed: Cell<u64>,
+    pub(super) seed: Cell<u64>,
 }
 
 /// Why a worker left its loop.
@@ -85,7 +69,7 @@ fn with_current<R>(pool: &Arc<Pool>, f: impl FnOnce(&Rc<Worker>) -> R) -> Option
 }
 
 /// Runs a worker on the calling thread until it has to leave; gives its queue back.
-pub(super) fn run(pool: &Arc<Pool>, index: usize, queue: Owner) -> (Exit, Owner) {
+pub(super) fn run(pool: &Arc<Pool>, index: usize, queue: Owner<Task>) -> (Exit, Owner<Task>) {
     let worker = Rc::new(Worker {
         pool: pool.clone(),
         index,
@@ -104,7 +88,7 @@ pub(super) fn run(pool: &Arc<Pool>, index: usize, queue: Owner) -> (Exit, Owner)
 }
 
 /// The body of a spare worker's thread: in service, standing by, in service again, until nobody needs it for long.
-pub(super) fn run_spare(pool: &Arc<Pool>, index: usize, mut queue: Owner) {
+pub(super) fn run_spare(pool: &Arc<Pool>, index: usize, mut queue: Owner<Task>) {
     loop {
         let exit;
         (exit, queue) = run(pool, index, queue);
@@ -209,72 +193,6 @@ impl Worker {
             .or_else(|| queues.take_injected_batch(&self.queue))
     }
 
-    /// Looks everywhere for a while. `searching` says, before and after, whether this worker counts as a searcher.
-    fn search(&self, searching: &mut bool) -> Option<Task> {
-        let pool = &self.pool;
-        if !*searching && !pool.sleep.search() {
-            return None;
-        }
-        *searching = true;
-        for look in 0..LOOKS {
-            if let Some(task) = self.look() {
-                *searching = false;
-                self.end_search();
-                return Some(task);
-            }
-            if pool.stopping() {
-                return None;
-            }
-            if look % YIELD_EVERY == YIELD_EVERY - 1 {
-                thread::yield_now();
-            }
-            for _ in 0..(1u32 << look.min(31)).min(PAUSES_MAX) {
-                spin_loop();
-            }
-        }
-        None
-    }
-
-    fn end_search(&self) {
-        let pool = &self.pool;
-        pool.sleep.found(|| pool.queues.has_work(pool.used()));
-    }
-
-    fn look(&self) -> Option<Task> {
-        let pool = &self.pool;
-        let used = pool.used();
-        // xorshift64: which victim comes first is to be different each time, no more.
-        let mut seed = self.seed.get();
-        seed ^= seed << 13;
-        seed ^= seed >> 7;
-        seed ^= seed << 17;
-        self.seed.set(seed);
-        let found = self
-            .queue
-            .pop()
-            .or_else(|| pool.queues.take_injected_batch(&self.queue));
-        found.or_else(|| {
-            let start = (seed % used as u64) as usize;
-            let stolen = pool.queues.steal(self.index, &self.queue, used, start);
-            if stolen.is_some() {
-                pool.slots[self.index].count_steal();
-            }
-            stolen
-        })
-    }
-
-    /// Sleeps; `false` if nobody had anything to do for this worker during all of a spare's patience.
-    fn sleep(&self, searching: bool) -> bool {
-        let pool = &self.pool;
-        self.slot().count_park();
-        let deadline = (self.index >= pool.workers).then(|| Instant::now() + SPARE_KEEP);
-        let needed = pool.sleep.sleep(self.index, searching, deadline, || {
-            pool.queues.has_work(pool.used()) || pool.stopping()
-        });
-        pool.watchdog.rouse();
-        needed
-    }
-
     fn turn(&self, task: Task) {
         let slot = &self.pool.slots[self.index];
         slot.begin_turn();
@@ -340,7 +258,7 @@ impl Worker {
         self.blocked.get()
     }
 
-    fn slot(&self) -> &super::Slot {
+    pub(super) fn slot(&self) -> &Slot {
         &self.pool.slots[self.index]
     }
 }
@@ -351,7 +269,7 @@ fn give_turn(task: Task) -> Option<Task> {
         Ok(Turn::Done) => None,
         Ok(Turn::Again(task)) => Some(task),
         Err(payload) => {
-            super::log_panic("a task", payload);
+            log_panic("a task", payload);
             None
         }
     }
