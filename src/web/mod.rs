@@ -1,1 +1,3 @@
-//! See the crate documentation.
+//! The web: sockets, HTTP/1.1, WebSocket, and Phoenix Channels on top of it.
+
+pub mod channel;

@@ -1,0 +1,4 @@
+//! Black box tests of the web layer.
+#![cfg(feature = "web")]
+
+mod channel_codec;
