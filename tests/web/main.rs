@@ -2,3 +2,4 @@
 #![cfg(feature = "web")]
 
 mod channel_codec;
+mod cursor;

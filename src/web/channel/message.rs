@@ -56,7 +56,7 @@ impl From<&str> for WireRef {
 /// use serde_json::json;
 /// let payload = Payload::from(json!({"body": "hi"}));
 /// assert_eq!(payload.value(), Some(json!({"body": "hi"})));
-/// assert_eq!(Payload::binary(b"\x01\x02").value(), None);
+/// assert_eq!(Payload::binary([1, 2]).value(), None);
 /// ```
 #[derive(Clone, Debug)]
 pub enum Payload {
