@@ -105,7 +105,7 @@ impl<F> Cursor<F> {
     }
 
     /// A frame was broadcast.
-    pub fn live(&mut self, seq: u64, frame: F, act: &mut impl FnMut(Step<F>)) {
+    pub fn live(&mut self, seq: u64, frame: F, act: &mut dyn FnMut(Step<F>)) {
         self.newest = self.newest.max(seq);
         if seq == self.next && !self.paused {
             self.write(frame, act);
@@ -117,7 +117,7 @@ impl<F> Cursor<F> {
     }
 
     /// The room says that everything up to `max` exists.
-    pub fn sync(&mut self, max: u64, act: &mut impl FnMut(Step<F>)) {
+    pub fn sync(&mut self, max: u64, act: &mut dyn FnMut(Step<F>)) {
         self.newest = self.newest.max(max);
         self.ask(act);
     }
@@ -126,7 +126,7 @@ impl<F> Cursor<F> {
     pub fn page(
         &mut self,
         frames: impl IntoIterator<Item = (u64, F)>,
-        act: &mut impl FnMut(Step<F>),
+        act: &mut dyn FnMut(Step<F>),
     ) {
         let before = self.next;
         for (seq, frame) in frames {
@@ -140,12 +140,12 @@ impl<F> Cursor<F> {
     }
 
     /// The store could not answer [`Step::Fill`].
-    pub fn page_failed(&mut self, act: &mut impl FnMut(Step<F>)) {
+    pub fn page_failed(&mut self, act: &mut dyn FnMut(Step<F>)) {
         self.answered(false, act);
     }
 
     /// The pause after [`Step::RetryLater`] is over.
-    pub fn retry(&mut self, act: &mut impl FnMut(Step<F>)) {
+    pub fn retry(&mut self, act: &mut dyn FnMut(Step<F>)) {
         if self.fill == Fill::Waiting {
             self.fill = Fill::Idle;
             self.ask(act);
@@ -159,12 +159,12 @@ impl<F> Cursor<F> {
     }
 
     /// The client reads again.
-    pub fn resume(&mut self, act: &mut impl FnMut(Step<F>)) {
+    pub fn resume(&mut self, act: &mut dyn FnMut(Step<F>)) {
         self.paused = false;
         self.ask(act);
     }
 
-    fn write(&mut self, frame: F, act: &mut impl FnMut(Step<F>)) {
+    fn write(&mut self, frame: F, act: &mut dyn FnMut(Step<F>)) {
         act(Step::Write(frame));
         self.next += 1;
         self.newest = self.newest.max(self.next - 1);
@@ -172,7 +172,7 @@ impl<F> Cursor<F> {
     }
 
     /// Writes what was held and follows without a gap; drops what came by another way meanwhile.
-    fn write_held(&mut self, act: &mut impl FnMut(Step<F>)) {
+    fn write_held(&mut self, act: &mut dyn FnMut(Step<F>)) {
         while let Some(entry) = self.held.first_entry() {
             if *entry.key() > self.next {
                 return;
@@ -192,7 +192,7 @@ impl<F> Cursor<F> {
         }
     }
 
-    fn answered(&mut self, progress: bool, act: &mut impl FnMut(Step<F>)) {
+    fn answered(&mut self, progress: bool, act: &mut dyn FnMut(Step<F>)) {
         if self.fill != Fill::Asked {
             return;
         }
@@ -210,7 +210,7 @@ impl<F> Cursor<F> {
         }
     }
 
-    fn ask(&mut self, act: &mut impl FnMut(Step<F>)) {
+    fn ask(&mut self, act: &mut dyn FnMut(Step<F>)) {
         if self.is_lagging() && !self.paused && self.fill == Fill::Idle {
             self.fill = Fill::Asked;
             act(Step::Fill {

@@ -2,6 +2,7 @@
 
 use perennial::web::cursor::{ATTEMPTS_MAX, Cursor, HELD_MAX, Step};
 use proptest::prelude::*;
+use std::sync::Arc;
 
 /// Frames are their own numbers here.
 type Steps = Vec<Step<u64>>;
@@ -13,28 +14,28 @@ fn of(happen: impl FnOnce(&mut dyn FnMut(Step<u64>))) -> Steps {
 }
 
 fn live(cursor: &mut Cursor<u64>, seq: u64) -> Steps {
-    of(|mut act| cursor.live(seq, seq, &mut act))
+    of(|act| cursor.live(seq, seq, act))
 }
 
 fn sync(cursor: &mut Cursor<u64>, max: u64) -> Steps {
-    of(|mut act| cursor.sync(max, &mut act))
+    of(|act| cursor.sync(max, act))
 }
 
 fn page(cursor: &mut Cursor<u64>, seqs: impl IntoIterator<Item = u64>) -> Steps {
     let frames: Vec<(u64, u64)> = seqs.into_iter().map(|seq| (seq, seq)).collect();
-    of(|mut act| cursor.page(frames, &mut act))
+    of(|act| cursor.page(frames, act))
 }
 
 fn page_failed(cursor: &mut Cursor<u64>) -> Steps {
-    of(|mut act| cursor.page_failed(&mut act))
+    of(|act| cursor.page_failed(act))
 }
 
 fn retry(cursor: &mut Cursor<u64>) -> Steps {
-    of(|mut act| cursor.retry(&mut act))
+    of(|act| cursor.retry(act))
 }
 
 fn resume(cursor: &mut Cursor<u64>) -> Steps {
-    of(|mut act| cursor.resume(&mut act))
+    of(|act| cursor.resume(act))
 }
 
 fn writes(seqs: impl IntoIterator<Item = u64>) -> Steps {
@@ -159,6 +160,19 @@ fn paused_reader_is_not_written_to_and_catches_up_from_the_store() {
     assert_eq!(resume(&mut cursor), [Step::Fill { after: 1 }]);
     assert_eq!(page(&mut cursor, 2..=500), writes(2..=500));
     assert!(!cursor.is_lagging());
+}
+
+#[test]
+fn paused_reader_keeps_no_frame_alive() {
+    let frame = Arc::new(());
+    let mut steps = Vec::new();
+    let mut cursor = Cursor::after(0);
+    cursor.live(3, frame.clone(), &mut |step| steps.push(step));
+    assert_eq!(Arc::strong_count(&frame), 2);
+    cursor.pause();
+    cursor.live(4, frame.clone(), &mut |step| steps.push(step));
+    assert_eq!(Arc::strong_count(&frame), 1);
+    assert_eq!(steps, [Step::Fill { after: 0 }]);
 }
 
 #[test]
