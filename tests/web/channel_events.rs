@@ -109,6 +109,18 @@ fn broadcast_is_written_with_the_shared_bytes() {
     assert!(out.shares_bytes_with(&frame));
 }
 
+#[test]
+fn broadcast_without_a_number_is_for_those_who_are_in() {
+    let frame = codec::broadcast("room:1", "typing", &Payload::empty()).expect("a broadcast");
+    let mut door = Door::new();
+    door.frame(r#"["1","1","room:1","phx_join",{}]"#);
+    assert_eq!(door.broadcast(0, None, frame.clone()), NOTHING);
+    door.joined(0, "1", "room:1");
+    assert_eq!(door.broadcast(0, None, frame.clone()), [text(&frame)]);
+    door.frame(r#"["1","2","room:1","phx_leave",{}]"#);
+    assert_eq!(door.broadcast(0, None, frame), NOTHING);
+}
+
 // ## Ends
 
 #[test]

@@ -7,6 +7,7 @@ mod channel_any;
 mod channel_codec;
 mod channel_events;
 mod channel_joins;
+mod channel_presence;
 mod channel_router;
 mod channel_sequence;
 mod cursor;

@@ -14,6 +14,8 @@ pub mod router;
 
 pub mod socket;
 
+pub mod presence;
+
 pub use message::{Frame, FrameKind, Message, Payload, Status, WireRef};
 pub use router::Routes;
 pub use socket::{Action, ChannelId, End, Socket, SocketLimits, Stop};
