@@ -1,0 +1,5 @@
+//! Black box tests of the service layer.
+
+mod rate_limit;
+
+mod presence_state;
