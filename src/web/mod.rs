@@ -4,3 +4,4 @@
 //! [`net`] acts.
 
 pub mod http;
+pub mod websocket;

@@ -3,5 +3,8 @@
 
 mod http_cases;
 mod http_decoder;
+mod http_origin;
 mod http_response;
 mod http_target;
+mod websocket_frames;
+mod websocket_handshake;
