@@ -4,4 +4,5 @@
 //! [`net`] acts.
 
 pub mod http;
+pub mod net;
 pub mod websocket;
