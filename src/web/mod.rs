@@ -1,5 +1,14 @@
-//! The web: sockets, HTTP/1.1, WebSocket, and Phoenix Channels on top of it.
+//! L5, the web: HTTP/1.1 and WebSocket on a reactor that owns the sockets, and Phoenix Channels on top of it.
+//!
+//! Reading order: [`http`] and [`websocket`] decide (no socket, clock, thread or process in them), [`net`] acts;
+//! [`cursor`] and [`channel`] speak to browsers.
 
-pub mod channel;
+pub mod http;
+
+pub mod websocket;
+
+pub mod net;
 
 pub mod cursor;
+
+pub mod channel;

@@ -1,4 +1,4 @@
-//! Black box tests of the web layer.
+//! The web layer from outside: tables for what is pure, plain sockets for what is not.
 #![cfg(feature = "web")]
 
 mod door;
@@ -11,3 +11,10 @@ mod channel_presence;
 mod channel_router;
 mod channel_sequence;
 mod cursor;
+mod http_cases;
+mod http_decoder;
+mod http_origin;
+mod http_response;
+mod http_target;
+mod websocket_frames;
+mod websocket_handshake;

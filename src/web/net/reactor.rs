@@ -1,0 +1,543 @@
+//! One thread's share of the network: it waits for sockets and commands, and runs the connections they concern.
+//!
+//! A turn is: wait · take events · accept · take commands · run the connections that have something to do, each for
+//! a budget · look at deadlines. epoll tells once about each change (edge-triggered), so a connection whose budget
+//! ran out stands in the reactor's own ready list until it has nothing left to do.
+//!
+//! What a broadcast to a thousand clients costs: a thousand pushes onto locked queues nobody contends for, a thousand
+//! commands, one wake-up; then one `writev` for each client, however many frames it had waiting.
+
+use super::conn::{Conn, Fate, Scope};
+use super::deadlines::Deadlines;
+use super::gate::Refusal;
+use super::line::{Bounds, Line};
+use super::listener::{Accepted, Acceptor};
+use super::post::{Command, Inbox, Post};
+use super::service::Service;
+use super::table::{ConnectionId, Table};
+use super::{AcceptFailed, ConnectionRefused, Listener};
+use crate::sync::Arc;
+use crate::telemetry::Telemetry;
+use crate::time::Clock;
+use crate::web::http::imf_fixdate;
+use mio::{Events, Interest, Poll, Token};
+use socket2::{SockRef, TcpKeepalive};
+use std::collections::VecDeque;
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant, SystemTime};
+
+const WAKER: Token = Token(usize::MAX);
+const LISTENER: Token = Token(usize::MAX - 1);
+
+/// Events taken from the system at once.
+const EVENTS_MAX: usize = 1024;
+
+/// Connections accepted in one turn: the others have waited for their turn already.
+const ACCEPTS_MAX: usize = 64;
+
+/// Commands taken in one turn.
+const COMMANDS_MAX: usize = 4096;
+
+/// Connections run in one turn before events are looked at again.
+const RUNS_MAX: usize = 1024;
+
+/// Refused connections that linger to read their 503; above it they are dropped at once, as they are not counted.
+const REFUSED_MAX: usize = 64;
+
+/// How long to wait before accepting again after the system had no resources: no event will tell.
+const ACCEPT_RETRY: Duration = Duration::from_millis(100);
+
+/// The one read buffer, shared by all connections: an idle one owns none.
+const READ_BUFFER: usize = 64 * 1024;
+
+#[cfg(target_os = "linux")]
+/// Bytes in flight that a peer may leave unacknowledged for so long before the system gives up on it.
+const USER_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Silence after which the system asks whether the peer is there, for connections of which we expect nothing.
+const KEEPALIVE: Duration = Duration::from_secs(60);
+
+/// Owns the sockets of its connections and runs on the thread that calls [`run`](Reactor::run).
+///
+/// It ends by [`Remote::shutdown`] or when it is dropped, by a panic too. Its connections end with it: sockets are
+/// closed, every sink is told, every answer that comes later is thrown away. The [`Listener`] lives on.
+///
+/// ```
+/// use perennial::web::http::{Request, Response, Status};
+/// use perennial::web::net::{Config, Listener, Reactor, Responder};
+/// use std::io::{Read, Write};
+/// use std::sync::Arc;
+/// use std::time::Duration;
+///
+/// let listener = Listener::bind("127.0.0.1:0".parse().unwrap(), Config::default()).unwrap();
+/// let service = |request: Request, responder: Responder| {
+///     responder.send(Response::new(Status::OK).text(format!("hello {}", request.path())));
+/// };
+/// let reactor = Reactor::new(&listener, Arc::new(service), Default::default(), Default::default()).unwrap();
+/// let remote = reactor.remote();
+/// let thread = std::thread::spawn(|| reactor.run());
+///
+/// let mut client = std::net::TcpStream::connect(listener.local_addr()).unwrap();
+/// client.write_all(b"GET /you HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n").unwrap();
+/// let mut answer = String::new();
+/// client.read_to_string(&mut answer).unwrap();
+/// assert!(answer.ends_with("hello /you"));
+///
+/// remote.shutdown(Duration::from_secs(1));
+/// thread.join().unwrap().unwrap();
+/// ```
+pub struct Reactor {
+    poll: Poll,
+    events: Events,
+    inbox: Inbox,
+    listener: Listener,
+    /// `None` once it takes no more connections.
+    acceptor: Option<Acceptor>,
+    /// Somebody may be waiting to be accepted.
+    may_accept: bool,
+    accept_again_at: Option<Instant>,
+    service: Arc<dyn Service>,
+    clock: Clock,
+    telemetry: Telemetry,
+    conns: Table<Conn>,
+    refused: usize,
+    ready: VecDeque<ConnectionId>,
+    deadlines: Deadlines,
+    buf: Box<[u8]>,
+    date: Date,
+    drain_until: Option<Instant>,
+    is_stopped: bool,
+}
+
+/// Speaks to a running [`Reactor`] from any thread.
+#[derive(Clone, Debug)]
+pub struct Remote {
+    post: Post,
+    clock: Clock,
+}
+
+impl Remote {
+    /// Takes no more connections, closes WebSockets with 1012, lets requests that were received be answered; what is
+    /// not done after `deadline` is cut off. Then [`Reactor::run`] returns.
+    pub fn shutdown(&self, deadline: Duration) {
+        self.post
+            .send(Command::Shutdown(self.clock.now() + deadline));
+    }
+
+    /// Ends the reactor at its next turn, without a word to anybody.
+    pub fn stop(&self) {
+        self.post.send(Command::Stop);
+    }
+
+    /// Makes a [`turn`](Reactor::turn) that waits return.
+    pub fn wake(&self) {
+        self.post.wake();
+    }
+}
+
+/// Whether a reactor has more turns to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// Call again.
+    Next,
+    /// It has been shut down.
+    Done,
+}
+
+impl Reactor {
+    /// A reactor for connections of this listener. Nothing happens until it is run.
+    pub fn new(
+        listener: &Listener,
+        service: Arc<dyn Service>,
+        clock: Clock,
+        telemetry: Telemetry,
+    ) -> io::Result<Self> {
+        let poll = Poll::new()?;
+        let (post, inbox) = Post::new(mio::Waker::new(poll.registry(), WAKER)?);
+        let mut acceptor = listener.acceptor()?;
+        poll.registry()
+            .register(&mut acceptor.listener, LISTENER, Interest::READABLE)?;
+        clock.on_advance(move || post.wake());
+        Ok(Reactor {
+            poll,
+            events: Events::with_capacity(EVENTS_MAX),
+            inbox,
+            listener: listener.clone(),
+            acceptor: Some(acceptor),
+            may_accept: true,
+            accept_again_at: None,
+            service,
+            clock,
+            telemetry,
+            conns: Table::new(),
+            refused: 0,
+            ready: VecDeque::new(),
+            deadlines: Deadlines::default(),
+            buf: vec![0; READ_BUFFER].into_boxed_slice(),
+            date: Date::default(),
+            drain_until: None,
+            is_stopped: false,
+        })
+    }
+
+    /// A handle for other threads.
+    pub fn remote(&self) -> Remote {
+        Remote {
+            post: self.inbox.post(),
+            clock: self.clock.clone(),
+        }
+    }
+
+    /// How many connections it has.
+    pub fn connections(&self) -> usize {
+        self.conns.len()
+    }
+
+    /// Turns until it is shut down. Fails if the system's poll does, which leaves nothing to run on.
+    pub fn run(mut self) -> io::Result<()> {
+        while self.turn(None)? == Turn::Next {}
+        Ok(())
+    }
+
+    /// Waits for something to do, at most `wait_max`, and does it: for a caller that has other things to look at
+    /// between two turns.
+    pub fn turn(&mut self, wait_max: Option<Duration>) -> io::Result<Turn> {
+        self.wait(wait_max)?;
+        let now = self.clock.now();
+        self.date.update();
+        self.take_events();
+        self.accept(now);
+        self.take_commands(now);
+        self.run_ready(now);
+        // Answers that were given at once need not wait for the next turn.
+        self.take_commands(now);
+        self.run_ready(now);
+        self.check_deadlines(now);
+        let is_drained = match self.drain_until {
+            Some(until) => self.conns.len() == 0 || now >= until,
+            None => false,
+        };
+        if is_drained || self.is_stopped {
+            Ok(Turn::Done)
+        } else {
+            Ok(Turn::Next)
+        }
+    }
+
+    fn wait(&mut self, wait_max: Option<Duration>) -> io::Result<()> {
+        let may_sleep = self.inbox.may_sleep()
+            && self.ready.is_empty()
+            && !(self.may_accept && self.accept_again_at.is_none() && self.acceptor.is_some());
+        let timeout = if may_sleep {
+            self.sleep_max(wait_max)
+        } else {
+            Some(Duration::ZERO)
+        };
+        let polled = self.poll.poll(&mut self.events, timeout);
+        self.inbox.awake();
+        match polled {
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// How long it may sleep. A clock that is moved by hand wakes the reactor itself.
+    fn sleep_max(&self, wait_max: Option<Duration>) -> Option<Duration> {
+        let next = [
+            self.deadlines.next(),
+            self.accept_again_at,
+            self.drain_until,
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+        .filter(|_| !self.clock.is_manual())
+        .map(|at| at.saturating_duration_since(self.clock.now()));
+        [next, wait_max].into_iter().flatten().min()
+    }
+
+    fn take_events(&mut self) {
+        for event in &self.events {
+            match event.token() {
+                WAKER => {}
+                LISTENER => self.may_accept = true,
+                Token(index) => {
+                    // A stale event of a connection that is gone may hit its successor: a look too many, no harm.
+                    let Some(id) = self.conns.id_at(index) else {
+                        continue;
+                    };
+                    let Some(conn) = self.conns.get_mut(id) else {
+                        continue;
+                    };
+                    conn.half_closed |= event.is_read_closed();
+                    conn.is_broken |=
+                        event.is_error() || (event.is_read_closed() && event.is_write_closed());
+                    conn.readable |= event.is_readable() || conn.half_closed || conn.is_broken;
+                    conn.writable |= event.is_writable() || conn.is_broken;
+                    list(&mut self.ready, conn, id);
+                }
+            }
+        }
+    }
+
+    fn accept(&mut self, now: Instant) {
+        if self.accept_again_at.is_some_and(|at| now < at) {
+            return;
+        }
+        self.accept_again_at = None;
+        for _ in 0..ACCEPTS_MAX {
+            let Some(acceptor) = self.acceptor.as_mut().filter(|_| self.may_accept) else {
+                return;
+            };
+            match acceptor.accept() {
+                Accepted::Stream(stream, peer) => self.admit(stream, peer, now),
+                Accepted::Reserve(stream, peer) => {
+                    // Dropped at once after its 503: it holds the descriptor that the next one will need.
+                    self.refuse(stream, peer, Refusal::NoFile, now);
+                    if let Some(acceptor) = &mut self.acceptor {
+                        acceptor.restock();
+                    }
+                }
+                Accepted::Gone => {}
+                Accepted::Empty => self.may_accept = false,
+                Accepted::Failed(error) => {
+                    self.accept_again_at = Some(now + ACCEPT_RETRY);
+                    self.telemetry.emit(|| AcceptFailed {
+                        error: error.raw_os_error(),
+                        kind: error.kind(),
+                    });
+                    return;
+                }
+            }
+        }
+    }
+
+    fn admit(&mut self, stream: mio::net::TcpStream, peer: SocketAddr, now: Instant) {
+        let permit = match self.listener.gate.admit(peer.ip()) {
+            Ok(permit) => permit,
+            Err(why) => return self.refuse(stream, peer, why, now),
+        };
+        tune(&stream);
+        let config = Arc::clone(&self.listener.config);
+        self.insert(peer, |line| Conn::new(stream, line, permit, &config, now));
+    }
+
+    /// Tells a connection 503 and lets it linger for as long as there are not too many of these.
+    fn refuse(
+        &mut self,
+        stream: mio::net::TcpStream,
+        peer: SocketAddr,
+        why: Refusal,
+        now: Instant,
+    ) {
+        self.telemetry.emit(|| ConnectionRefused { peer, why });
+        let service = Arc::clone(&self.service);
+        let telemetry = self.telemetry.clone();
+        let config = Arc::clone(&self.listener.config);
+        let date = self.date.text.clone();
+        let scope = Scope {
+            now,
+            config: &config,
+            service: &service,
+            telemetry: &telemetry,
+            date: &date,
+            drain_until: self.drain_until,
+        };
+        let id = self.insert(peer, |line| Conn::refused(stream, line, &scope));
+        self.refused += usize::from(id.is_some());
+        let Some(id) = id.filter(|_| self.refused > REFUSED_MAX || why == Refusal::NoFile) else {
+            return;
+        };
+        if let Some(conn) = self.conns.get_mut(id) {
+            conn.run(&mut self.buf, &scope);
+        }
+        self.remove(id);
+    }
+
+    fn insert(
+        &mut self,
+        peer: SocketAddr,
+        make: impl FnOnce(Arc<Line>) -> Conn,
+    ) -> Option<ConnectionId> {
+        let config = &self.listener.config;
+        let bounds = Bounds {
+            out_frames_max: config.out_frames_max,
+            out_bytes_max: config.out_bytes_max,
+            in_frames_max: config.in_frames_max,
+            in_bytes_max: config.in_bytes_max,
+        };
+        let registry = self.poll.registry();
+        let post = self.inbox.post();
+        let inserted = self.conns.insert(|id| {
+            let mut conn = make(Arc::new(Line::new(id, peer, bounds, post)));
+            let interest = Interest::READABLE | Interest::WRITABLE;
+            let token = Token(id.index as usize);
+            registry.register(conn.stream_mut(), token, interest)?;
+            io::Result::Ok(conn)
+        });
+        match inserted {
+            Ok(id) => {
+                if let Some(conn) = self.conns.get_mut(id) {
+                    list(&mut self.ready, conn, id);
+                }
+                Some(id)
+            }
+            Err(error) => {
+                self.telemetry.emit(|| AcceptFailed {
+                    error: error.raw_os_error(),
+                    kind: error.kind(),
+                });
+                None
+            }
+        }
+    }
+
+    fn remove(&mut self, id: ConnectionId) {
+        if let Some(conn) = self.conns.remove(id) {
+            self.refused -= usize::from(!conn.is_admitted());
+        }
+    }
+
+    fn take_commands(&mut self, now: Instant) {
+        for _ in 0..COMMANDS_MAX {
+            let Some(command) = self.inbox.next() else {
+                return;
+            };
+            self.obey(command, now);
+        }
+    }
+
+    fn obey(&mut self, command: Command, now: Instant) {
+        match command {
+            Command::Respond {
+                id,
+                number,
+                response,
+            } => self.with(id, now, |conn, _, scope| {
+                conn.respond(number, *response, scope);
+                Fate::Again
+            }),
+            Command::Upgrade {
+                id,
+                number,
+                handshake,
+                sink,
+            } => self.with(id, now, |conn, _, scope| {
+                conn.upgrade(number, &handshake, sink, scope);
+                Fate::Again
+            }),
+            Command::Flush(id) | Command::Resume(id) => {
+                if let Some(conn) = self.conns.get_mut(id) {
+                    list(&mut self.ready, conn, id);
+                }
+            }
+            Command::Shutdown(until) => self.drain(until, now),
+            Command::Stop => self.is_stopped = true,
+        }
+    }
+
+    fn drain(&mut self, until: Instant, now: Instant) {
+        self.acceptor = None;
+        let until = self.drain_until.map_or(until, |before| before.min(until));
+        self.drain_until = Some(until);
+        for id in self.conns.ids() {
+            self.with(id, now, |conn, _, _| conn.drain());
+        }
+    }
+
+    fn run_ready(&mut self, now: Instant) {
+        for _ in 0..self.ready.len().min(RUNS_MAX) {
+            let Some(id) = self.ready.pop_front() else {
+                return;
+            };
+            if let Some(conn) = self.conns.get_mut(id) {
+                conn.is_listed = false;
+                self.with(id, now, Conn::run);
+            }
+        }
+    }
+
+    fn check_deadlines(&mut self, now: Instant) {
+        while let Some((at, id)) = self.deadlines.pop_due(now) {
+            if let Some(conn) = self.conns.get_mut(id)
+                && conn.entry == Some(at)
+            {
+                conn.entry = None;
+                self.with(id, now, |conn, _, scope| conn.check_deadline(scope));
+            }
+        }
+    }
+
+    /// Lets a connection do something, then does to it what that led to.
+    fn with(
+        &mut self,
+        id: ConnectionId,
+        now: Instant,
+        act: impl FnOnce(&mut Conn, &mut [u8], &Scope<'_>) -> Fate,
+    ) {
+        let Some(conn) = self.conns.get_mut(id) else {
+            return;
+        };
+        let scope = Scope {
+            now,
+            config: &self.listener.config,
+            service: &self.service,
+            telemetry: &self.telemetry,
+            date: &self.date.text,
+            drain_until: self.drain_until,
+        };
+        match act(conn, &mut self.buf, &scope) {
+            Fate::Drop => return self.remove(id),
+            Fate::Again => list(&mut self.ready, conn, id),
+            Fate::Wait => {}
+        }
+        if let Some(at) = conn.deadline(&self.listener.config) {
+            self.deadlines.set(id, &mut conn.entry, at);
+        }
+    }
+}
+
+impl fmt::Debug for Reactor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let count = self.conns.len();
+        write!(f, "Reactor({:?}, {count} connections)", self.listener)
+    }
+}
+
+/// Puts a connection into the ready list, once.
+fn list(ready: &mut VecDeque<ConnectionId>, conn: &mut Conn, id: ConnectionId) {
+    if !std::mem::replace(&mut conn.is_listed, true) {
+        ready.push_back(id);
+    }
+}
+
+/// Options that make a socket quicker or tell us sooner that its peer is gone. One that the system lacks is no reason
+/// to send anybody away: our own deadlines find out too.
+fn tune(stream: &mio::net::TcpStream) {
+    let socket = SockRef::from(stream);
+    let _ = stream.set_nodelay(true);
+    let _ = socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE));
+    #[cfg(target_os = "linux")]
+    let _ = socket.set_tcp_user_timeout(Some(USER_TIMEOUT));
+}
+
+/// The value of the Date field, made once a second.
+#[derive(Debug, Default)]
+struct Date {
+    seconds: u64,
+    text: String,
+}
+
+impl Date {
+    fn update(&mut self) {
+        let seconds = SystemTime::UNIX_EPOCH
+            .elapsed()
+            .map_or(0, |since| since.as_secs());
+        if seconds != self.seconds || self.text.is_empty() {
+            self.seconds = seconds;
+            self.text = imf_fixdate(seconds);
+        }
+    }
+}
