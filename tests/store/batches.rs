@@ -6,14 +6,17 @@ use crate::ledger::{
 };
 use crate::scratch::Scratch;
 use perennial::store::event::Committed;
+use perennial::store::rusqlite::Connection;
 use perennial::store::{
-    Config, Database, ErrorKind, Health, Item, ReaderCore, WriteError, WriterCore,
+    Config, Database, ErrorKind, Health, Item, Operation, ReaderCore, WriteError, WriterCore,
 };
+use perennial::time::Clock;
 use proptest::prelude::*;
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 #[track_caller]
 fn assert_statement_error(answer: &Answer) {
@@ -141,6 +144,39 @@ fn an_operation_that_panics_takes_its_batch_along_and_the_next_writer_goes_on() 
     let mut writer = WriterCore::open(&database).unwrap();
     assert_eq!(write(&mut writer, Append::new(1, "next")), Ok(2));
     assert_eq!(texts_without_gaps(&entries(&database, 1)), ["kept", "next"]);
+}
+
+/// An operation with a bug: it ends the transaction it runs in, and says that all is well.
+struct EndTransaction;
+
+impl Operation for EndTransaction {
+    type Output = ();
+    type Refused = ();
+
+    fn apply(&self, db: &Connection) -> Result<(), WriteError<()>> {
+        Ok(db.execute_batch("ROLLBACK")?)
+    }
+}
+
+#[test]
+fn nobody_is_told_of_success_if_the_transaction_ended_early() {
+    let scratch = Scratch::new();
+    let (clock, hand) = Clock::manual();
+    let (database, mut writer) = open(Config {
+        clock,
+        ..config(&scratch)
+    });
+    let (before, before_answer) = item(Append::new(1, "before"));
+    let (after, after_answer) = item(Append::new(1, "after"));
+    let (tell, answer) = channel();
+    let bug = Item::new(EndTransaction, move |result| tell.send(result).unwrap());
+    writer.drain_and_commit(vec![before, bug, after]);
+    assert!(before_answer.try_recv().unwrap().is_err());
+    assert!(answer.try_recv().unwrap().is_err());
+    assert!(after_answer.try_recv().unwrap().is_err());
+    assert_eq!(entries(&database, 1), []);
+    hand.advance(Duration::from_secs(1));
+    assert_eq!(write(&mut writer, Append::new(1, "next")), Ok(1));
 }
 
 #[test]

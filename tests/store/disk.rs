@@ -4,7 +4,9 @@ use crate::ledger::{Answer, Append, config, entries, open, texts_without_gaps, w
 use crate::scratch::Scratch;
 use crate::vfs::{Disk, Fault};
 use perennial::store::event::{CommitFailed, Recovered};
-use perennial::store::{Config, Error, ErrorKind, Health, ReaderCore, WriteError, WriterCore};
+use perennial::store::{
+    Config, Database, Error, ErrorKind, Health, ReaderCore, WriteError, WriterCore,
+};
 use perennial::time::Clock;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -77,6 +79,13 @@ fn a_full_disk_acknowledges_nothing_and_the_writer_is_back_when_there_is_room() 
         .expect("the writer wants to try again");
     assert_eq!(retry_at, clock.now() + Duration::from_millis(250));
 
+    // A trial that fails is the last for a while, too.
+    hand.advance(Duration::from_millis(250));
+    let retry_at = writer.maintain_after(false);
+    assert!(disk.calls() > calls, "the disk was tried");
+    assert_eq!(retry_at, Some(clock.now() + Duration::from_millis(250)));
+    assert_ne!(database.health(), Health::Up);
+
     disk.repair();
     hand.advance(Duration::from_millis(250));
     assert!(
@@ -95,7 +104,7 @@ fn a_full_disk_acknowledges_nothing_and_the_writer_is_back_when_there_is_room() 
     assert_eq!(texts_without_gaps(&entries(&database, 1)).len(), 3);
     assert_eq!(
         *told.lock().unwrap(),
-        ["failed 3", "failed 1", "recovered after 250ms"]
+        ["failed 3", "failed 1", "recovered after 500ms"]
     );
 }
 
@@ -249,4 +258,65 @@ fn a_log_that_cannot_be_carried_over_keeps_what_is_in_it() {
     assert_eq!(database.health(), Health::Up, "writes go to the log");
     assert_eq!(write(&mut writer, Append::new(1, "b")), Ok(2));
     assert_eq!(texts_without_gaps(&entries(&database, 1)), ["a", "b"]);
+}
+
+/// One entry, then one whose commit meets a fault at the `n`-th call. `None` if it has fewer calls.
+fn fail_second_entry(scratch: &Scratch, disk: &Disk, n: u64) -> Option<(Database, WriterCore)> {
+    let config = Config {
+        vfs: Some(disk.name()),
+        ..config(scratch)
+    };
+    let (database, mut writer) = open(config);
+    write(&mut writer, Append::new(1, "first")).unwrap();
+    disk.fail(n, Fault::FromThenOn, 0);
+    let answer = write(&mut writer, Append::new(1, "second"));
+    if answer.is_ok() {
+        return None;
+    }
+    assert_eq!(*error_of(&answer).kind(), ErrorKind::Io);
+    Some((database, writer))
+}
+
+#[test]
+fn what_was_not_acknowledged_stays_out_of_sight_when_the_writer_dies_of_it() {
+    let mut calls = 0;
+    for n in 1.. {
+        let (scratch, disk) = (Scratch::new(), Disk::new());
+        let Some((database, writer)) = fail_second_entry(&scratch, &disk, n) else {
+            break;
+        };
+        drop(writer);
+        disk.repair();
+        assert_eq!(texts_without_gaps(&entries(&database, 1)), ["first"]);
+        let mut writer = WriterCore::open(&database).unwrap();
+        assert_eq!(write(&mut writer, Append::new(1, "third")), Ok(2));
+        drop((writer, database));
+        let database = crate::ledger::try_open(config(&scratch)).unwrap();
+        assert_eq!(
+            texts_without_gaps(&entries(&database, 1)),
+            ["first", "third"]
+        );
+        calls = n;
+    }
+    assert!(calls >= 3, "a commit writes its pages and syncs: {calls}");
+}
+
+#[test]
+fn what_was_not_acknowledged_is_there_wholly_or_not_at_all_when_the_program_dies_of_it() {
+    for n in 1.. {
+        let (scratch, disk) = (Scratch::new(), Disk::new());
+        let Some((database, writer)) = fail_second_entry(&scratch, &disk, n) else {
+            break;
+        };
+        drop((writer, database));
+        disk.repair();
+        let (database, mut writer) = open(config(&scratch));
+        let found = texts_without_gaps(&entries(&database, 1));
+        assert!(
+            found == ["first"] || found == ["first", "second"],
+            "{found:?}"
+        );
+        let next = found.len() as i64 + 1;
+        assert_eq!(write(&mut writer, Append::new(1, "third")), Ok(next));
+    }
 }
