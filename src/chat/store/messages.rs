@@ -1,0 +1,223 @@
+//! What was said: numbered per room from 1, without gaps, in the order of the commits.
+
+use super::rooms::{FindRoom, RoomId};
+use super::users::UserId;
+use super::{seq_from_sql, seq_to_sql};
+use crate::store::rusqlite::{Connection, OptionalExtension, Result, Row, params};
+use crate::store::{Operation, Query, WriteError};
+use crate::sync::Arc;
+use std::fmt;
+
+/// How many messages one page has at most. 200: a screen or five, and a reader that holds the log briefly.
+pub const HISTORY_MAX: usize = 200;
+
+/// A message as everybody sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// Its number in the room.
+    pub seq: u64,
+    /// Who said it: the user's name.
+    pub user: Arc<str>,
+    /// What was said.
+    pub body: Arc<str>,
+    /// When, in Unix milliseconds. For people to read; the order is that of `seq`.
+    pub at: i64,
+    /// How the sender's program recognises it, if it said so.
+    pub client_id: Option<Arc<str>>,
+}
+
+/// Says something in a room.
+#[derive(Clone, Debug)]
+pub struct Post {
+    /// Where.
+    pub room: RoomId,
+    /// Who.
+    pub user: UserId,
+    /// How the sender's program recognises the message. A second post of one user in one room with the same
+    /// value is taken for a repetition of the first, and answered as the first was.
+    pub client_id: Option<Arc<str>>,
+    /// What.
+    pub body: Arc<str>,
+    /// When.
+    pub at: i64,
+}
+
+/// What became of a post.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Posted {
+    /// The number of the message.
+    pub seq: u64,
+    /// When it was said: for a repetition, the time of the first.
+    pub at: i64,
+    /// Equals `true` unless this was a repetition: then everybody has seen the message already.
+    pub is_new: bool,
+}
+
+/// There is no such room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoSuchRoom;
+
+impl Operation for Post {
+    type Output = Posted;
+    type Refused = NoSuchRoom;
+
+    /// Takes the next number of the room if the message is new. Whatever takes it back, such as a failed
+    /// commit, takes the number back with it: there are no gaps.
+    fn apply(&self, db: &Connection) -> std::result::Result<Posted, WriteError<NoSuchRoom>> {
+        match self.insert(db)? {
+            Some(seq) => {
+                self.count(db, seq)?;
+                Ok(Posted {
+                    seq: seq.unsigned_abs(),
+                    at: self.at,
+                    is_new: true,
+                })
+            }
+            None => self.find_first(db)?.ok_or(WriteError::Refused(NoSuchRoom)),
+        }
+    }
+}
+
+impl Post {
+    /// The number of the new message; `None` if it is a repetition, or there is no such room.
+    fn insert(&self, db: &Connection) -> Result<Option<i64>> {
+        let sql = "INSERT INTO message (room_id, seq, user_id, client_id, body, at)
+            SELECT id, seq + 1, ?2, ?3, ?4, ?5 FROM room WHERE id = ?1
+            ON CONFLICT (room_id, user_id, client_id) WHERE client_id IS NOT NULL DO NOTHING
+            RETURNING seq";
+        db.prepare_cached(sql)?
+            .query_row(
+                params![self.room, self.user, self.client_id, self.body, self.at],
+                |row| row.get(0),
+            )
+            .optional()
+    }
+
+    fn count(&self, db: &Connection, seq: i64) -> Result<()> {
+        let counted = db
+            .prepare_cached("UPDATE room SET seq = ?2 WHERE id = ?1 AND seq = ?2 - 1")?
+            .execute(params![self.room, seq])?;
+        assert_eq!(counted, 1, "R2: the numbers of a room have no gap");
+        Ok(())
+    }
+
+    fn find_first(&self, db: &Connection) -> Result<Option<Posted>> {
+        let sql =
+            "SELECT seq, at FROM message WHERE room_id = ?1 AND user_id = ?2 AND client_id = ?3";
+        db.prepare_cached(sql)?
+            .query_row(params![self.room, self.user, self.client_id], |row| {
+                Ok(Posted {
+                    seq: seq_from_sql(row, 0)?,
+                    at: row.get(1)?,
+                    is_new: false,
+                })
+            })
+            .optional()
+    }
+}
+
+/// Which stretch of a room's messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Page {
+    /// The last ones.
+    Newest,
+    /// The last ones of those with smaller numbers.
+    Before(u64),
+    /// The first ones of those with larger numbers.
+    After(u64),
+}
+
+/// Reads a page of a room's messages, oldest first. Of a room that does not exist it is empty.
+#[derive(Clone, Debug)]
+pub struct History {
+    /// Which room.
+    pub room: RoomId,
+    /// Which stretch.
+    pub page: Page,
+    /// How many at most; never more than [`HISTORY_MAX`].
+    pub limit: usize,
+}
+
+/// As `History`, for a room that is known by its name; `None` if there is no such room.
+#[derive(Clone, Debug)]
+pub struct HistoryOfRoom {
+    /// The room's name, in NFC.
+    pub name: Arc<str>,
+    /// Which stretch.
+    pub page: Page,
+    /// How many at most; never more than [`HISTORY_MAX`].
+    pub limit: usize,
+}
+
+impl Query for History {
+    type Output = Vec<Message>;
+
+    fn run(&self, db: &Connection) -> Result<Vec<Message>> {
+        let limit = self.limit.min(HISTORY_MAX) as i64;
+        match self.page {
+            Page::After(seq) => {
+                let sql = "SELECT seq, user.name, body, at, client_id
+                    FROM message JOIN user ON user.id = message.user_id
+                    WHERE room_id = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3";
+                let mut page = db.prepare_cached(sql)?;
+                page.query_map(params![self.room, seq_to_sql(seq), limit], message)?
+                    .collect()
+            }
+            Page::Before(seq) => self.up_to(db, seq_to_sql(seq).saturating_sub(1), limit),
+            Page::Newest => self.up_to(db, i64::MAX, limit),
+        }
+    }
+}
+
+impl History {
+    fn up_to(&self, db: &Connection, seq: i64, limit: i64) -> Result<Vec<Message>> {
+        let sql = "SELECT seq, user.name, body, at, client_id
+            FROM message JOIN user ON user.id = message.user_id
+            WHERE room_id = ?1 AND seq <= ?2 ORDER BY seq DESC LIMIT ?3";
+        let mut page = db.prepare_cached(sql)?;
+        let newest_first = page.query_map(params![self.room, seq, limit], message)?;
+        let mut messages = newest_first.collect::<Result<Vec<_>>>()?;
+        messages.reverse();
+        Ok(messages)
+    }
+}
+
+impl Query for HistoryOfRoom {
+    type Output = Option<Vec<Message>>;
+
+    fn run(&self, db: &Connection) -> Result<Option<Vec<Message>>> {
+        let room = Query::run(
+            &FindRoom {
+                name: self.name.clone(),
+            },
+            db,
+        )?;
+        let history = |room| {
+            History {
+                room,
+                page: self.page,
+                limit: self.limit,
+            }
+            .run(db)
+        };
+        room.map(|room| history(room.id)).transpose()
+    }
+}
+
+fn message(row: &Row<'_>) -> Result<Message> {
+    Ok(Message {
+        seq: seq_from_sql(row, 0)?,
+        user: row.get(1)?,
+        body: row.get(2)?,
+        at: row.get(3)?,
+        client_id: row.get(4)?,
+    })
+}
+
+impl fmt::Display for NoSuchRoom {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("there is no such room")
+    }
+}
+
+impl std::error::Error for NoSuchRoom {}

@@ -1,0 +1,107 @@
+//! The data directory: for its owner only, and for one program at a time.
+
+use crate::crash::Child;
+use crate::ledger::{Append, config, entries, open, try_open, write};
+use crate::scratch::Scratch;
+use perennial::store::ErrorKind;
+use std::fs;
+
+#[cfg(unix)]
+#[test]
+fn everything_is_for_the_owner_only() {
+    use std::os::unix::fs::PermissionsExt;
+    let scratch = Scratch::new();
+    let mut config = config(&scratch);
+    config.directory = scratch.path().join("deep/down/data");
+    let directory = config.directory.clone();
+    let (database, mut writer) = open(config);
+    write(&mut writer, Append::new(1, "private")).unwrap();
+    database.backup(&scratch.path().join("copy.db")).unwrap();
+    let mode = |path: &std::path::Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&directory), 0o700);
+    let files: Vec<_> = fs::read_dir(&directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    assert_eq!(files.len(), 4, "database, log, index and lock: {files:?}");
+    for file in files {
+        assert_eq!(mode(&file), 0o600, "{}", file.display());
+    }
+    assert_eq!(mode(&scratch.path().join("copy.db")), 0o600);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_database_that_others_could_read_is_taken_from_them() {
+    use std::os::unix::fs::PermissionsExt;
+    let scratch = Scratch::new();
+    drop(open(config(&scratch)));
+    fs::set_permissions(scratch.database(), fs::Permissions::from_mode(0o644)).unwrap();
+    let _open = open(config(&scratch));
+    assert_eq!(
+        fs::metadata(scratch.database())
+            .unwrap()
+            .permissions()
+            .mode()
+            & 0o777,
+        0o600
+    );
+}
+
+#[test]
+fn a_directory_in_use_is_refused_with_the_process_that_uses_it() {
+    let scratch = Scratch::new();
+    let child = Child::start(&scratch.data(), 1);
+    let error = try_open(config(&scratch)).unwrap_err();
+    assert_eq!(
+        *error.kind(),
+        ErrorKind::Locked {
+            pid: Some(child.pid())
+        }
+    );
+    assert!(
+        error.to_string().contains(&child.pid().to_string()),
+        "{error}"
+    );
+    assert!(
+        error.to_string().contains(scratch.data().to_str().unwrap()),
+        "{error}"
+    );
+    assert!(!error.is_recoverable());
+}
+
+#[test]
+fn the_lock_dies_with_a_program_that_is_killed() {
+    let scratch = Scratch::new();
+    let child = Child::start(&scratch.data(), 1);
+    let acknowledged = child.kill_after(3);
+    let database = try_open(config(&scratch)).unwrap();
+    let found = entries(&database, 1).len() + entries(&database, 2).len();
+    assert!(found >= acknowledged.len());
+}
+
+#[test]
+fn a_program_cannot_open_a_directory_twice() {
+    let scratch = Scratch::new();
+    let first = open(config(&scratch));
+    let error = try_open(config(&scratch)).unwrap_err();
+    assert_eq!(
+        *error.kind(),
+        ErrorKind::Locked {
+            pid: Some(std::process::id())
+        }
+    );
+    drop(first);
+    try_open(config(&scratch)).unwrap();
+}
+
+#[test]
+fn a_directory_that_cannot_be_made_is_an_error_with_its_name() {
+    let scratch = Scratch::new();
+    fs::write(scratch.path().join("file"), "").unwrap();
+    let mut config = config(&scratch);
+    config.directory = scratch.path().join("file/data");
+    let error = try_open(config).unwrap_err();
+    assert_eq!(*error.kind(), ErrorKind::Io);
+    assert!(error.to_string().contains("file/data"), "{error}");
+}
