@@ -1,0 +1,6 @@
+//! The chat, seen from outside.
+#![cfg(feature = "chat")]
+
+mod body;
+mod name;
+mod password;
