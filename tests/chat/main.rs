@@ -1,0 +1,8 @@
+//! The chat, seen from outside.
+#![cfg(feature = "chat")]
+
+mod arguments;
+mod body;
+mod config;
+mod name;
+mod password;
