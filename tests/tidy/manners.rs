@@ -19,9 +19,8 @@ fn is_lock(path: &str) -> bool {
 pub(crate) fn headers(tree: &Tree) -> Vec<String> {
     let mute = rust(tree, &FOLDERS).filter(|(_, text)| {
         let first = text.lines().next().unwrap_or_default();
-        !first
-            .strip_prefix("//!")
-            .is_some_and(|header| header.trim().len() > 3)
+        let header = first.strip_prefix("//!").unwrap_or_default();
+        header.trim().len() <= 3
     });
     mute.map(|(path, _)| format!("{path}:1: no `//!` header"))
         .collect()

@@ -1,8 +1,7 @@
 //! The package as a newcomer finds it: what lies at the top, what the README promises, what is pulled in.
 
 use crate::source::{Tree, tokens};
-use crate::walls::LAYERS;
-use crate::walls::LIB;
+use crate::walls::{LAYERS, LIB, PAGES};
 use crate::{assert_none, hold, root};
 use std::collections::BTreeSet;
 use std::process::Command;
@@ -184,7 +183,7 @@ pub(crate) fn readme_layers(tree: &Tree) -> Vec<String> {
     };
     let mut faults = Vec::new();
     let mut last = 0;
-    for name in LAYERS.iter().flat_map(|layer| layer.iter()) {
+    for name in LAYERS[..PAGES].iter().flat_map(|layer| layer.iter()) {
         if !declared.contains(name) {
             continue;
         }

@@ -18,6 +18,9 @@ pub(crate) const LAYERS: [&[&str]; 9] = [
     &["prelude", "differences", "coming_from_elixir"],
 ];
 
+/// The level of what stands above the house.
+pub(crate) const PAGES: usize = 8;
+
 /// The level of outside worlds, of which none imports another.
 const WORLDS: usize = 5;
 
