@@ -58,6 +58,7 @@ pub(crate) fn die(process: &Arc<dyn Process>, end: End, drop_state: impl FnOnce(
         shared.zombie_ended(core.pid);
         return;
     };
+    shared.table.ended();
     process.seal();
     let neighbours = if end.own && !end.reason.is_clean() {
         obituary.links.clone()
@@ -89,6 +90,7 @@ pub(crate) fn cut(process: &Arc<dyn Process>) {
         return;
     };
     core.set(flag::GONE);
+    shared.table.ended();
     process.seal();
     shared.becomes_zombie(core.pid);
     tell(shared, core.pid, obituary, &ExitReason::Killed);

@@ -340,7 +340,7 @@ impl Shared {
 
     pub(crate) fn counts(&self) -> Counts {
         Counts {
-            processes: self.table.len(),
+            processes: self.table.alive(),
             threads: self.threads.live(),
             zombies: self.quiesce.zombies(),
             names: self.names.all().len(),

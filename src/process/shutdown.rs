@@ -36,7 +36,7 @@ pub(crate) fn run(shared: &Arc<Shared>, deadline: Duration) -> Report {
         ask(&supervisor);
         await_end(&supervisor, patience);
     }
-    let left = shared.table.all();
+    let left = alive(shared);
     for process in &left {
         ask(process);
     }
@@ -46,7 +46,7 @@ pub(crate) fn run(shared: &Arc<Shared>, deadline: Duration) -> Report {
         }
     }
     shared.stopping.store(true, Ordering::Release);
-    let stubborn = shared.table.all();
+    let stubborn = alive(shared);
     for process in &stubborn {
         exit::kill(process);
     }
@@ -64,9 +64,15 @@ pub(crate) fn run(shared: &Arc<Shared>, deadline: Duration) -> Report {
     report
 }
 
+fn alive(shared: &Shared) -> Vec<Arc<dyn Process>> {
+    let mut all = shared.table.all();
+    all.retain(|process| process.core().relations.lock().ended().is_none());
+    all
+}
+
 /// Supervisors that plain threads started, the newest first: they stop what is below them.
 fn supervisors(shared: &Shared) -> Vec<Arc<dyn Process>> {
-    let mut all = shared.table.all();
+    let mut all = alive(shared);
     all.retain(|process| {
         process.core().has(flag::SUPERVISOR) && process.core().parent == Pid::INIT
     });

@@ -357,6 +357,7 @@ fn enrol<M: Send + 'static>(
     if let Some(name) = &options.name
         && let Err(error) = shared.names.register(name, &process, reference)
     {
+        shared.table.ended();
         drop(shared.table.remove(pid));
         return Err(match error {
             RegisterError::Taken(pid) => StartError::AlreadyStarted(pid),

@@ -16,7 +16,9 @@ pub(crate) struct Table {
     shards: Vec<Shard>,
     /// Spreads insertions over the shards.
     turn: AtomicUsize,
-    len: AtomicUsize,
+    /// Processes that were started and have not ended; one that has ended keeps its slot a little longer, until
+    /// everybody has been told.
+    alive: AtomicUsize,
 }
 
 #[derive(Default)]
@@ -43,7 +45,7 @@ impl Table {
         Table {
             shards,
             turn: AtomicUsize::new(0),
-            len: AtomicUsize::new(0),
+            alive: AtomicUsize::new(0),
         }
     }
 
@@ -68,7 +70,6 @@ impl Table {
         };
         let serial = slots.slots[index as usize].serial;
         drop(slots);
-        self.len.fetch_add(1, Ordering::AcqRel);
         Some(Pid::from_parts(0, index * SHARDS + shard, serial))
     }
 
@@ -82,6 +83,8 @@ impl Table {
             "a reserved slot keeps its serial"
         );
         slot.process = Some(process);
+        drop(slots);
+        self.alive.fetch_add(1, Ordering::AcqRel);
     }
 
     pub(crate) fn get(&self, pid: Pid) -> Option<Arc<dyn Process>> {
@@ -111,19 +114,22 @@ impl Table {
             slot.serial = next;
             slots.free.push(index);
         }
-        drop(slots);
-        self.len.fetch_sub(1, Ordering::AcqRel);
         process
     }
 
-    /// How many pids are in use.
-    pub(crate) fn len(&self) -> usize {
-        self.len.load(Ordering::Acquire)
+    /// Counts a process as ended, before anybody is told.
+    pub(crate) fn ended(&self) {
+        self.alive.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    /// How many processes are alive.
+    pub(crate) fn alive(&self) -> usize {
+        self.alive.load(Ordering::Acquire)
     }
 
     /// Every process that is in the table at some moment of the call.
     pub(crate) fn all(&self) -> Vec<Arc<dyn Process>> {
-        let mut all = Vec::with_capacity(self.len());
+        let mut all = Vec::with_capacity(self.alive());
         for shard in &self.shards {
             all.extend(
                 shard

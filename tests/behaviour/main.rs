@@ -1,0 +1,3 @@
+//! The behaviours, seen from outside.
+
+mod supervisor_smoke;
