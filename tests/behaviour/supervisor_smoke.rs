@@ -1,3 +1,5 @@
+//! Supervisors: who is restarted, who gives up, and how deep trees stand.
+
 use perennial::prelude::*;
 use perennial::process::{self, StartError};
 use perennial::supervisor::{self, ChildState, dynamic_supervisor};

@@ -6,14 +6,11 @@
 //! can be done, until a step has to wait.
 
 use crate::behaviour::gen_server::StopRequest;
-use crate::behaviour::supervisor::api::{
-    ChildError, ChildInfo, ChildState, Counts, DeleteChildError, Msg, Request, RestartChildError,
-    StartChildError,
-};
+use crate::behaviour::supervisor::api::{Msg, Request, RestartChildError, StartChildError};
 use crate::behaviour::supervisor::child::Child;
 use crate::behaviour::supervisor::event::{SupervisorEvent, What};
 use crate::behaviour::supervisor::job::{Job, Key, Purpose, Step};
-use crate::behaviour::supervisor::restart::{AutoShutdown, Intensity, Restart, Strategy, plan};
+use crate::behaviour::supervisor::restart::{AutoShutdown, Intensity, Restart, Strategy};
 use crate::behaviour::supervisor::slot::{Event, Slot, Status};
 use crate::behaviour::supervisor::{Supervisor, SupervisorError};
 use crate::pid::Pid;
@@ -28,19 +25,19 @@ use std::collections::VecDeque;
 use std::ops::{Deref, DerefMut};
 
 /// Something that ended or became due, and has not been looked at yet.
-enum Pending {
+pub(super) enum Pending {
     Death(Key),
     Due(Key, u32),
 }
 
 pub(super) struct Machine {
-    strategy: Strategy,
-    intensity: Intensity,
-    auto_shutdown: AutoShutdown,
+    pub(super) strategy: Strategy,
+    pub(super) intensity: Intensity,
+    pub(super) auto_shutdown: AutoShutdown,
     /// In start order.
-    children: Vec<Slot>,
+    pub(super) children: Vec<Slot>,
     next_key: Key,
-    job: Option<Job>,
+    pub(super) job: Option<Job>,
     requests: VecDeque<Request>,
     pending: VecDeque<Pending>,
     ack: Option<Arc<Ack>>,
@@ -101,30 +98,30 @@ impl Machine {
         Ok(machine)
     }
 
-    fn admits(&self, child: &Child) -> bool {
+    pub(super) fn admits(&self, child: &Child) -> bool {
         let spec = &child.spec;
         !spec.significant
             || (self.auto_shutdown != AutoShutdown::Never && spec.restart != Restart::Permanent)
     }
 
-    fn add(&mut self, child: Child) -> Key {
+    pub(super) fn add(&mut self, child: Child) -> Key {
         let key = self.next_key;
         self.next_key += 1;
         self.children.push(Slot::new(key, child));
         key
     }
 
-    fn by_id(&self, id: &str) -> Option<usize> {
+    pub(super) fn by_id(&self, id: &str) -> Option<usize> {
         self.children
             .iter()
             .position(|slot| &*slot.child.spec.id == id)
     }
 
-    fn at(&self, key: Key) -> Option<usize> {
+    pub(super) fn at(&self, key: Key) -> Option<usize> {
         self.children.iter().position(|slot| slot.key == key)
     }
 
-    fn slot(&mut self, key: Key) -> Option<&mut Slot> {
+    pub(super) fn slot(&mut self, key: Key) -> Option<&mut Slot> {
         self.children.iter_mut().find(|slot| slot.key == key)
     }
 
@@ -134,7 +131,7 @@ impl Machine {
             .find(|slot| slot.status.pid() == Some(pid))
     }
 
-    fn tell(&self, cx: &SupCx, child: &Arc<str>, what: What) {
+    pub(super) fn tell(&self, cx: &SupCx, child: &Arc<str>, what: What) {
         SupervisorEvent {
             supervisor: cx.pid(),
             child: child.clone(),
@@ -230,7 +227,7 @@ impl Machine {
         }
     }
 
-    fn shut_down(&mut self, reason: ExitReason) {
+    pub(super) fn shut_down(&mut self, reason: ExitReason) {
         self.ending.get_or_insert(reason);
     }
 
@@ -244,7 +241,7 @@ impl Machine {
                 if let Some(pending) = self.pending.pop_front() {
                     self.look_at(cx, pending);
                 } else if let Some(request) = self.requests.pop_front() {
-                    self.serve(cx, request);
+                    self.serve(request);
                 } else {
                     return Flow::Loop;
                 }
@@ -361,26 +358,7 @@ impl Machine {
         }
     }
 
-    /// A restart failed: it is tried again, after whatever else waits, and counts again.
-    fn retry(&mut self, cx: &SupCx, key: Key) {
-        // one_for_all: those that were started before the failing one are stopped again.
-        if self.strategy == Strategy::OneForAll {
-            let steps = self.children.iter().rev().filter(|slot| slot.key != key);
-            let steps: Vec<Step> = steps.map(|slot| Step::Stop(slot.key)).collect();
-            self.job = Some(Job::new(Purpose::Clear(key), steps));
-        } else {
-            self.put_off(cx, key);
-        }
-    }
-
-    /// Marks a child as about to be restarted, and arms what reminds of it.
-    fn put_off(&mut self, cx: &SupCx, key: Key) {
-        let me = cx.me().clone();
-        let Some(slot) = self.slot(key) else { return };
-        slot.put_off(&me);
-    }
-
-    fn remove(&mut self, key: Key) {
+    pub(super) fn remove(&mut self, key: Key) {
         self.children.retain(|slot| slot.key != key);
     }
 
@@ -433,206 +411,6 @@ impl Machine {
                 || slot.child.spec.restart != Restart::Temporary
         });
     }
-
-    fn look_at(&mut self, cx: &mut SupCx, pending: Pending) {
-        match pending {
-            Pending::Death(key) => {
-                let Some(slot) = self.slot(key) else { return };
-                // A group's restart in the meantime has taken care of it.
-                let Some(reason) = slot.died.take() else {
-                    return;
-                };
-                if slot.child.spec.restart.is_due(&reason) {
-                    self.restart(cx, key, Wait::AsItSays);
-                } else {
-                    self.gone(key);
-                }
-            }
-            Pending::Due(key, attempt) => {
-                let Some(slot) = self.slot(key) else { return };
-                match slot.status {
-                    Status::Restarting(_) if slot.attempt == attempt => {
-                        let wait = if slot.wait.take().is_some() {
-                            Wait::Over
-                        } else {
-                            Wait::AsItSays
-                        };
-                        self.restart(cx, key, wait);
-                    }
-                    _ => {}
-                }
-            }
-        }
-    }
-
-    /// A child ended by itself and is not restarted.
-    fn gone(&mut self, key: Key) {
-        let Some(slot) = self.slot(key) else { return };
-        let (significant, temporary) = (
-            slot.child.spec.significant,
-            slot.child.spec.restart == Restart::Temporary,
-        );
-        if temporary {
-            self.remove(key);
-        }
-        let ends = significant
-            && match self.auto_shutdown {
-                AutoShutdown::Never => false,
-                AutoShutdown::AnySignificant => true,
-                AutoShutdown::AllSignificant => !self.children.iter().any(|slot| {
-                    slot.child.spec.significant
-                        && (slot.status.pid().is_some() || slot.died.is_some())
-                }),
-            };
-        if ends {
-            self.shut_down(ExitReason::Shutdown);
-        }
-    }
-
-    fn restart(&mut self, cx: &mut SupCx, key: Key, wait: Wait) {
-        let Some(at) = self.at(key) else { return };
-        let now = cx.now();
-        let slot = &mut self.children[at];
-        let id = slot.child.spec.id.clone();
-        if wait == Wait::AsItSays {
-            let own = slot
-                .intensity
-                .as_mut()
-                .is_none_or(|intensity| intensity.allows(now));
-            if !own || !self.intensity.allows(now) {
-                self.tell(cx, &id, What::GaveUp);
-                return self.shut_down(ExitReason::Shutdown);
-            }
-        }
-        let slot = &mut self.children[at];
-        let delay = if wait == Wait::AsItSays {
-            slot.next_delay(now)
-        } else {
-            None
-        };
-        let attempt = slot.attempt;
-        let plan = plan(self.strategy, self.children.len(), at);
-        let stop = |at: &usize| Step::Stop(self.children[*at].key);
-        if let Some(delay) = delay {
-            self.tell(cx, &id, What::Restarting(attempt, delay));
-            let steps: Vec<Step> = plan.stop.iter().map(stop).collect();
-            self.job = Some(Job::new(Purpose::Clear(key), steps));
-            self.children[at].wait = Some(delay);
-            return;
-        }
-        if wait == Wait::AsItSays {
-            self.tell(
-                cx,
-                &id,
-                What::Restarting(attempt, std::time::Duration::ZERO),
-            );
-        }
-        // Temporary siblings that are taken down this way do not come back.
-        let comes_back = |at: &&usize| {
-            self.children[**at].key == key
-                || self.children[**at].child.spec.restart != Restart::Temporary
-        };
-        let start = |at: &usize| Step::Start(self.children[*at].key);
-        let starts: Vec<Step> = plan.start.iter().filter(comes_back).map(start).collect();
-        let steps: Vec<Step> = plan.stop.iter().map(stop).chain(starts).collect();
-        self.job = Some(Job::new(Purpose::Restart(key), steps));
-    }
-
-    // ## What is asked
-
-    fn serve(&mut self, cx: &mut SupCx, request: Request) {
-        match request {
-            Request::StartChild(child, reply) => self.serve_start(*child, reply),
-            Request::Terminate(id, reply) => match self.by_id(&id) {
-                None => reply.send(Err(ChildError::NotFound)),
-                Some(at) => {
-                    let key = self.children[at].key;
-                    self.children[at].died = None;
-                    self.job = Some(Job::new(Purpose::Terminate(key, reply), [Step::Stop(key)]));
-                }
-            },
-            Request::Restart(id, reply) => {
-                let Some(at) = self.by_id(&id) else {
-                    return reply.send(Err(RestartChildError::NotFound));
-                };
-                let key = self.children[at].key;
-                match self.children[at].state() {
-                    ChildState::Running(_) => reply.send(Err(RestartChildError::Running)),
-                    ChildState::Restarting => reply.send(Err(RestartChildError::Restarting)),
-                    ChildState::Undefined => {
-                        self.job = Some(Job::new(
-                            Purpose::RestartChild(key, reply),
-                            [Step::Start(key)],
-                        ));
-                    }
-                }
-            }
-            Request::Delete(id, reply) => {
-                let Some(at) = self.by_id(&id) else {
-                    return reply.send(Err(DeleteChildError::NotFound));
-                };
-                reply.send(match self.children[at].state() {
-                    ChildState::Running(_) => Err(DeleteChildError::Running),
-                    ChildState::Restarting => Err(DeleteChildError::Restarting),
-                    ChildState::Undefined => {
-                        drop(self.children.remove(at));
-                        Ok(())
-                    }
-                });
-            }
-            Request::Which(reply) => {
-                let info = |slot: &Slot| ChildInfo {
-                    id: Some(slot.child.spec.id.clone()),
-                    state: slot.state(),
-                    kind: slot.child.spec.kind,
-                };
-                reply.send(self.children.iter().rev().map(info).collect());
-            }
-            Request::Count(reply) => {
-                let mut counts = Counts::default();
-                for slot in &self.children {
-                    let running = matches!(slot.state(), ChildState::Running(_));
-                    counts.add(slot.child.spec.kind, running);
-                }
-                reply.send(counts);
-            }
-            Request::Spec(id, reply) => {
-                reply.send(
-                    self.by_id(&id)
-                        .map(|at| self.children[at].child.spec.clone()),
-                );
-            }
-        }
-        let _ = cx;
-    }
-
-    fn serve_start(
-        &mut self,
-        child: Child,
-        reply: crate::process::ReplyTo<Result<Option<Pid>, StartChildError>>,
-    ) {
-        if let Some(at) = self.by_id(&child.spec.id) {
-            return reply.send(Err(match self.children[at].state() {
-                ChildState::Running(pid) => StartChildError::AlreadyStarted(pid),
-                _ => StartChildError::AlreadyPresent,
-            }));
-        }
-        if !self.admits(&child) {
-            return reply.send(Err(StartChildError::BadCombination));
-        }
-        let key = self.add(child);
-        self.job = Some(Job::new(
-            Purpose::StartChild(key, reply),
-            [Step::Start(key)],
-        ));
-    }
-}
-
-/// Whether a restart counts and may be put off, or has been and is due.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Wait {
-    AsItSays,
-    Over,
 }
 
 impl Behaviour for Machine {

@@ -50,7 +50,9 @@ mod dynamic_machine;
 mod event;
 mod job;
 mod machine;
+mod recover;
 mod restart;
+mod serve;
 mod slot;
 
 pub use api::{
