@@ -1,4 +1,4 @@
-//! The scheduler: runs [`Runnable`]s, turn by turn, on a fixed pool of threads. It has never heard of processes.
+//! The scheduler: runs runnables, turn by turn, on a fixed pool of threads. It has never heard of processes.
 //!
 //! Imports `sync`, `time`, `telemetry`. Read in this order: `task` and `run_queue` (what is ready), `worker` and `search`
 //! (who runs it), `sleep` (who wakes whom), `blocking` (spare workers), `timer` and `wheel`, `watchdog`, `crew` (the

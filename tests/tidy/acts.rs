@@ -32,9 +32,8 @@ pub(crate) fn facade(tree: &Tree) -> Vec<String> {
 }
 
 /// What a file that only decides may not name: sockets, files, clocks, threads, waiting, databases.
-const ACTS: [&str; 19] = [
+const ACTS: [&str; 18] = [
     "std::fs",
-    "std::io",
     "std::process",
     "std::net::TcpStream",
     "std::net::TcpListener",

@@ -358,7 +358,7 @@ impl Conn {
         }
     }
 
-    /// Passes a message up; `true` if no further one may follow for now.
+    /// Passes a message up; `true` if no further one may follow for the moment.
     fn deliver(&mut self, message: Message, scope: &Scope<'_>) -> bool {
         let Side::Socket(_, sink, _) = &mut self.side else {
             return false;

@@ -220,7 +220,7 @@ impl Line {
         state.is_starved && state.is_below(&self.bounds, 4) && std::mem::take(&mut state.is_starved)
     }
 
-    /// A message goes up; `true` if it is the last for now.
+    /// A message goes up; `true` if it is the last for the moment.
     pub(super) fn admit(&self, bytes: usize) -> bool {
         let mut state = self.state.lock();
         state.in_frames += 1;

@@ -32,7 +32,7 @@ pub(super) struct Written {
     /// Frames of connections that are out, and their bytes.
     pub(super) frames: usize,
     pub(super) frame_bytes: usize,
-    /// Equals `true` if the socket takes no more for now.
+    /// Equals `true` if the socket takes no more for the moment.
     pub(super) is_blocked: bool,
 }
 
