@@ -1,0 +1,9 @@
+//! Black box tests of the behaviours.
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, in its helpers too"
+)]
+
+mod stage;
+
+mod task;
