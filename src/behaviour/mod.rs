@@ -4,3 +4,4 @@
 
 pub mod gen_server;
 pub mod supervisor;
+pub mod task;

@@ -27,6 +27,7 @@ pub(crate) struct Entered {
     process: Option<Arc<dyn Process>>,
     deadline: Option<Instant>,
     in_callback: bool,
+    unanswered: Vec<Arc<dyn PendingCall>>,
 }
 
 /// Makes `process` the current one of this thread.
@@ -35,6 +36,8 @@ pub(crate) fn enter(process: Arc<dyn Process>) -> Entered {
         process: PROCESS.replace(Some(process)),
         deadline: DEADLINE.replace(None),
         in_callback: IN_CALLBACK.replace(false),
+        // A process that runs in place of a waiting one decides only about its own requests.
+        unanswered: UNANSWERED.take(),
     }
 }
 
@@ -43,7 +46,8 @@ impl Drop for Entered {
         let process = PROCESS.replace(self.process.take());
         DEADLINE.set(self.deadline);
         IN_CALLBACK.set(self.in_callback);
-        drop(process);
+        let left = UNANSWERED.replace(std::mem::take(&mut self.unanswered));
+        drop((process, left));
     }
 }
 

@@ -142,6 +142,11 @@ fn tell_link(shared: &Shared, pid: Pid, to: Pid, reason: &ExitReason) {
     if relations.ended().is_some() || !relations.unlink(pid) {
         return;
     }
+    // A process that does not trap exits never hears of a normal end, so nothing is left in its mailbox: an
+    // owner of many short-lived tasks that seldom receives would gather them there.
+    if *reason == ExitReason::Normal && !core.traps_exit() {
+        return;
+    }
     let exit = Exit {
         from: pid,
         reason: reason.clone(),

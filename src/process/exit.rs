@@ -45,7 +45,13 @@ pub(crate) fn trap(me: &Arc<dyn Process>, trap: bool) -> bool {
     let had = if trap {
         core.set(flag::TRAP_EXIT)
     } else {
-        core.clear(flag::TRAP_EXIT)
+        // Under the lock, so that an exit signal comes either before this, and is a message, or after it.
+        let mut relations = core.relations.lock();
+        let had = core.clear(flag::TRAP_EXIT);
+        if had & flag::TRAP_EXIT != 0 {
+            relations.trap_queued();
+        }
+        had
     };
     had & flag::TRAP_EXIT != 0
 }
@@ -59,6 +65,10 @@ fn queue(receiver: &Arc<dyn Process>, exit: Exit, origin: Origin) {
     let core = receiver.core();
     let mut relations = core.relations.lock();
     if relations.ended().is_some() {
+        return;
+    }
+    let ignored = exit.reason == ExitReason::Normal && exit.from != core.pid;
+    if ignored && origin == Origin::Sent && !core.traps_exit() {
         return;
     }
     let mark = relations.queue_exit(exit, origin);

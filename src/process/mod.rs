@@ -33,7 +33,7 @@ mod deadlock;
 mod death;
 pub(crate) mod dest;
 mod error;
-mod exit;
+pub(crate) mod exit;
 mod id;
 mod info;
 pub(crate) mod link;

@@ -253,6 +253,13 @@ impl Relations {
             })
     }
 
+    /// Makes messages of the exit signals that a process got while it trapped exits, which it stops doing.
+    pub(crate) fn trap_queued(&mut self) {
+        for queued in self.more.iter_mut().flat_map(|more| &mut more.exits) {
+            queued.trapped = true;
+        }
+    }
+
     pub(crate) fn has_exits(&self) -> bool {
         self.more
             .as_ref()

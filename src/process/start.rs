@@ -180,6 +180,25 @@ pub(crate) fn start_async<B: Behaviour>(
     Ok(prepared.started)
 }
 
+/// Starts a process and goes on at once; nobody is told when its `init` is through. `init` is made around the
+/// reference to the process, before that runs.
+pub(crate) fn spawn<B: Behaviour>(
+    options: &Options,
+    init: impl FnOnce(&Ref<B::Msg>) -> InitFn<B>,
+) -> Result<Started<B::Msg>, StartError> {
+    current::checkpoint();
+    let mut prepared = prepare::<B>(options)?;
+    let reference = prepared.started.reference.clone();
+    let init = init(&reference);
+    launch(
+        &reference.mailbox().core().runtime,
+        &mut prepared,
+        init,
+        None,
+    )?;
+    Ok(prepared.started)
+}
+
 /// Remembers beside the acknowledgement that `init` chose to ignore the start.
 fn init_marks<B: Behaviour>(init: InitFn<B>, ignored: Arc<AtomicBool>) -> InitFn<B> {
     Box::new(move |cx| {

@@ -1,68 +1,106 @@
 //! How the caller of a call waits: first in place, then spinning, then parked, and always ready to meet a kill.
 
+use crate::pid::MonitorRef;
 use crate::process::call::{self, Pending, PendingCall};
 use crate::process::core::{Kind, Process};
 use crate::process::error::CallError;
 use crate::process::oneshot::Answer;
 use crate::process::runtime::{DeadlockPolicy, Shared};
 use crate::process::{current, deadlock, unwind};
-use crate::sync::{Arc, Parker, thread};
+use crate::sync::{Arc, Lazy, Parker, thread};
 use std::time::{Duration, Instant};
 
 /// How often a caller looks before it parks: an answer from another core takes about this long (a wake-up
 /// costs far more).
 const SPINS: u32 = 100;
 
+/// Whether spinning makes sense: on one core nobody can answer meanwhile. Asked once, because the system reads
+/// files to find out.
+static SPIN: Lazy<bool> =
+    Lazy::new(|| thread::available_parallelism().is_ok_and(|cores| cores.get() > 1));
+
 /// How long a caller is parked before it looks for a deadlock, and again between the two looks.
 const DEADLOCK_PROBE: Duration = Duration::from_millis(10);
 
 /// Waits for the answer of a call whose request is in the mailbox.
 pub(crate) fn for_answer<T: Send + 'static>(pending: &Arc<Pending<T>>) -> Answer<T> {
+    if let Some(answer) = quick(pending) {
+        return answer;
+    }
+    let give_up = |error| pending.slot.close().unwrap_or(Err(error));
+    match blocking(pending.target(), |caller| parked(pending, caller)) {
+        Some(answer) => answer,
+        None => give_up(CallError::PoolExhausted),
+    }
+}
+
+/// Waits for what a process that is watched already was started to bring, until `deadline` at most (for ever if
+/// there is none). Whatever ends the wait without an answer leaves the slot open, so that one may wait again.
+pub(crate) fn for_result<T: Send + 'static>(
+    pending: &Arc<Pending<T>>,
+    deadline: Option<Instant>,
+) -> Result<Answer<T>, CallError> {
+    if let Some(answer) = quick(pending) {
+        return Ok(answer);
+    }
+    let waited = blocking(pending.target(), |caller| {
+        let _published = Published {
+            caller,
+            watch: None,
+        };
+        until_answered(pending, caller, deadline)
+    });
+    waited.unwrap_or(Err(CallError::PoolExhausted))
+}
+
+/// The answer, if it takes no waiting, or so little that parking would cost more.
+fn quick<T: Send + 'static>(pending: &Arc<Pending<T>>) -> Option<Answer<T>> {
     let target = pending.target();
     if target.core().kind == Kind::Pooled {
         target.clone().run_in_place();
     }
     if let Some(answer) = call::taken(pending) {
-        return answer;
+        return Some(answer);
     }
-    if thread::available_parallelism().is_ok_and(|cores| cores.get() > 1) {
+    if *SPIN {
         for _ in 0..SPINS {
             std::hint::spin_loop();
             if let Some(answer) = call::taken(pending) {
-                return answer;
+                return Some(answer);
             }
         }
     }
+    None
+}
+
+/// Runs `wait` for the process of this thread, with a spare worker in its place if it is a pooled one; `None` if
+/// there is none to be had.
+fn blocking<R>(
+    target: &Arc<dyn Process>,
+    wait: impl FnOnce(Option<&Arc<dyn Process>>) -> R,
+) -> Option<R> {
     let caller = current::process();
     let pooled = caller
         .as_ref()
         .is_some_and(|caller| caller.core().kind == Kind::Pooled);
-    let shared = &target.core().runtime;
     if !pooled {
-        return parked(pending, caller.as_ref());
+        return Some(wait(caller.as_ref()));
     }
-    match shared
-        .scheduler()
-        .block(|| parked(pending, caller.as_ref()))
-    {
-        Ok(answer) => answer,
-        Err(_) => pending
-            .slot
-            .close()
-            .unwrap_or(Err(CallError::PoolExhausted)),
-    }
+    let scheduler = target.core().runtime.scheduler();
+    scheduler.block(|| wait(caller.as_ref())).ok()
 }
 
 /// Takes back what waiting has published, whatever way it ends.
 struct Published<'a> {
     caller: Option<&'a Arc<dyn Process>>,
-    target: &'a Arc<dyn Process>,
-    monitor: crate::MonitorRef,
+    watch: Option<(&'a Arc<dyn Process>, MonitorRef)>,
 }
 
 impl Drop for Published<'_> {
     fn drop(&mut self) {
-        call::unwatch(self.target, self.monitor);
+        if let Some((target, monitor)) = self.watch {
+            call::unwatch(target, monitor);
+        }
         if let Some(caller) = self.caller {
             caller.core().stop_waiting();
         }
@@ -80,9 +118,18 @@ fn parked<T: Send + 'static>(
     };
     let _published = Published {
         caller,
-        target: pending.target(),
-        monitor,
+        watch: Some((pending.target(), monitor)),
     };
+    until_answered(pending, caller, pending.deadline())
+        .unwrap_or_else(|error| pending.slot.close().unwrap_or(Err(error)))
+}
+
+/// Parks until there is an answer; the error says why there is none, and leaves the slot open.
+fn until_answered<T: Send + 'static>(
+    pending: &Arc<Pending<T>>,
+    caller: Option<&Arc<dyn Process>>,
+    deadline: Option<Instant>,
+) -> Result<Answer<T>, CallError> {
     let parker = current::parker();
     if let Some(caller) = caller {
         caller
@@ -93,28 +140,25 @@ fn parked<T: Send + 'static>(
     let mut probe = Probe::new(shared, caller);
     loop {
         if !pending.slot.park_with(&parker) {
-            return pending.slot.close().unwrap_or(Err(CallError::NoReply));
+            return Ok(pending.slot.close().unwrap_or(Err(CallError::NoReply)));
         }
         if let Some(caller) = caller
             && let Some(reason) = current::doom(caller)
         {
-            drop(pending.slot.close());
             if thread::panicking() {
                 return Err(CallError::Exiting);
             }
+            drop(pending.slot.close());
             unwind::by_signal(reason);
         }
         let now = shared.clock.now();
-        if pending.deadline().is_some_and(|deadline| now >= deadline) {
-            return pending.slot.close().unwrap_or(Err(CallError::Timeout));
+        if deadline.is_some_and(|deadline| now >= deadline) {
+            return Err(CallError::Timeout);
         }
         if let Some(path) = probe.look(now) {
-            return pending
-                .slot
-                .close()
-                .unwrap_or(Err(CallError::Deadlock(path)));
+            return Err(CallError::Deadlock(path));
         }
-        let until = [pending.deadline(), probe.at].into_iter().flatten().min();
+        let until = [deadline, probe.at].into_iter().flatten().min();
         park_until(shared, &parker, until);
     }
 }

@@ -1,3 +1,10 @@
-//! The behaviours, seen from outside.
+//! Black box tests of the behaviours.
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, in its helpers too"
+)]
+
+mod stage;
 
 mod supervisor_smoke;
+mod task;

@@ -2,3 +2,4 @@
 
 mod smoke;
 mod smoke2;
+mod trap_exit;

@@ -1,0 +1,33 @@
+//! Tasks: a computation in a process of its own, and its result.
+//!
+//! ```
+//! use perennial::{Task, process};
+//!
+//! let answer = process::run::<(), _>(|_| {
+//!     let task = Task::spawn(|| 6 * 7).unwrap();
+//!     task.join().unwrap()
+//! });
+//! assert_eq!(answer, Ok(42));
+//! ```
+//!
+//! The result goes to a slot of its own, never to the mailbox of the *owner*, which is the process that started
+//! the task. Only the owner may wait for it.
+//!
+//! # How it dies
+//! With `Normal` when its closure has returned, with `Panic` when that panics. A [spawned](Task::spawn) task is
+//! linked to its owner, as in Elixir: if it crashes, an owner that does not trap exits ends with it, and if the
+//! owner crashes, the task ends. The *normal* end of an owner leaves its tasks running. To let a task fail alone,
+//! start it under a `TaskSupervisor`.
+//!
+//! # Options
+//! A task runs on a thread of its own and may block. [`spec`] has the options: one that only computes may run
+//! [on the pool](Spec::pooled).
+
+mod error;
+mod job;
+mod result;
+mod spec;
+
+pub use error::TaskError;
+pub use result::Task;
+pub use spec::{Spec, spec};
