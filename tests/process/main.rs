@@ -1,5 +1,10 @@
-//! The process kernel, seen from outside.
+//! The process kernel, seen from outside: every rule on both kinds of process.
 
-mod smoke;
-mod smoke2;
+mod exits;
+mod links;
+mod monitors;
+mod names;
+mod order;
+#[path = "../support/mod.rs"]
+mod support;
 mod trap_exit;

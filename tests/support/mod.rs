@@ -1,0 +1,15 @@
+//! What the tests of several layers share: a puppet process, a stage that checks what is left behind, child
+//! programs, and the account of conformance rows.
+#![allow(
+    dead_code,
+    reason = "each test binary includes all of it and uses its own part"
+)]
+
+pub(crate) mod child;
+pub(crate) mod eventually;
+pub(crate) mod puppet;
+pub(crate) mod rows;
+pub(crate) mod scripted;
+pub(crate) mod stage;
+
+pub(crate) use eventually::{LONG, eventually};
