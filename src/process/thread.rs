@@ -12,7 +12,7 @@ use crate::process::signal::Entry;
 use crate::process::start::Ack;
 use crate::process::wait;
 use crate::reason::ExitReason;
-use crate::sync::atomic::{AtomicBool, Ordering, fence};
+use crate::sync::atomic::{AtomicU8, Ordering};
 use crate::sync::channel::{Receiver, Sender, unbounded};
 use crate::sync::{Arc, Mutex, Parker};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -23,10 +23,15 @@ pub(crate) struct Thread<M: Send + 'static> {
     core: Core,
     inbox: Inbox<M>,
     parker: Arc<Parker>,
-    /// Equals `true` while the thread is about to wait for an entry, or does.
-    sleeps: AtomicBool,
-    closed: AtomicBool,
+    /// [`SLEEPS`] and [`CLOSED`]. Every change is a read-modify-write, so all of them have one order: what a sender put into the
+    /// inbox before its own is seen by whoever comes after it.
+    state: AtomicU8,
 }
+
+/// The thread is about to wait for an entry, or does.
+const SLEEPS: u8 = 1;
+/// The mailbox takes nothing any more.
+const CLOSED: u8 = 2;
 
 /// A crossbeam channel; or, where messages may be refused or thrown away, the queue of pooled processes, which
 /// can do that.
@@ -48,8 +53,7 @@ impl<M: Send + 'static> Thread<M> {
             core,
             inbox,
             parker: Arc::default(),
-            sleeps: AtomicBool::new(false),
-            closed: AtomicBool::new(false),
+            state: AtomicU8::new(0),
         })
     }
 
@@ -82,9 +86,8 @@ impl<M: Send + 'static> Thread<M> {
             return Some(entry);
         }
         loop {
-            self.sleeps.store(true, Ordering::SeqCst);
             self.core.start_waiting(self.parker.clone(), None);
-            fence(Ordering::SeqCst);
+            self.state.fetch_or(SLEEPS, Ordering::AcqRel);
             let entry = self.pop();
             let late =
                 || deadline.is_some_and(|deadline| self.core.runtime.clock.now() >= deadline);
@@ -100,14 +103,20 @@ impl<M: Send + 'static> Thread<M> {
 
     fn awake(&self) {
         self.core.stop_waiting();
-        self.sleeps.store(false, Ordering::SeqCst);
+        self.state.fetch_and(!SLEEPS, Ordering::AcqRel);
     }
 
-    fn wake_up(&self) {
-        fence(Ordering::SeqCst);
-        if self.sleeps.load(Ordering::SeqCst) && self.sleeps.swap(false, Ordering::SeqCst) {
+    /// Wakes the thread if it sleeps; what the state was.
+    fn wake_up(&self) -> u8 {
+        let before = self.state.fetch_and(!SLEEPS, Ordering::AcqRel);
+        if before & SLEEPS != 0 {
             self.parker.unpark();
         }
+        before
+    }
+
+    fn is_closed(&self) -> bool {
+        self.state.load(Ordering::Acquire) & CLOSED != 0
     }
 
     /// Takes out what came after the mailbox was closed: nobody else will.
@@ -141,8 +150,7 @@ impl<M: Send + 'static> Process for Thread<M> {
     }
 
     fn seal(&self) {
-        self.closed.store(true, Ordering::SeqCst);
-        fence(Ordering::SeqCst);
+        self.state.fetch_or(CLOSED, Ordering::AcqRel);
         if let Inbox::Bounded(_, queue) = &self.inbox {
             queue.lock().seal();
         }
@@ -168,7 +176,7 @@ impl<M: Send + 'static> Process for Thread<M> {
     }
 
     fn is_scheduled(&self) -> bool {
-        !self.sleeps.load(Ordering::SeqCst)
+        self.state.load(Ordering::Acquire) & SLEEPS == 0
     }
 
     fn run_in_place(self: Arc<Self>) {}
@@ -176,26 +184,25 @@ impl<M: Send + 'static> Process for Thread<M> {
 
 impl<M: Send + 'static> Mailbox<M> for Thread<M> {
     fn push(self: Arc<Self>, entry: Entry<M>) -> Result<(), Refused<M>> {
-        if self.closed.load(Ordering::SeqCst) {
+        if self.is_closed() {
             return Err(Refused::Closed(entry));
         }
         match &self.inbox {
             Inbox::Channel(sender, _) => {
                 // The receiver lives as long as this process.
                 drop(sender.send(entry));
-                fence(Ordering::SeqCst);
                 // 1. The process closes its mailbox and empties it. 2. This entry comes in. Nobody would ever
                 // take it out, and if it is a call its caller would wait: so whoever put it there does.
-                if self.closed.load(Ordering::SeqCst) {
+                if self.wake_up() & CLOSED != 0 {
                     self.drain();
                 }
             }
             Inbox::Bounded(bound, queue) => {
                 let pushed = queue.lock().push(entry, Some(bound))?;
                 overflowed(pushed.dropped);
+                self.wake_up();
             }
         }
-        self.wake_up();
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 //! A worker's queue is first in, first out. Its LIFO slot holds the task that the running one has just made ready:
 //! it runs next, on the same core, while what both touch is still in its cache. Thieves may empty both.
 
-use crate::sync::deque::{Injector, Steal, Stealer, Worker};
+use crate::sync::deque::{self, Injector, Steal, Stealer, Worker};
 
 /// The shared side of all queues.
 pub(super) struct RunQueues<T> {
@@ -76,6 +76,7 @@ impl<T> Owner<T> {
 impl<T> RunQueues<T> {
     /// Queues for `count` workers, and the owners' ends of them.
     pub(super) fn new(count: usize) -> (Self, Vec<Owner<T>>) {
+        deque::prepare();
         let owners: Vec<_> = (0..count).map(|_| Owner::new()).collect();
         let shelves = owners
             .iter()

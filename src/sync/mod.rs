@@ -1,18 +1,78 @@
 //! The façade: the only place that names parking_lot, crossbeam, `std::thread` and `std::sync`.
+//!
+//! It has three faces, of which users see the first:
+//!
+//! | cfg | what stands behind the names | for |
+//! |---|---|---|
+//! | none | parking_lot, crossbeam, `std` | use |
+//! | `tsan` | the same, but nothing whose inner workings are in the prebuilt `std`; see below | ThreadSanitizer |
+//! | `loom` | loom's types behind the same signatures | models of the small concurrent parts |
+//!
+//! Waiting is always on a [`Parker`]: a thread in a call waits for reply, exit, kill and deadline at once.
+//!
+//! # Under ThreadSanitizer
+//!
+//! A prebuilt `std` is not instrumented, so what happens inside of it looks like nothing happened: its locks, `Once` and
+//! channels seem to order nothing. parking_lot, crossbeam-deque and the used part of crossbeam-channel are compiled with the program
+//! and report nothing; `Once` and `Lazy` are parking_lot's here. That leaves `Arc`, whose last drop is ordered by a stand-alone fence, which the sanitizer does not model:
+//! `sync::tsan` replaces what the compiler calls for a count-down. An embedding program runs with
+//!
+//! ```text
+//! RUSTFLAGS="--cfg tsan -Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer \
+//!   -Clink-arg=-Wl,--wrap=__tsan_atomic64_fetch_sub" cargo +nightly test --target x86_64-unknown-linux-gnu
+//! ```
+//!
+//! and gets no report that is not a race. What the sanitizer cannot see even so: C code (SQLite), the inside of `std`, and
+//! orders that did not happen in this run.
 
+#[cfg(loom)]
+mod model;
+#[cfg(tsan)]
+mod once;
 mod parker;
 pub mod thread;
+#[cfg(tsan)]
+mod tsan;
 
 pub use parker::Parker;
+pub use std::sync::{Arc, Weak};
+
+#[cfg(loom)]
+pub use loom::sync::atomic;
+#[cfg(loom)]
+pub use model::{Condvar, Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
+#[cfg(not(loom))]
 pub use parking_lot::{Condvar, Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
-pub use std::sync::{Arc, LazyLock as Lazy, Once, Weak, atomic};
+#[cfg(not(loom))]
+pub use std::sync::atomic;
+
+#[cfg(tsan)]
+pub use once::{Lazy, Once};
+#[cfg(not(any(tsan, loom)))]
+pub use std::sync::{LazyLock as Lazy, Once};
 
 /// Unbounded channels, of which only `send` and `try_recv` are used: waiting is always on a [`Parker`].
+#[cfg(not(loom))]
 pub mod channel {
     pub use crossbeam_channel::{Receiver, Sender, TryRecvError, unbounded};
 }
 
 /// Work-stealing queues: one end is the owner's, anyone may steal from the other.
 pub(crate) mod deque {
+    #[cfg(loom)]
+    pub(crate) use super::model::deque::{Injector, Steal, Stealer, Worker};
+    #[cfg(not(loom))]
     pub(crate) use crossbeam_deque::{Injector, Steal, Stealer, Worker};
+
+    /// Called by whoever makes queues.
+    ///
+    /// All of them share one collector of garbage, which is made at the first theft, inside `std`'s `Once`. Under
+    /// ThreadSanitizer that happens here, in an order that it sees; otherwise there is nothing to do.
+    pub(crate) fn prepare() {
+        #[cfg(tsan)]
+        {
+            static COLLECTOR: super::Once = super::Once::new();
+            COLLECTOR.call_once(|| drop(Worker::<()>::new_fifo().stealer().steal()));
+        }
+    }
 }

@@ -1,8 +1,13 @@
 //! Threads: named and joined, never detached.
 
+#[cfg(loom)]
+pub use super::model::thread::{JoinHandle, spawn, yield_now};
+
+#[cfg(not(loom))]
 pub use std::thread::{JoinHandle, ThreadId, available_parallelism, current, panicking, yield_now};
 
 /// Starts a thread named after its job; fails with the system's error when it has no more threads to give.
+#[cfg(not(loom))]
 #[allow(
     clippy::disallowed_methods,
     reason = "the façade is the one place that starts threads"
