@@ -20,9 +20,17 @@ pub struct Config {
     /// How many writes one commit carries at most. 256: the cost of the fsync is spread thin by then, and
     /// the batch still ends within a few milliseconds.
     pub batch_max: usize,
+    /// How many writes may wait for the writer; what is above is refused at once. 16,384: a fraction of a second
+    /// of a good disk's work; a longer queue would only be a longer wait.
+    pub queue_max: usize,
     /// How long a batch waits for company while commits come fast; zero never waits. 300 µs: about two
     /// commits on a good disk.
     pub commit_wait_max: Duration,
+    /// How many restarts of its processes the store's supervisor allows within
+    /// [`restarts_period`](Config::restarts_period) before it gives up. 10: a restart takes a millisecond.
+    pub restarts_max: usize,
+    /// See [`restarts_max`](Config::restarts_max).
+    pub restarts_period: Duration,
     /// How many reader connections there are. 2: reads of old history are short and mostly in memory.
     pub readers: usize,
     /// How long a query may run. 2 s: far more than a page of history takes, far less than a person waits.
@@ -73,6 +81,8 @@ pub enum Check {
 pub enum ConfigError {
     /// `batch_max` must be at least 1.
     BatchMax,
+    /// `queue_max` must be at least `batch_max`.
+    QueueMax,
     /// `readers` must be at least 1.
     Readers,
     /// `checkpoint_pages` must be at least 1 and at most `checkpoint_pages_max`.
@@ -85,7 +95,10 @@ impl Config {
         Config {
             directory: directory.into(),
             batch_max: 256,
+            queue_max: 16_384,
             commit_wait_max: Duration::from_micros(300),
+            restarts_max: 10,
+            restarts_period: Duration::from_secs(5),
             readers: 2,
             query_time_max: Duration::from_secs(2),
             busy_timeout: Duration::from_secs(5),
@@ -108,6 +121,9 @@ impl Config {
         if self.batch_max == 0 {
             return Err(ConfigError::BatchMax);
         }
+        if self.queue_max < self.batch_max {
+            return Err(ConfigError::QueueMax);
+        }
         if self.readers == 0 {
             return Err(ConfigError::Readers);
         }
@@ -122,6 +138,7 @@ impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             ConfigError::BatchMax => "batch_max must be at least 1",
+            ConfigError::QueueMax => "queue_max must be at least batch_max",
             ConfigError::Readers => "readers must be at least 1",
             ConfigError::CheckpointPages => {
                 "checkpoint_pages must be at least 1 and at most checkpoint_pages_max"

@@ -25,7 +25,10 @@ mod item;
 mod migration;
 mod operation;
 mod pace;
+mod reader;
 mod reader_core;
+mod tree;
+mod writer;
 mod writer_core;
 
 pub use config::{Check, Config, ConfigError};
@@ -35,7 +38,10 @@ pub use health::Health;
 pub use item::Item;
 pub use migration::{Migration, Schema};
 pub use operation::{Operation, Query, WriteError};
+pub use reader::ReaderMsg;
 pub use reader_core::ReaderCore;
 /// The SQL library, so that operations are written against the version the store uses.
 pub use rusqlite;
+pub use tree::Store;
+pub use writer::WriterMsg;
 pub use writer_core::WriterCore;

@@ -5,7 +5,7 @@ use crate::store::checkpoint::{self, Load, Step, Wal};
 use crate::store::config::Config;
 use crate::store::connection;
 use crate::store::database::{Database, Lease};
-use crate::store::error::Error;
+use crate::store::error::{Error, ErrorKind};
 use crate::store::event::{
     CheckpointFailed, Checkpointed, CommitFailed, Committed, Recovered, WalLarge,
 };
@@ -31,7 +31,7 @@ const WAL_PAGE_BYTES: u64 = 4096 + 24;
 /// - W1: an item is answered with success only after the commit that carries it returned.
 /// - W2: after a failed commit nothing is written until a trial write went through on a new connection.
 pub struct WriterCore {
-    /// `None` only while a new connection is being opened in place of one that failed.
+    /// `None` while the disk fails and no new connection could be opened.
     db: Option<Connection>,
     /// How many pages stand in the log, as SQLite told after the last commit.
     wal_pages: Arc<AtomicU32>,
@@ -56,33 +56,41 @@ enum State {
 }
 
 impl WriterCore {
-    /// Takes the lease and the database, and proves that it takes writes.
+    /// Takes the lease and the database, and proves that it takes writes. If the disk fails, in a way that may
+    /// pass, the writer starts all the same and [tries again](Config::retry_after), as one whose disk fails later.
     ///
-    /// Fails with [`ErrorKind::WriterAlive`](crate::store::ErrorKind::WriterAlive) while another writer of the
-    /// same database lives.
+    /// # Errors
+    /// [`WriterAlive`](crate::store::ErrorKind::WriterAlive) while another writer of the same database lives;
+    /// else what does not pass by itself, such as a damaged database.
     pub fn open(database: &Database) -> Result<Self, Error> {
         let lease = database.lease()?;
         let config = database.config();
-        let (db, wal_pages) = connection::open_writer(database.path(), config)?;
-        let epoch = integrity::take(&db)?;
+        let now = config.clock.now();
         let mut core = WriterCore {
-            db: Some(db),
-            wal_pages,
+            db: None,
+            wal_pages: Arc::default(),
             wal: Wal::new(config),
             is_wal_large: false,
             pace: Pace::new(config.commit_wait_max, config.batch_max),
-            state: State::Up,
-            epoch,
+            state: State::Failing {
+                error: Error::new(ErrorKind::Io, "starting the writer"),
+                since: now,
+                retry_at: now,
+            },
+            epoch: 0,
             database: database.clone(),
             _lease: lease,
         };
-        core.count_log();
-        database.health_cell().set(Health::Up);
+        match core.reopen() {
+            Ok(()) => core.is_up(),
+            Err(error) if error.is_recoverable() => core.fail(error),
+            Err(error) => return Err(error),
+        }
         Ok(core)
     }
 
     /// Which writer of this database this is, counted over all programs there ever were: a later one has a
-    /// larger number. It also grows when a failed disk comes back.
+    /// larger number. It also grows when a failed disk comes back; it is 0 if the disk has failed from the start.
     pub fn epoch(&self) -> i64 {
         self.epoch
     }
@@ -136,6 +144,10 @@ impl WriterCore {
 
     /// Ends in order: the log is carried into the database file, and the next program need not check it.
     pub fn close(mut self) -> Result<(), Error> {
+        self.leave()
+    }
+
+    pub(super) fn leave(&mut self) -> Result<(), Error> {
         if let State::Failing { error, .. } = &self.state {
             return Err(error.clone());
         }
@@ -216,15 +228,20 @@ impl WriterCore {
         if !is_due {
             return;
         }
-        if let Err(error) = self.reopen() {
-            return self.fail(error);
+        match self.reopen() {
+            Err(error) => self.fail(error),
+            Ok(()) => {
+                self.is_up();
+                let down_for = self.now() - since;
+                self.telemetry(|| Recovered { down_for });
+            }
         }
+    }
+
+    fn is_up(&mut self) {
         self.state = State::Up;
         self.database.health_cell().set(Health::Up);
         self.count_log();
-        self.telemetry(|| Recovered {
-            down_for: self.now() - since,
-        });
     }
 
     /// W2: a new connection, because what the failed one believes of the disk may be wrong, and a trial write.
@@ -291,7 +308,7 @@ impl WriterCore {
         self.database.config()
     }
 
-    fn now(&self) -> Instant {
+    pub(super) fn now(&self) -> Instant {
         self.config().clock.now()
     }
 

@@ -209,7 +209,7 @@ fn the_disk_may_fail_for_good_at_any_call_and_come_back() {
 }
 
 #[test]
-fn a_disk_that_fails_when_the_database_is_opened_is_an_error_and_no_damage() {
+fn a_disk_that_fails_when_the_database_is_made_is_an_error_and_no_damage() {
     let (scratch, disk) = (Scratch::new(), Disk::new());
     let with_disk = || Config {
         vfs: Some(disk.name()),
@@ -219,18 +219,34 @@ fn a_disk_that_fails_when_the_database_is_opened_is_an_error_and_no_damage() {
     let error = crate::ledger::try_open(with_disk()).unwrap_err();
     assert_eq!(*error.kind(), ErrorKind::Full);
     disk.repair();
-    let database = crate::ledger::try_open(with_disk()).unwrap();
+    crate::ledger::try_open(with_disk()).unwrap();
+}
+
+#[test]
+fn a_writer_whose_disk_fails_at_its_start_is_there_and_writes_when_the_disk_does() {
+    let (scratch, disk) = (Scratch::new(), Disk::new());
+    let (clock, hand) = Clock::manual();
+    let (database, writer) = open(Config {
+        vfs: Some(disk.name()),
+        clock,
+        ..config(&scratch)
+    });
+    let before = writer.epoch();
+    drop(writer);
     disk.fail(1, Fault::FromThenOn, 0);
-    let error = WriterCore::open(&database).unwrap_err();
-    assert_eq!(
-        *error.kind(),
-        ErrorKind::Io,
-        "a writer that cannot write does not start"
-    );
-    assert_eq!(database.health(), Health::NoWriter);
-    disk.repair();
     let mut writer = WriterCore::open(&database).unwrap();
+    assert_eq!(writer.epoch(), 0);
+    let answer = write(&mut writer, Append::new(1, "early"));
+    assert_eq!(*error_of(&answer).kind(), ErrorKind::Io);
+    assert_eq!(
+        database.health(),
+        Health::Failing(error_of(&answer).clone())
+    );
+    disk.repair();
+    hand.advance(Duration::from_millis(250));
     assert_eq!(write(&mut writer, Append::new(1, "a")), Ok(1));
+    assert_eq!(writer.epoch(), before + 1);
+    assert_eq!(texts_without_gaps(&entries(&database, 1)), ["a"]);
 }
 
 #[test]

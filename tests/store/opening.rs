@@ -342,6 +342,13 @@ fn a_setting_that_cannot_be_is_named() {
         ),
         (
             Config {
+                queue_max: 255,
+                ..config()
+            },
+            ConfigError::QueueMax,
+        ),
+        (
+            Config {
                 readers: 0,
                 ..config()
             },
