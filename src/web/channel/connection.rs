@@ -1,0 +1,360 @@
+//! The process behind one connection, and the handle that its transport holds.
+//!
+//! Process: one per connection. Started by whoever accepts the connection, linked to none, monitors its channels.
+//! Dies when the transport is closed and all its channels have ended.
+
+use super::codec::{self, Limits};
+use super::link::{Broadcast, Link, ToChannel, ToConnection};
+use super::message::{Frame, Message, Payload, Status};
+use super::socket::{Action, ChannelId, End, Socket};
+use super::transport::Transport;
+use super::user_socket::Route;
+use crate::behaviour::gen_server::{Cx, GenServer, Info, Init, Next};
+use crate::pid::{MonitorRef, Pid, TimerRef};
+use crate::process::{self, Dest, Down, Recipient, Ref};
+use crate::reason::ExitReason;
+use crate::sync::Arc;
+use serde_json::json;
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// How long a channel that was told to stop may take: what its callback is at, and `terminate`. Then it is killed.
+/// As in Phoenix and for children of supervisors.
+const STOP_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The pause before the store is asked again for what a client misses. With
+/// [`ATTEMPTS_MAX`](crate::web::cursor::ATTEMPTS_MAX) of them, a store has five seconds to come back.
+const FILL_RETRY: Duration = Duration::from_millis(500);
+
+/// After how long a client may say again what was refused as `busy`. The queue before it empties in less.
+const BUSY_MS: u32 = 1_000;
+
+/// One client's connection, as its transport knows it. A clone is the same.
+///
+/// None of its methods blocks or fails: what comes after the end is forgotten.
+#[derive(Clone, Debug)]
+pub struct Connection(Ref<ToConnection>);
+
+impl Connection {
+    pub(super) fn new(process: Ref<ToConnection>) -> Self {
+        Connection(process)
+    }
+
+    /// The process behind it.
+    pub fn pid(&self) -> Pid {
+        self.0.pid()
+    }
+
+    /// A text message came.
+    pub fn text(&self, text: String) {
+        self.tell(ToConnection::Text(text));
+    }
+
+    /// A binary message came.
+    pub fn binary(&self, bytes: Vec<u8>) {
+        self.tell(ToConnection::Binary(bytes));
+    }
+
+    /// What waited for the client has been written: see [`Transport::is_lagging`].
+    pub fn drained(&self) {
+        self.tell(ToConnection::Drained);
+    }
+
+    /// The transport is closed: all channels stop.
+    pub fn closed(&self) {
+        self.tell(ToConnection::Closed);
+    }
+
+    /// Closes the transport and stops all channels. 1001 for a logout everywhere, 1012 for a restart of the
+    /// service; the official client comes back after any code but 1000.
+    pub fn disconnect(&self, code: u16, reason: &str) {
+        self.tell(ToConnection::Disconnect(code, reason.to_owned()));
+    }
+
+    fn tell(&self, message: ToConnection) {
+        let _ = self.0.try_cast(message);
+    }
+}
+
+/// A transport that does not stay open when the process that used it has crashed.
+struct Line {
+    transport: Box<dyn Transport>,
+    is_open: bool,
+    /// Equals `true` if something was written since this was last looked at.
+    wrote: bool,
+}
+
+impl Line {
+    fn send(&mut self, frame: &Frame) {
+        if self.is_open {
+            self.wrote = true;
+            self.transport.send(frame);
+        }
+    }
+
+    fn close(&mut self, code: u16, reason: &str) {
+        if std::mem::take(&mut self.is_open) {
+            self.transport.close(code, reason);
+        }
+    }
+
+    /// Looks only after writing: nothing else makes a client lag.
+    fn is_lagging(&mut self) -> bool {
+        std::mem::take(&mut self.wrote) && self.is_open && self.transport.is_lagging()
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        // RFC 6455 §7.4.1: an unexpected condition; the client comes back.
+        self.close(1011, "");
+    }
+}
+
+/// A channel that runs.
+struct Running {
+    link: Arc<Link>,
+    to: Recipient<ToChannel>,
+    monitor: MonitorRef,
+    stop_timer: Option<TimerRef>,
+}
+
+/// What a connection process is started with.
+pub(super) struct Start<A: Send + Sync + 'static> {
+    pub(super) socket: Socket<Route<A>>,
+    pub(super) limits: Limits,
+    pub(super) assigns: Arc<A>,
+    pub(super) transport: Box<dyn Transport>,
+}
+
+/// The connection as a generic server: it acts on what the pure [`Socket`] decides.
+pub(super) struct Server<A: Send + Sync + 'static> {
+    socket: Socket<Route<A>>,
+    limits: Limits,
+    assigns: Arc<A>,
+    line: Line,
+    running: Vec<Running>,
+    /// Decided and not done: all but writes, which are done at once.
+    actions: VecDeque<Action<Route<A>>>,
+    is_paused: bool,
+}
+
+impl<A: Send + Sync + 'static> GenServer for Server<A> {
+    type Args = Start<A>;
+    type Msg = ToConnection;
+
+    fn init(start: Start<A>, _cx: &mut Cx<Self>) -> Init<Self> {
+        Init::Ok(Server {
+            socket: start.socket,
+            limits: start.limits,
+            assigns: start.assigns,
+            line: Line {
+                transport: start.transport,
+                is_open: true,
+                wrote: false,
+            },
+            running: Vec::new(),
+            actions: VecDeque::new(),
+            is_paused: false,
+        })
+    }
+
+    fn handle(&mut self, msg: ToConnection, cx: &mut Cx<Self>) -> Next<ToConnection> {
+        match msg {
+            ToConnection::Broadcast(channel, broadcast) => self.broadcast(channel, broadcast),
+            ToConnection::Text(text) => self.receive(codec::decode_text(&text, &self.limits)),
+            ToConnection::Binary(bytes) => self.receive(codec::decode_binary(&bytes, &self.limits)),
+            ToConnection::Write(channel, frame) => {
+                self.decide(|socket, act| socket.write(channel, frame, act));
+            }
+            ToConnection::Joined(channel, reply, seen) => {
+                self.decide(|socket, act| socket.joined(channel, reply, seen, act));
+            }
+            ToConnection::Refused(channel, reply) => {
+                self.decide(|socket, act| socket.refused(channel, reply, act));
+            }
+            ToConnection::Page(channel, Some(frames)) => {
+                self.decide(|socket, act| socket.page(channel, frames, act));
+            }
+            ToConnection::Page(channel, None) => {
+                self.decide(|socket, act| socket.page_failed(channel, act));
+            }
+            ToConnection::RetryFill(channel) => {
+                self.decide(|socket, act| socket.retry_fill(channel, act));
+            }
+            ToConnection::Drained => {
+                self.is_paused = false;
+                self.decide(|socket, act| socket.resume(act));
+            }
+            ToConnection::Closed => {
+                self.line.is_open = false;
+                self.decide(Socket::close);
+            }
+            ToConnection::Disconnect(code, reason) => self.close(code, &reason),
+            ToConnection::StopDue(channel) => self.kill(channel),
+        }
+        self.settle(cx)
+    }
+
+    fn handle_info(&mut self, info: Info, cx: &mut Cx<Self>) -> Next<ToConnection> {
+        if let Info::Down(down) = info {
+            self.down(&down);
+        }
+        self.settle(cx)
+    }
+}
+
+impl<A: Send + Sync + 'static> Server<A> {
+    /// Lets something happen to the socket. Its writes are done at once, the rest by [`settle`](Server::settle).
+    fn decide(
+        &mut self,
+        happen: impl FnOnce(&mut Socket<Route<A>>, &mut dyn FnMut(Action<Route<A>>)),
+    ) {
+        let (line, actions) = (&mut self.line, &mut self.actions);
+        happen(&mut self.socket, &mut |action| match action {
+            Action::Write(frame) => line.send(&frame),
+            action => actions.push_back(action),
+        });
+    }
+
+    /// Does what was decided, and what follows from that.
+    fn settle(&mut self, cx: &mut Cx<Self>) -> Next<ToConnection> {
+        while let Some(action) = self.actions.pop_front() {
+            self.perform(action, cx);
+        }
+        if self.line.is_lagging() && !self.is_paused {
+            self.is_paused = true;
+            self.socket.pause();
+        }
+        if !self.line.is_open && self.running.is_empty() {
+            return Next::Stop(ExitReason::Normal);
+        }
+        Next::Loop
+    }
+
+    fn perform(&mut self, action: Action<Route<A>>, cx: &mut Cx<Self>) {
+        match action {
+            Action::Write(frame) => self.line.send(&frame),
+            Action::Join {
+                channel,
+                handler,
+                message,
+            } => self.start(channel, &handler, message, cx),
+            Action::Deliver { channel, message } => self.deliver(channel, message),
+            Action::Stop { channel, why } => {
+                if let Some(running) = self.running(channel) {
+                    running.to.cast(ToChannel::Stop(why));
+                    let due = ToConnection::StopDue(channel);
+                    running.stop_timer = Some(cx.send_after(STOP_TIMEOUT, due));
+                }
+            }
+            Action::Fill { channel, after } => {
+                if let Some(running) = self.running(channel) {
+                    running.to.cast(ToChannel::Fill(after));
+                }
+            }
+            Action::RetryFill { channel } => {
+                cx.send_after(FILL_RETRY, ToConnection::RetryFill(channel));
+            }
+        }
+    }
+
+    fn running(&mut self, channel: ChannelId) -> Option<&mut Running> {
+        let mut running = self.running.iter_mut();
+        running.find(|running| running.link.channel == channel)
+    }
+
+    // ## From the transport
+
+    fn receive(&mut self, decoded: Result<Message, codec::DecodeError>) {
+        match decoded {
+            Ok(message) => self.decide(|socket, act| socket.receive(message, act)),
+            Err(error) => {
+                log::debug!(target: "perennial::channel", "closing a connection: {error}");
+                self.close(error.close_code(), "");
+            }
+        }
+    }
+
+    fn close(&mut self, code: u16, reason: &str) {
+        self.line.close(code, reason);
+        self.decide(Socket::close);
+    }
+
+    // ## Channels
+
+    fn start(&mut self, channel: ChannelId, route: &Route<A>, join: Message, cx: &mut Cx<Self>) {
+        let topic = join.topic.into();
+        let link = Link::new(cx.me().clone(), channel, topic, join.join_ref);
+        let link = Arc::new(link);
+        let msg_ref = join.msg_ref.clone();
+        let assigns = self.assigns.clone();
+        match route.start(link.clone(), assigns, join.msg_ref, join.payload) {
+            Ok((to, monitor)) => self.running.push(Running {
+                link,
+                to,
+                monitor,
+                stop_timer: None,
+            }),
+            Err(error) => {
+                log::warn!(target: "perennial::channel", "no channel for {:?}: {error}", link.topic);
+                let reply = link.reply(&msg_ref, &Status::ERROR, &busy());
+                self.decide(|socket, act| {
+                    socket.refused(channel, reply, act);
+                    socket.down(channel, End::Stopped, act);
+                });
+            }
+        }
+    }
+
+    fn deliver(&mut self, channel: ChannelId, message: Message) {
+        let Some(running) = self.running(channel) else {
+            return;
+        };
+        if running.link.admit() {
+            return running.to.cast(ToChannel::In(message));
+        }
+        let reply = running
+            .link
+            .reply(&message.msg_ref, &Status::ERROR, &busy());
+        self.line.send(&reply);
+    }
+
+    fn down(&mut self, down: &Down) {
+        let mut running = self.running.iter();
+        let Some(at) = running.position(|running| running.monitor == down.monitor) else {
+            return;
+        };
+        let ended = self.running.swap_remove(at);
+        if let Some(timer) = ended.stop_timer {
+            process::cancel_timer(timer);
+        }
+        let end = if down.reason.is_clean() {
+            End::Stopped
+        } else {
+            End::Crashed
+        };
+        self.decide(|socket, act| socket.down(ended.link.channel, end, act));
+    }
+
+    /// A channel did not stop in time.
+    fn kill(&mut self, channel: ChannelId) {
+        if let Some(running) = self.running(channel) {
+            process::exit(running.to.pid(), ExitReason::Kill);
+        }
+    }
+
+    // ## From topics
+
+    fn broadcast(&mut self, channel: ChannelId, broadcast: Broadcast) {
+        self.decide(|socket, act| match broadcast {
+            Broadcast::Event(frame) => socket.broadcast(channel, None, frame, act),
+            Broadcast::Sequenced(seq, frame) => socket.broadcast(channel, Some(seq), frame, act),
+            Broadcast::Sync(max) => socket.sync(channel, max, act),
+        });
+    }
+}
+
+fn busy() -> Payload {
+    json!({"reason": "busy", "retry_after_ms": BUSY_MS}).into()
+}

@@ -1,0 +1,191 @@
+//! Where connections come from: the channels that a client may join, and how much it may ask for.
+
+use super::callback::{self, Channel};
+use super::codec::Limits;
+use super::connection::{self, Connection};
+use super::link::{Link, ToChannel};
+use super::message::{Payload, WireRef};
+use super::router::Routes;
+use super::socket::{Socket, SocketLimits};
+use super::transport::Transport;
+use crate::behaviour::gen_server;
+use crate::pid::MonitorRef;
+use crate::process::{Recipient, StartError};
+use crate::sync::Arc;
+use std::fmt;
+use std::marker::PhantomData;
+
+/// The channels of one kind of connection. `A` is what a connection knows of its client.
+///
+/// ```
+/// use perennial::gen_server::Next;
+/// use perennial::web::channel::{
+///     Channel, ChannelCx, Frame, Join, Payload, Reply, Transport, UserSocket,
+/// };
+/// use std::sync::mpsc;
+///
+/// struct Lobby;
+/// impl Channel for Lobby {
+///     type Assigns = ();
+///     type Args = &'static str;
+///     type Msg = ();
+///     fn join(greeting: &'static str, _: Payload, _: &mut ChannelCx<'_, Self>) -> Join<Self> {
+///         Join::Ok(Lobby, serde_json::json!({ "say": greeting }).into())
+///     }
+///     fn handle_in(&mut self, _: &str, _: Payload, _: Reply, _: &mut ChannelCx<'_, Self>) -> Next<()> {
+///         Next::Loop
+///     }
+/// }
+///
+/// struct Wire(mpsc::Sender<Frame>);
+/// impl Transport for Wire {
+///     fn send(&mut self, frame: &Frame) { let _ = self.0.send(frame.clone()); }
+///     fn is_lagging(&mut self) -> bool { false }
+///     fn close(&mut self, _: u16, _: &str) {}
+/// }
+///
+/// let sockets = UserSocket::new().channel::<Lobby>("lobby", "hello");
+/// let (wire, written) = mpsc::channel();
+/// let connection = sockets.connect((), Wire(wire))?;
+/// connection.text(r#"["1","1","lobby","phx_join",{}]"#.into());
+/// let frame = written.recv()?;
+/// assert_eq!(frame.bytes(), br#"["1","1","lobby","phx_reply",{"response":{"say":"hello"},"status":"ok"}]"#);
+/// connection.closed();
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct UserSocket<A: Send + Sync + 'static> {
+    routes: Arc<Routes<Route<A>>>,
+    limits: Limits,
+    socket_limits: SocketLimits,
+}
+
+impl<A: Send + Sync + 'static> UserSocket<A> {
+    /// A socket on which nothing can be joined.
+    pub fn new() -> Self {
+        UserSocket {
+            routes: Arc::new(Routes::new()),
+            limits: Limits::default(),
+            socket_limits: SocketLimits::default(),
+        }
+    }
+
+    /// Adds a channel for one topic (`"room:lobby"`), or for all with a prefix (`"room:*"`); the first that fits
+    /// serves. Each of these channels gets a clone of `args`.
+    ///
+    /// # Panics
+    /// If there is a `*` anywhere but at the end.
+    #[must_use]
+    pub fn channel<C: Channel<Assigns = A>>(self, pattern: &str, args: C::Args) -> Self {
+        let route = Route(Arc::new(Served::<C>(args, PhantomData)));
+        let routes = Routes::clone(&self.routes).channel(pattern, route);
+        UserSocket {
+            routes: Arc::new(routes),
+            ..self
+        }
+    }
+
+    /// How much of a client's frame is accepted.
+    #[must_use]
+    pub fn limits(self, limits: Limits) -> Self {
+        UserSocket { limits, ..self }
+    }
+
+    /// How much one connection may ask for.
+    #[must_use]
+    pub fn socket_limits(self, socket_limits: SocketLimits) -> Self {
+        UserSocket {
+            socket_limits,
+            ..self
+        }
+    }
+
+    /// Starts the process of a connection that was accepted.
+    ///
+    /// # Errors
+    /// [`StartError`] if the runtime has no room for it or is shutting down.
+    pub fn connect(&self, assigns: A, transport: impl Transport) -> Result<Connection, StartError> {
+        let start = connection::Start {
+            socket: Socket::new(self.routes.clone(), self.socket_limits),
+            limits: self.limits,
+            assigns: Arc::new(assigns),
+            transport: Box::new(transport),
+        };
+        // Pooled whatever the runtime's default is: there are as many as there are clients.
+        let process = gen_server::spec::<connection::Server<A>>(start).pooled();
+        Ok(Connection::new(process.label("connection").start()?))
+    }
+}
+
+impl<A: Send + Sync + 'static> Default for UserSocket<A> {
+    fn default() -> Self {
+        UserSocket::new()
+    }
+}
+
+impl<A: Send + Sync + 'static> fmt::Debug for UserSocket<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UserSocket")
+            .field("limits", &self.limits)
+            .field("socket_limits", &self.socket_limits)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A kind of channel whose type is hidden.
+pub(super) struct Route<A>(Arc<dyn Serve<A>>);
+
+impl<A> Clone for Route<A> {
+    fn clone(&self) -> Self {
+        Route(self.0.clone())
+    }
+}
+
+/// A channel process that was started, as its connection knows it.
+pub(super) type Started = (Recipient<ToChannel>, MonitorRef);
+
+impl<A> Route<A> {
+    /// Starts a channel for a join, monitored by the connection that runs.
+    pub(super) fn start(
+        &self,
+        link: Arc<Link>,
+        assigns: Arc<A>,
+        msg_ref: WireRef,
+        payload: Payload,
+    ) -> Result<Started, StartError> {
+        self.0.start(link, assigns, msg_ref, payload)
+    }
+}
+
+trait Serve<A>: Send + Sync {
+    fn start(
+        &self,
+        link: Arc<Link>,
+        assigns: Arc<A>,
+        msg_ref: WireRef,
+        payload: Payload,
+    ) -> Result<Started, StartError>;
+}
+
+struct Served<C: Channel>(C::Args, PhantomData<fn() -> C>);
+
+impl<C: Channel> Serve<C::Assigns> for Served<C> {
+    fn start(
+        &self,
+        link: Arc<Link>,
+        assigns: Arc<C::Assigns>,
+        msg_ref: WireRef,
+        payload: Payload,
+    ) -> Result<Started, StartError> {
+        let label = link.topic.clone();
+        let start = callback::Start {
+            args: self.0.clone(),
+            link,
+            assigns,
+            msg_ref,
+            payload,
+        };
+        let spec = gen_server::spec::<callback::Server<C>>(start).label(label);
+        let (process, monitor) = spec.start_monitor()?;
+        Ok((process.recipient(callback::Msg::Wire), monitor))
+    }
+}
