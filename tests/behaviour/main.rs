@@ -7,3 +7,4 @@
 mod stage;
 
 mod task;
+mod task_supervisor;
