@@ -8,3 +8,4 @@ mod stage;
 
 mod supervisor_smoke;
 mod task;
+mod task_supervisor;

@@ -60,6 +60,8 @@ pub use api::{
     StartChildError, count_children, delete_child, get_childspec, restart_child, start_child, stop,
     terminate_child, which_children,
 };
+pub(crate) use child::{Begun, Then, begun};
+
 pub use child::{Child, ChildKind, ChildSpec, ServerChild};
 pub use dynamic::{DynamicMsg, DynamicSupervisor, dynamic_supervisor};
 pub use event::{SupervisorEvent, What};

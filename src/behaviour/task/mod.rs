@@ -17,7 +17,7 @@
 //! With `Normal` when its closure has returned, with `Panic` when that panics. A [spawned](Task::spawn) task is
 //! linked to its owner, as in Elixir: if it crashes, an owner that does not trap exits ends with it, and if the
 //! owner crashes, the task ends. The *normal* end of an owner leaves its tasks running. To let a task fail alone,
-//! start it under a `TaskSupervisor`.
+//! start it under a [`TaskSupervisor`].
 //!
 //! # Options
 //! A task runs on a thread of its own and may block. [`spec`] has the options: one that only computes may run
@@ -27,7 +27,9 @@ mod error;
 mod job;
 mod result;
 mod spec;
+mod supervisor;
 
 pub use error::TaskError;
 pub use result::Task;
 pub use spec::{Spec, spec};
+pub use supervisor::TaskSupervisor;

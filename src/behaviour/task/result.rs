@@ -78,11 +78,11 @@ impl<T: Send + 'static> Task<T> {
         }
     }
 
-    pub(super) fn running(pending: Arc<Pending<T>>) -> Task<T> {
+    pub(super) fn running(pending: Arc<Pending<T>>, owner: Pid) -> Task<T> {
         // It has not run yet, so it has not ended.
         let monitor = call::watch(&pending).ok();
         Task {
-            owner: current::pid(),
+            owner,
             pid: Some(pending.target().core().pid),
             state: State::Running(Watched { pending, monitor }),
         }

@@ -4,9 +4,11 @@ use crate::behaviour::task::Task;
 use crate::behaviour::task::job::Job;
 use crate::pid::Pid;
 use crate::process::call::Pending;
+use crate::process::core::Process;
 use crate::process::start::{self, Options};
-use crate::process::{Kind, StartError};
+use crate::process::{Kind, Ref, StartError, current};
 use crate::sync::Arc;
+use std::convert::Infallible;
 use std::fmt;
 
 /// A task that is about to be started. Made by [`spec`].
@@ -20,19 +22,22 @@ use std::fmt;
 /// ```
 #[must_use = "a spec starts nothing until spawn, start or start_link"]
 pub struct Spec<F> {
-    run: F,
-    options: Options,
+    pub(super) run: F,
+    pub(super) options: Options,
 }
 
 /// A task to be started, with its options.
 pub fn spec<T: Send + 'static, F: FnOnce() -> T + Send + 'static>(run: F) -> Spec<F> {
-    Spec {
-        run,
-        options: Options {
-            kind: Some(Kind::Thread),
-            initial: std::any::type_name::<F>(),
-            ..Options::default()
-        },
+    let options = options::<F>();
+    Spec { run, options }
+}
+
+/// The options of a task that says nothing about any.
+pub(super) fn options<F>() -> Options {
+    Options {
+        kind: Some(Kind::Thread),
+        initial: std::any::type_name::<F>(),
+        ..Options::default()
     }
 }
 
@@ -64,7 +69,8 @@ impl<T: Send + 'static, F: FnOnce() -> T + Send + 'static> Spec<F> {
     /// `NotAProcess` on a plain thread; others as in [`StartError`].
     pub fn spawn(mut self) -> Result<Task<T>, StartError> {
         self.options.link = true;
-        self.own()
+        let (_, task) = self.own(current::pid(), |_| true)?;
+        Ok(task)
     }
 
     /// Starts it for its effect alone: nobody is linked to it, nobody waits for it.
@@ -84,22 +90,41 @@ impl<T: Send + 'static, F: FnOnce() -> T + Send + 'static> Spec<F> {
         self.forget()
     }
 
-    /// Starts it with an owner, who is whoever runs on this thread.
-    pub(crate) fn own(self) -> Result<Task<T>, StartError> {
+    /// Starts it for an owner. `join` may link the two before the first line runs; where it answers `false` the
+    /// owner has ended, and nothing runs.
+    pub(super) fn own(
+        self,
+        owner: Pid,
+        join: impl FnOnce(&Arc<dyn Process>) -> bool,
+    ) -> Result<(Ref<Infallible>, Task<T>), StartError> {
         let mut task = None;
-        start::spawn::<Job>(&self.options, |job| {
-            let pending = Arc::new(Pending::new(job.process(), None));
-            task = Some(Task::running(pending.clone()));
-            Job::bring(pending, self.run)
+        let started = start::spawn::<Job>(&self.options, |job| {
+            let process = job.process();
+            let owned = join(&process);
+            let pending = Arc::new(Pending::new(process, None));
+            task = Some(Task::running(pending.clone(), owner));
+            if owned {
+                Job::bring(pending, self.run)
+            } else {
+                Job::init(|| {})
+            }
         })?;
-        Ok(task.expect("a process that was started had its first lines made"))
+        let task = task.expect("a process that was started had its first lines made");
+        Ok((started.reference, task))
     }
 
     fn forget(self) -> Result<Pid, StartError> {
         let run = self.run;
-        let started = start::spawn::<Job>(&self.options, |_| Job::init(move || drop(run())))?;
-        Ok(started.reference.pid())
+        Ok(launch(&self.options, move || drop(run()))?.pid())
     }
+}
+
+/// Starts a process that runs a closure, and of which nobody waits for a result.
+pub(super) fn launch(
+    options: &Options,
+    run: impl FnOnce() + Send + 'static,
+) -> Result<Ref<Infallible>, StartError> {
+    Ok(start::spawn::<Job>(options, |_| Job::init(run))?.reference)
 }
 
 impl<F> fmt::Debug for Spec<F> {
