@@ -42,3 +42,8 @@ pub mod prelude {
     pub use crate::behaviour::supervisor::{self, Child, DynamicSupervisor, Strategy, Supervisor};
     pub use crate::process::{Dest, Name, Ref, ReplyTo};
 }
+
+/// The README's example is run with the others.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -156,7 +156,7 @@ pub(crate) fn pages(tree: &Tree) -> Vec<String> {
                 name.ends_with(".md") && name.len() > 3 && !name.starts_with("//")
             });
             for page in pages {
-                let page = page.trim_end_matches('.').trim_start_matches("./");
+                let page = page.trim_end_matches('.').trim_start_matches(['.', '/']);
                 let exists = |file: &String| file == page || file.ends_with(&format!("/{page}"));
                 if !line.contains("://") && !tree.keys().any(exists) {
                     faults.push(format!(
