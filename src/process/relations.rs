@@ -30,7 +30,7 @@ pub(crate) struct QueuedExit {
     id: u64,
     exit: Exit,
     origin: Origin,
-    /// Equals `true` once the process met it while trapping: from then on it is a message.
+    /// Equals `true` once the process met it, or stopped trapping, while it was a message: it stays one.
     trapped: bool,
 }
 
@@ -257,6 +257,13 @@ impl Relations {
         self.more
             .as_ref()
             .is_some_and(|more| !more.exits.is_empty())
+    }
+
+    /// The process traps no more: what waits came while it did, and stays a message.
+    pub(crate) fn trap_queued(&mut self) {
+        for queued in self.more.iter_mut().flat_map(|more| &mut more.exits) {
+            queued.trapped = true;
+        }
     }
 
     /// Takes back what a link to `pid` left in the mailbox.
