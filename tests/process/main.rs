@@ -7,3 +7,4 @@ mod names;
 mod order;
 #[path = "../support/mod.rs"]
 mod support;
+mod timers;
