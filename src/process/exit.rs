@@ -42,6 +42,8 @@ pub fn trap_exit(trap: bool) -> Result<bool, NotAProcess> {
 
 pub(crate) fn trap(me: &Arc<dyn Process>, trap: bool) -> bool {
     let core = me.core();
+    // A signal that was deadly when it came stays so, and one that was a message when it came stays one.
+    current::checkpoint();
     let had = if trap {
         core.set(flag::TRAP_EXIT)
     } else {

@@ -30,7 +30,7 @@ pub(crate) struct QueuedExit {
     id: u64,
     exit: Exit,
     origin: Origin,
-    /// Equals `true` once the process met it while trapping: from then on it is a message.
+    /// Equals `true` once the process met it, or stopped trapping, while it was a message: it stays one.
     trapped: bool,
 }
 

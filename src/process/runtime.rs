@@ -170,11 +170,7 @@ impl Runtime {
 
     /// Makes this runtime the current one of this thread until the guard is dropped.
     pub fn enter(&self) -> Guard {
-        current::push_runtime(self.shared.clone());
-        Guard {
-            shared: self.shared.clone(),
-            not_send: std::marker::PhantomData,
-        }
+        enter(&self.shared)
     }
 
     /// Where this runtime tells what happens in it.
@@ -216,6 +212,15 @@ impl Drop for Runtime {
 impl fmt::Debug for Runtime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Runtime({:?})", self.counts())
+    }
+}
+
+/// Makes a runtime the current one of this thread until the guard is dropped.
+pub(crate) fn enter(shared: &Arc<Shared>) -> Guard {
+    current::push_runtime(shared.clone());
+    Guard {
+        shared: shared.clone(),
+        not_send: std::marker::PhantomData,
     }
 }
 

@@ -54,6 +54,8 @@ impl Shared {
         let weak = Arc::downgrade(self);
         let fire = move || {
             if let Some(shared) = weak.upgrade() {
+                // Names are looked up in the current runtime, and the thread of the timers has none of its own.
+                let _entered = runtime::enter(&shared);
                 fire(&shared);
             }
         };

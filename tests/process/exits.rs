@@ -187,3 +187,35 @@ fn panic_is_a_reason_with_text_and_place() {
         assert!(place.contains("exits.rs:"), "{place}");
     });
 }
+/// What was an exit message when it came stays one, and what was deadly when it came stays deadly.
+#[test]
+fn trapping_counts_when_the_signal_comes() {
+    both_kinds(|kind| {
+        let (puppet, other) = (kind.puppet().traps(), kind.puppet());
+        let target = puppet.pid();
+        let busy = puppet.busy();
+        other.run(move |_| process::exit(target, died()));
+        puppet.order(|inside| drop(inside.trap_exit(false)));
+        drop(busy);
+        assert_eq!(puppet.next_exit(), (other.pid(), died()));
+
+        let was = puppet.run(|inside| {
+            inside.trap_exit(true);
+            process::exit(inside.pid(), died());
+            inside.trap_exit(false)
+        });
+        assert!(was);
+        assert_eq!(puppet.next_exit(), (puppet.pid(), died()));
+
+        let mut watch = process::watch(target);
+        let (go, told) = std::sync::mpsc::channel::<()>();
+        puppet.order(move |inside| {
+            told.recv_timeout(LONG).expect("told");
+            inside.trap_exit(true);
+        });
+        other.run(move |_| process::exit(target, ExitReason::other("deadly")));
+        go.send(()).expect("the puppet waits");
+        assert_eq!(puppet.ended(&mut watch), ExitReason::other("deadly"));
+        assert_eq!(puppet.all(), vec![]);
+    });
+}

@@ -7,4 +7,5 @@ mod names;
 mod order;
 #[path = "../support/mod.rs"]
 mod support;
+mod timers;
 mod trap_exit;

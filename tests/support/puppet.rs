@@ -434,6 +434,13 @@ impl Puppet {
         Busy { release }
     }
 
+    /// Equals `true` while the puppet waits for its next entry.
+    pub(crate) fn is_idle(&self) -> bool {
+        process::info(self.pid()).is_some_and(|info| {
+            info.status == process::Status::Waiting && info.message_queue_len == 0
+        })
+    }
+
     pub(crate) fn is_alive(&self) -> bool {
         self.me.is_alive()
     }

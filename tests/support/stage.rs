@@ -18,12 +18,10 @@ pub(crate) fn on_stage(builder: Builder, play: impl FnOnce(&Runtime)) {
     let runtime = builder.build().expect("a runtime starts");
     let entered = runtime.enter();
     play(&runtime);
+    eventually("everything is back to the base line", || {
+        runtime.counts() == Counts::default()
+    });
     if !runtime.clock().is_manual() {
-        let clean = || runtime.counts() == Counts::default();
-        let deadline_text = "everything is back to the base line";
-        if !clean() {
-            eventually(deadline_text, clean);
-        }
         // The timers of kills end by themselves, within their grace.
         eventually("no timer of the scheduler is left", || {
             runtime.scheduler_stats().timers == 0
