@@ -7,7 +7,7 @@ use crate::process::runtime::{self, Shared};
 use crate::scheduler::TimerKey;
 use crate::sync::{Arc, Mutex};
 use std::collections::HashMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The timers that have not fired, by the reference their owner knows them under.
 #[derive(Default)]
@@ -36,21 +36,20 @@ impl Shared {
                 fire(shared);
             }
         };
-        self.arm(&mut self.timers.keys.lock(), timer, delay, fire);
+        let at = self.clock.now().checked_add(delay);
+        self.arm(&mut self.timers.keys.lock(), timer, at, fire);
         timer
     }
 
-    /// A delay beyond what the clock can tell never ends.
+    /// Without a moment, which is one beyond what the clock can tell, it never fires.
     fn arm(
         self: &Arc<Self>,
         keys: &mut HashMap<TimerRef, TimerKey>,
         timer: TimerRef,
-        delay: Duration,
+        at: Option<Instant>,
         fire: impl FnOnce(&Arc<Shared>) + Send + 'static,
     ) {
-        let Some(at) = self.clock.now().checked_add(delay) else {
-            return;
-        };
+        let Some(at) = at else { return };
         let weak = Arc::downgrade(self);
         let fire = move || {
             if let Some(shared) = weak.upgrade() {
@@ -75,7 +74,7 @@ impl Shared {
 /// ```
 /// use perennial::prelude::*;
 /// use perennial::process::{self, Received};
-/// use std::time::Duration;
+/// use std::time::{Duration, Instant};
 /// process::run::<&str, _>(|cx| {
 ///     process::send_after(Duration::from_millis(1), cx.me().clone(), "tick");
 ///     assert_eq!(cx.receive(), Received::Message("tick"));
@@ -86,7 +85,8 @@ pub fn send_after<D: Dest + Send + 'static>(delay: Duration, dest: D, message: D
 }
 
 /// Sends `make()` to `dest` every `period`, the first time after one period, until cancelled or until the
-/// process is gone. A period shorter than a millisecond counts as one.
+/// process is gone. A period shorter than a millisecond counts as one. Ticks do not drift: what comes late does not
+/// make the next one late.
 pub fn send_interval<D: Dest + Send + 'static>(
     period: Duration,
     dest: D,
@@ -94,28 +94,24 @@ pub fn send_interval<D: Dest + Send + 'static>(
 ) -> TimerRef {
     let shared = runtime::current();
     let timer = shared.timer_ref();
+    let period = period.max(Duration::from_millis(1));
+    let due = shared.clock.now().checked_add(period);
     let mut keys = shared.timers.keys.lock();
-    tick(
-        &shared,
-        &mut keys,
-        timer,
-        period.max(Duration::from_millis(1)),
-        dest,
-        make,
-    );
+    tick(&shared, &mut keys, timer, (due, period), dest, make);
     timer
 }
 
-/// Arms the next tick of an interval. Its reference stays known while it fires, so that a cancel is never lost.
+/// Arms the next tick of an interval, for a moment and with what lies between ticks. Its reference stays known
+/// while it fires, so that a cancel is never lost.
 fn tick<D: Dest + Send + 'static>(
     shared: &Arc<Shared>,
     keys: &mut HashMap<TimerRef, TimerKey>,
     timer: TimerRef,
-    period: Duration,
+    (due, period): (Option<Instant>, Duration),
     dest: D,
     mut make: impl FnMut() -> D::Msg + Send + 'static,
 ) {
-    shared.arm(keys, timer, period, move |shared| {
+    shared.arm(keys, timer, due, move |shared| {
         if !shared.timers.keys.lock().contains_key(&timer) {
             return;
         }
@@ -127,7 +123,8 @@ fn tick<D: Dest + Send + 'static>(
         if over {
             keys.remove(&timer);
         } else if keys.contains_key(&timer) {
-            tick(shared, &mut keys, timer, period, dest, make);
+            let next = due.and_then(|due| due.checked_add(period));
+            tick(shared, &mut keys, timer, (next, period), dest, make);
         }
     });
 }

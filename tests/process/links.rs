@@ -202,11 +202,12 @@ fn unlink_with_flush_leaves_no_exit() {
 
         let b = a.child(other);
         let (peer, mut watch) = (b.pid(), process::watch(b.pid()));
-        b.end(died());
-        a.run(move |_| {
+        a.order(move |_| {
             watch.wait(crate::support::LONG).expect("the peer ends");
             process::unlink_flush(peer).expect("a puppet is a process");
         });
+        b.end(died());
+        a.sync();
         a.nothing_more();
     });
 }
