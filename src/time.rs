@@ -2,7 +2,7 @@
 
 use crate::sync::{Arc, Mutex};
 use std::fmt;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// Where a runtime reads the time.
 ///
@@ -27,6 +27,8 @@ impl Clock {
     pub fn manual() -> (Self, ManualClock) {
         let hand = ManualClock(Arc::new(Mutex::new(Manual {
             now: Instant::now(),
+            began: Instant::now(),
+            began_unix_ms: system_unix_ms(),
             wakers: Vec::new(),
         })));
         (Clock(Some(hand.clone())), hand)
@@ -37,6 +39,19 @@ impl Clock {
         match &self.0 {
             None => Instant::now(),
             Some(hand) => hand.0.lock().now,
+        }
+    }
+
+    /// The time of day for people to read: milliseconds since 1970 in UTC. It may jump when the system's clock is
+    /// set; durations and orders come from [`now`](Clock::now).
+    pub fn unix_ms(&self) -> i64 {
+        match &self.0 {
+            None => system_unix_ms(),
+            Some(hand) => {
+                let manual = hand.0.lock();
+                let passed = manual.now.duration_since(manual.began).as_millis();
+                manual.began_unix_ms.saturating_add(i64::try_from(passed).unwrap_or(i64::MAX))
+            }
         }
     }
 
@@ -69,6 +84,8 @@ pub struct ManualClock(Arc<Mutex<Manual>>);
 
 struct Manual {
     now: Instant,
+    began: Instant,
+    began_unix_ms: i64,
     wakers: Vec<Arc<dyn Fn() + Send + Sync>>,
 }
 
@@ -90,4 +107,10 @@ impl fmt::Debug for ManualClock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("ManualClock")
     }
+}
+
+/// A system whose clock stands before 1970 counts from 1970.
+fn system_unix_ms() -> i64 {
+    let since = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

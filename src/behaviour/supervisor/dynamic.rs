@@ -16,8 +16,41 @@ use std::time::Duration;
 /// What a dynamic supervisor is sent: made by the functions of [`dynamic_supervisor`].
 pub struct DynamicMsg(pub(super) Request);
 
-/// A child that was started: its pid and its `Ref<M>`.
-pub(super) type StartedChild = (Pid, Arc<dyn Any + Send + Sync>);
+impl DynamicMsg {
+    /// Starts a child, for [`Cx::request`](crate::gen_server::Cx::request): what
+    /// [`dynamic_supervisor::start_any`] does, without waiting.
+    pub fn start(
+        child: impl Into<Child>,
+        reply: ReplyTo<Result<StartedChild, StartChildError>>,
+    ) -> Self {
+        DynamicMsg(Request::Start(Box::new(child.into()), reply))
+    }
+}
+
+/// A child that was started.
+#[derive(Clone)]
+pub struct StartedChild {
+    pub(super) pid: Pid,
+    pub(super) reference: Arc<dyn Any + Send + Sync>,
+}
+
+impl StartedChild {
+    /// Its pid.
+    pub fn pid(&self) -> Pid {
+        self.pid
+    }
+
+    /// Its reference, if it takes messages of type `M`.
+    pub fn reference<M: Send + 'static>(&self) -> Option<Ref<M>> {
+        self.reference.downcast_ref::<Ref<M>>().cloned()
+    }
+}
+
+impl fmt::Debug for StartedChild {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "StartedChild({})", self.pid)
+    }
+}
 
 pub(super) enum Request {
     Start(Box<Child>, ReplyTo<Result<StartedChild, StartChildError>>),
@@ -146,9 +179,9 @@ pub mod dynamic_supervisor {
         child: ServerChild<S>,
     ) -> Result<Ref<S::Msg>, StartChildError> {
         let child = Box::new(Child::from(child));
-        let (_, reference) = ask(supervisor, |reply| Request::Start(child, reply))??;
-        match reference.downcast_ref::<Ref<S::Msg>>() {
-            Some(reference) => Ok(reference.clone()),
+        let started = ask(supervisor, |reply| Request::Start(child, reply))??;
+        match started.reference() {
+            Some(reference) => Ok(reference),
             None => unreachable!("a server child has a reference of its server's messages"),
         }
     }
@@ -162,8 +195,7 @@ pub mod dynamic_supervisor {
         child: impl Into<Child>,
     ) -> Result<Pid, StartChildError> {
         let child = Box::new(child.into());
-        let (pid, _) = ask(supervisor, |reply| Request::Start(child, reply))??;
-        Ok(pid)
+        Ok(ask(supervisor, |reply| Request::Start(child, reply))??.pid)
     }
 
     /// Stops a child and forgets it.

@@ -160,7 +160,8 @@ impl Dynamic {
                 entry.slot.status = Status::Running(pid);
                 entry.slot.up_since = Some(cx.now());
                 if let (Some(starter), Some(reference)) = (entry.starter.take(), &entry.reference) {
-                    starter.send(Ok((pid, reference.clone())));
+                    let reference = reference.clone();
+                    starter.send(Ok(StartedChild { pid, reference }));
                 }
                 Self::tell(cx, &entry.slot, What::Started(pid));
                 if let Some(reason) = died {

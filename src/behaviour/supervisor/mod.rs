@@ -63,7 +63,7 @@ pub use api::{
 pub(crate) use child::{Begun, Then, begun};
 
 pub use child::{Child, ChildKind, ChildSpec, ServerChild};
-pub use dynamic::{DynamicMsg, DynamicSupervisor, dynamic_supervisor};
+pub use dynamic::{DynamicMsg, DynamicSupervisor, StartedChild, dynamic_supervisor};
 pub use event::{SupervisorEvent, What};
 pub use restart::{AutoShutdown, Restart, Shutdown, Strategy};
 

@@ -1,0 +1,188 @@
+//! Process: one, pooled. Started by the chat's supervisor, linked to it alone; asks the store and the supervisor of
+//! the rooms, and waits for neither. Dies only on a crash; the rooms live on.
+
+use super::event::RoomEvent;
+use super::name::Name;
+use super::room::{Room, RoomArgs, RoomMsg};
+use super::store::{CreateRoom, FindRoom};
+use crate::behaviour::gen_server::{Cx, GenServer, Init, Next};
+use crate::behaviour::supervisor::{Child, DynamicMsg};
+use crate::process::{self, Ref, ReplyTo};
+use crate::service::{PubSub, Registry};
+use crate::store::{ReaderMsg, Store, WriteError, WriterMsg};
+use crate::sync::Arc;
+use crate::time::Clock;
+use std::fmt;
+use std::time::Duration;
+
+/// How long the start of a room may take: it only takes a place in a table.
+const START_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What the rooms are asked.
+pub enum RoomsMsg {
+    /// Make a room.
+    Create(Name, ReplyTo<Result<(), CreateRoomError>>),
+    /// The process of a room, which is started if it does not run.
+    Open(Arc<str>, ReplyTo<Result<Ref<RoomMsg>, OpenRoomError>>),
+}
+
+/// Why a room was not made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CreateRoomError {
+    /// There is one of this name.
+    NameTaken,
+    /// The store did not take it, or did not answer.
+    Storage,
+}
+
+/// Why a room could not be entered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OpenRoomError {
+    /// There is none of this name.
+    NoSuchRoom,
+    /// The store did not answer.
+    Storage,
+}
+
+impl fmt::Display for CreateRoomError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            CreateRoomError::NameTaken => "there is a room of this name",
+            CreateRoomError::Storage => "the room could not be stored",
+        })
+    }
+}
+
+impl fmt::Display for OpenRoomError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            OpenRoomError::NoSuchRoom => "there is no such room",
+            OpenRoomError::Storage => "the store does not answer",
+        })
+    }
+}
+
+impl std::error::Error for CreateRoomError {}
+impl std::error::Error for OpenRoomError {}
+
+impl fmt::Debug for RoomsMsg {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            RoomsMsg::Create(..) => "RoomsMsg::Create",
+            RoomsMsg::Open(..) => "RoomsMsg::Open",
+        })
+    }
+}
+
+/// Where the processes of rooms are found.
+pub(super) type RoomRegistry = Registry<Arc<str>, RoomMsg>;
+
+#[derive(Clone, Debug)]
+pub(super) struct RoomsArgs {
+    pub(super) store: Store,
+    pub(super) registry: RoomRegistry,
+    pub(super) topics: PubSub<RoomEvent>,
+    pub(super) supervisor: process::Name<DynamicMsg>,
+    pub(super) in_flight_max: usize,
+    pub(super) clock: Clock,
+}
+
+/// Makes rooms, and starts their processes when they are needed.
+pub(super) struct Rooms(RoomsArgs);
+
+impl GenServer for Rooms {
+    type Args = RoomsArgs;
+    type Msg = RoomsMsg;
+
+    fn init(args: RoomsArgs, _cx: &mut Cx<Self>) -> Init<Self> {
+        Init::Ok(Rooms(args))
+    }
+
+    fn handle(&mut self, msg: RoomsMsg, cx: &mut Cx<Self>) -> Next<RoomsMsg> {
+        match msg {
+            RoomsMsg::Create(name, reply) => self.create(&name, reply, cx),
+            RoomsMsg::Open(name, reply) => self.open(name, reply, cx),
+        }
+        Next::Loop
+    }
+}
+
+impl Rooms {
+    fn create(
+        &self,
+        name: &Name,
+        reply: ReplyTo<Result<(), CreateRoomError>>,
+        cx: &mut Cx<Self>,
+    ) {
+        let create = CreateRoom { name: name.as_str().into(), at: self.0.clock.unix_ms() };
+        let writer = self.0.store.writer().clone();
+        cx.request(
+            writer,
+            |answer| WriterMsg::write(create, answer),
+            |_, answer, _| {
+                reply.send(match answer {
+                    Ok(Ok(_)) => Ok(()),
+                    Ok(Err(WriteError::Refused(_))) => Err(CreateRoomError::NameTaken),
+                    Ok(Err(WriteError::Store(_))) | Err(_) => Err(CreateRoomError::Storage),
+                });
+                Next::Loop
+            },
+        );
+    }
+
+    fn open(
+        &self,
+        name: Arc<str>,
+        reply: ReplyTo<Result<Ref<RoomMsg>, OpenRoomError>>,
+        cx: &mut Cx<Self>,
+    ) {
+        if let Some(room) = self.0.registry.whereis(&name) {
+            return reply.send(Ok(room));
+        }
+        let find = FindRoom { name: name.clone() };
+        let reader = self.0.store.reader().clone();
+        cx.request(
+            reader,
+            |answer| ReaderMsg::read(find, answer),
+            move |rooms, answer, cx| {
+                match answer {
+                    Ok(Ok(Some(_))) => rooms.start(name, reply, cx),
+                    Ok(Ok(None)) => reply.send(Err(OpenRoomError::NoSuchRoom)),
+                    Ok(Err(_)) | Err(_) => reply.send(Err(OpenRoomError::Storage)),
+                }
+                Next::Loop
+            },
+        );
+    }
+
+    /// Starts the room's process. Two who ask at the same time get the same one: the registry has one place.
+    fn start(
+        &self,
+        name: Arc<str>,
+        reply: ReplyTo<Result<Ref<RoomMsg>, OpenRoomError>>,
+        cx: &mut Cx<Self>,
+    ) {
+        let args = RoomArgs {
+            name: name.clone(),
+            store: self.0.store.clone(),
+            topics: self.0.topics.clone(),
+            in_flight_max: self.0.in_flight_max,
+            clock: self.0.clock.clone(),
+        };
+        let room = Child::server::<Room>("room", args)
+            .name(self.0.registry.via(name.clone()))
+            .label(format!("room {name}"))
+            .transient()
+            .pooled();
+        cx.request_for(
+            START_TIMEOUT,
+            self.0.supervisor.clone(),
+            |started| DynamicMsg::start(room, started),
+            move |rooms, _started, _| {
+                // Whoever has the name now is the room, this start or one that came first.
+                reply.send(rooms.0.registry.whereis(&name).ok_or(OpenRoomError::Storage));
+                Next::Loop
+            },
+        );
+    }
+}
