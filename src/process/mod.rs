@@ -39,7 +39,7 @@ mod info;
 pub(crate) mod link;
 mod mailbox;
 mod monitor;
-mod name;
+pub(crate) mod name;
 mod oneshot;
 mod panic_hook;
 mod pooled;
@@ -76,7 +76,7 @@ pub use info::{
 pub use link::{link, unlink, unlink_flush};
 pub use mailbox::Overflow;
 pub use monitor::{demonitor, demonitor_flush, monitor};
-pub use name::{Name, RegisterError};
+pub use name::{Name, RegisterError, ServerName};
 pub use quiesce::{ZombieCut, ZombieEnded, wait_quiesced};
 pub use receive::ThreadContext;
 pub use recipient::{Gone, Recipient};

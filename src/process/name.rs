@@ -2,6 +2,7 @@
 
 use crate::pid::Pid;
 use crate::process::core::{Process, flag};
+use crate::process::dest::Dest;
 use crate::process::reference::Ref;
 use crate::process::runtime::{self, Shared};
 use crate::sync::{Arc, RwLock};
@@ -103,6 +104,23 @@ impl fmt::Display for RegisterError {
 }
 
 impl std::error::Error for RegisterError {}
+
+/// A destination under which a server can be started: OTP's `{via, …}`.
+pub trait ServerName: Dest {
+    #[doc(hidden)]
+    fn into_claim(self) -> Claimable;
+}
+
+/// A name on its way to the start of a process.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Claimable(pub(crate) Arc<dyn Claim>);
+
+/// A name that is kept elsewhere than in the table of names, and taken for a process before its first line runs.
+pub(crate) trait Claim: fmt::Debug + Send + Sync {
+    /// Takes the name for a process, which is given as its `Ref<M>`.
+    fn claim(&self, reference: &dyn Any) -> Result<(), RegisterError>;
+}
 
 /// The names of a runtime.
 pub(crate) struct Names {

@@ -11,7 +11,7 @@ use crate::process::timer::Timers;
 use crate::process::{current, panic_hook};
 use crate::scheduler::{self, Scheduler};
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use crate::sync::{Arc, Lazy, Mutex, thread};
+use crate::sync::{Arc, Lazy, RwLock, thread};
 use crate::telemetry::Telemetry;
 use crate::time::Clock;
 use std::any::{Any, TypeId};
@@ -274,7 +274,7 @@ pub(crate) struct Shared {
     scheduler: Scheduler,
     reference: AtomicU64,
     /// What services keep, by its type.
-    services: Mutex<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
+    services: RwLock<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
 }
 
 impl Shared {
@@ -302,7 +302,7 @@ impl Shared {
             stopped: AtomicBool::new(false),
             scheduler,
             reference: AtomicU64::new(1),
-            services: Mutex::default(),
+            services: RwLock::default(),
             settings,
         }))
     }
@@ -333,11 +333,13 @@ impl Shared {
 
     /// What a service keeps in this runtime, made when it is first asked for.
     pub(crate) fn service<T: Default + Send + Sync + 'static>(&self) -> Arc<T> {
-        let mut services = self.services.lock();
-        let kept = services
-            .entry(TypeId::of::<T>())
-            .or_insert_with(|| Arc::new(T::default()));
-        match kept.clone().downcast() {
+        let kept = self.services.read().get(&TypeId::of::<T>()).cloned();
+        let kept = kept.unwrap_or_else(|| {
+            let mut services = self.services.write();
+            let kept = services.entry(TypeId::of::<T>());
+            kept.or_insert_with(|| Arc::new(T::default())).clone()
+        });
+        match kept.downcast() {
             Ok(service) => service,
             Err(_) => unreachable!("what a service keeps is found by its type"),
         }

@@ -7,7 +7,7 @@ use crate::process::core::{Core, Kind, Process, flag};
 use crate::process::death::{self, End};
 use crate::process::error::{CallError, StartError};
 use crate::process::mailbox::{Bound, Overflow};
-use crate::process::name::RegisterError;
+use crate::process::name::{Claim, RegisterError};
 use crate::process::oneshot::Answer;
 use crate::process::pooled::Pooled;
 use crate::process::reference::Ref;
@@ -26,6 +26,8 @@ pub(crate) struct Options {
     pub(crate) kind: Option<Kind>,
     pub(crate) mailbox: Option<(usize, Overflow)>,
     pub(crate) name: Option<Arc<str>>,
+    /// A name that is kept elsewhere; a process has one or the other.
+    pub(crate) via: Option<Arc<dyn Claim>>,
     pub(crate) label: Option<Arc<str>>,
     /// Flags that are set from the beginning.
     pub(crate) flags: u32,
@@ -373,9 +375,12 @@ fn enrol<M: Send + 'static>(
         process.core().relations.lock().set_label(label.clone());
     }
     shared.table.insert(process.clone());
-    if let Some(name) = &options.name
-        && let Err(error) = shared.names.register(name, &process, reference)
-    {
+    let named = match (&options.name, &options.via) {
+        (Some(name), _) => shared.names.register(name, &process, reference),
+        (None, Some(via)) => via.claim(&reference),
+        (None, None) => Ok(()),
+    };
+    if let Err(error) = named {
         shared.table.ended();
         drop(shared.table.remove(pid));
         return Err(match error {

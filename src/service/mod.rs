@@ -1,5 +1,11 @@
-//! Services that every application wants, local to one node.
+//! L4, the services: what every application wants, local to one node.
+//!
+//! Imports the behaviours and what is below them. Reading order: `entries`, `registry`, `rate_limit`, `presence`.
 
-pub mod presence;
+mod entries;
+
+pub mod registry;
 
 pub mod rate_limit;
+
+pub mod presence;

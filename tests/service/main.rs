@@ -1,4 +1,13 @@
 //! Black box tests of the service layer.
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, in its helpers too"
+)]
+
+#[path = "../behaviour/stage.rs"]
+mod stage;
+
+mod registry;
 
 mod rate_limit;
 

@@ -3,7 +3,7 @@
 use crate::behaviour::gen_server::{GenServer, Server, init_fn};
 use crate::pid::MonitorRef;
 use crate::process::start::{self, Options, Started};
-use crate::process::{Kind, Name, Overflow, Ref, StartError};
+use crate::process::{Kind, Name, Overflow, Ref, ServerName, StartError};
 use crate::sync::Arc;
 use std::fmt;
 use std::time::Duration;
@@ -26,6 +26,15 @@ impl<S: GenServer> Spec<S> {
     /// Registers the server under a name; a second server of that name fails with `AlreadyStarted`.
     pub fn name(mut self, name: &Name<S::Msg>) -> Self {
         self.options.name = Some(name.as_str().into());
+        self.options.via = None;
+        self
+    }
+
+    /// Registers the server in a registry instead, before its `init` runs; a second server there fails with
+    /// `AlreadyStarted`.
+    pub fn via(mut self, via: impl ServerName<Msg = S::Msg>) -> Self {
+        self.options.via = Some(via.into_claim().0);
+        self.options.name = None;
         self
     }
 

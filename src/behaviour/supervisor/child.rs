@@ -8,7 +8,7 @@ use crate::behaviour::supervisor::restart::{Backoff, Restart, Shutdown};
 use crate::behaviour::supervisor::{Supervisor, machine};
 use crate::pid::Pid;
 use crate::process::start::{self, Options};
-use crate::process::{Kind, Name, Overflow, Ref, StartError};
+use crate::process::{Kind, Name, Overflow, Ref, ServerName, StartError};
 use crate::sync::Arc;
 use std::any::Any;
 use std::fmt;
@@ -198,6 +198,15 @@ impl<S: GenServer> ServerChild<S> {
     /// Registers the server under a name at each start.
     pub fn name(mut self, name: &Name<S::Msg>) -> Self {
         self.options.name = Some(name.as_str().into());
+        self.options.via = None;
+        self
+    }
+
+    /// Registers the server in a registry instead, before its `init` runs; a second server there fails with
+    /// `AlreadyStarted`.
+    pub fn via(mut self, via: impl ServerName<Msg = S::Msg>) -> Self {
+        self.options.via = Some(via.into_claim().0);
+        self.options.name = None;
         self
     }
 
