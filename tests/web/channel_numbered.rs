@@ -83,7 +83,8 @@ impl GenServer for Room {
             RoomMsg::Post(reply) => {
                 let seq = self.store.max.fetch_add(1, Ordering::SeqCst) + 1;
                 // Every seventh is lost, every fifth comes twice.
-                for _ in 0..usize::from(seq % 7 != 0) + usize::from(seq % 5 == 0) {
+                for _ in 0..usize::from(!seq.is_multiple_of(7)) + usize::from(seq.is_multiple_of(5))
+                {
                     self.tell(&Broadcast::Sequenced(seq, message(seq)));
                 }
                 reply.send(seq);
