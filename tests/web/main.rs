@@ -1,13 +1,16 @@
 //! The web layer from outside: tables for what is pure, plain sockets for what is not.
 #![cfg(feature = "web")]
 
+mod client;
 mod door;
 
 mod channel_any;
 mod channel_codec;
 mod channel_events;
 mod channel_joins;
+mod channel_numbered;
 mod channel_presence;
+mod channel_process;
 mod channel_router;
 mod channel_sequence;
 mod cursor;

@@ -1,7 +1,8 @@
 //! The process behind one connection, and the handle that its transport holds.
 //!
 //! Process: one per connection. Started by whoever accepts the connection, linked to none, monitors its channels.
-//! Dies when the transport is closed and all its channels have ended.
+//! Dies when the transport is closed and all its channels have ended; on any exit signal, and then it closes its
+//! transport (1012 for an orderly end, 1011 for any other).
 
 use super::codec::{self, Limits};
 use super::link::{Broadcast, Link, ToChannel, ToConnection};
@@ -106,7 +107,7 @@ impl Line {
 
 impl Drop for Line {
     fn drop(&mut self) {
-        // RFC 6455 §7.4.1: an unexpected condition; the client comes back.
+        // Killed, there was no terminate.
         self.close(1011, "");
     }
 }
@@ -142,6 +143,8 @@ pub(super) struct Server<A: Send + Sync + 'static> {
 impl<A: Send + Sync + 'static> GenServer for Server<A> {
     type Args = Start<A>;
     type Msg = ToConnection;
+    /// So that a client learns why it is disconnected.
+    const TRAP_EXIT: bool = true;
 
     fn init(start: Start<A>, _cx: &mut Cx<Self>) -> Init<Self> {
         Init::Ok(Server {
@@ -197,10 +200,18 @@ impl<A: Send + Sync + 'static> GenServer for Server<A> {
     }
 
     fn handle_info(&mut self, info: Info, cx: &mut Cx<Self>) -> Next<ToConnection> {
-        if let Info::Down(down) = info {
-            self.down(&down);
+        match info {
+            Info::Down(down) => self.down(&down),
+            Info::Exit(exit) => return Next::Stop(exit.reason),
+            Info::Timeout => {}
         }
         self.settle(cx)
+    }
+
+    fn terminate(&mut self, reason: &ExitReason, _cx: &mut Cx<Self>) {
+        // RFC 6455 §7.4.1 and its registry: 1012, the service restarts; 1011, an unexpected condition.
+        let code = if reason.is_clean() { 1012 } else { 1011 };
+        self.line.close(code, "");
     }
 }
 

@@ -42,7 +42,7 @@ pub(super) enum ToChannel {
 /// What a topic sends to the clients that were subscribed to it by their channels.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Broadcast {
-    /// An event, encoded once by [`codec::broadcast`](super::codec::broadcast).
+    /// An event, encoded once by [`codec::broadcast`].
     Event(Frame),
     /// An event of a numbered topic.
     Sequenced(u64, Frame),
