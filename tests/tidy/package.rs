@@ -108,21 +108,49 @@ pub(crate) fn sources(tree: &Tree) -> Vec<String> {
 /// What the gate says to run a command that it takes from the README by its beginning.
 const EXAMPLE: &str = "cargo run --example ";
 
-/// The commands in the README's blocks for a shell.
-fn commands(readme: &str) -> Vec<(usize, &str)> {
+/// The commands in the README's blocks for a shell, each with the line it begins on.
+fn commands(readme: &str) -> Vec<(usize, String)> {
     let mut shell = false;
     let mut open = false;
-    let mut found = Vec::new();
+    let mut goes_on = false;
+    let mut found: Vec<(usize, String)> = Vec::new();
     for (number, line) in readme.lines().enumerate() {
-        if let Some(info) = line.trim_start().strip_prefix("```") {
+        let code = line.split(" # ").next().unwrap_or_default().trim();
+        let (code, more) = match code.strip_suffix('\\') {
+            Some(code) => (code.trim(), true),
+            None => (code, false),
+        };
+        if let Some(info) = code.strip_prefix("```") {
             open = !open;
             shell = open && ["sh", "bash", "shell", "console"].contains(&info.trim());
-        } else if shell && !line.trim().is_empty() && !line.trim_start().starts_with('#') {
-            let command = line.split(" # ").next().unwrap_or_default();
-            found.push((number + 1, command.trim().trim_start_matches("$ ")));
+        } else if goes_on && let Some((_, command)) = found.last_mut() {
+            command.extend([" ", code]);
+        } else if shell && !code.is_empty() && !code.starts_with('#') {
+            found.push((number + 1, code.trim_start_matches("$ ").to_owned()));
         }
+        goes_on = shell && more;
     }
     found
+}
+
+/// The settings before a command, `NAME="value"` each, and the command itself.
+fn parts(command: &str) -> Vec<&str> {
+    let mut parts = Vec::new();
+    let mut rest = command;
+    while let Some((setting, next)) = rest.split_once("\" ")
+        && setting.contains("=\"")
+    {
+        parts.push(&rest[..=setting.len()]);
+        rest = next.trim_start();
+    }
+    parts.push(rest);
+    parts
+}
+
+/// A script on one line, with single spaces.
+fn joined(script: &str) -> String {
+    let lines = script.replace("\\\n", " ");
+    lines.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Every command of the README is run by the gate, every example is in the README, and both exist.
@@ -130,6 +158,7 @@ pub(crate) fn readme_commands(tree: &Tree) -> Vec<String> {
     let (Some(readme), Some(gate)) = (tree.get("README.md"), tree.get(".ci/run")) else {
         return vec!["README.md or .ci/run is missing".into()];
     };
+    let gate = joined(gate);
     let mut faults = Vec::new();
     let mut listed = BTreeSet::new();
     for (line, command) in commands(readme) {
@@ -140,7 +169,7 @@ pub(crate) fn readme_commands(tree: &Tree) -> Vec<String> {
                     .unwrap_or_default()
                     .to_owned(),
             );
-        } else if !gate.contains(command) {
+        } else if !parts(&command).iter().all(|part| gate.contains(part)) {
             faults.push(format!(
                 "README.md:{line}: the gate does not run `{command}`"
             ));
@@ -354,6 +383,13 @@ fn commands_of_the_readme_are_run_by_the_gate() {
                 ("README.md", "```sh\ncargo run --example absent\n```"),
             ],
             &[GATE, ("README.md", ""), ("examples/counter.rs", "")],
+            &[
+                (".ci/run", "FLAGS=\"-a\" limited 9 cargo test --test b"),
+                (
+                    "README.md",
+                    "```sh\nFLAGS=\"-a -c\" \\\n  cargo test --test b\n```",
+                ),
+            ],
         ],
         &[
             &[
@@ -370,6 +406,16 @@ fn commands_of_the_readme_are_run_by_the_gate() {
                     "```sh\ncargo run --example a --features signals\n```",
                 ),
                 ("examples/a.rs", ""),
+            ],
+            &[
+                (
+                    ".ci/run",
+                    "FLAGS=\"-a -c\" limited 9 \\\n  cargo test --test b",
+                ),
+                (
+                    "README.md",
+                    "```sh\nFLAGS=\"-a -c\" \\\n  cargo test --test b\n```",
+                ),
             ],
         ],
     );
