@@ -136,20 +136,11 @@ impl Scheduler {
     /// Gives a task a turn soon. From a worker of this pool it runs next on that worker, unless it is stolen;
     /// from any other thread it queues for all workers. After shutdown the task is dropped.
     pub(crate) fn schedule(&self, task: Task) {
-        self.put(task, false);
-    }
-
-    /// As [`Scheduler::schedule`], but behind all that waits already.
-    pub(crate) fn schedule_fair(&self, task: Task) {
-        self.put(task, true);
-    }
-
-    fn put(&self, task: Task, fair: bool) {
         if self.0.stopping() {
             drop_caught(task);
             return;
         }
-        worker::schedule(&self.0, task, fair);
+        worker::schedule(&self.0, task);
     }
 
     /// Runs one turn of `task` on the caller's stack, if the caller is a worker and `task` is what it would run next.
@@ -200,11 +191,6 @@ impl Scheduler {
                 .give_back(index, owner.expect("no thread took it"));
             PoolExhausted
         })
-    }
-
-    /// Whether the calling thread is a worker of this pool.
-    pub(crate) fn on_worker(&self) -> bool {
-        worker::current(&self.0).is_some()
     }
 
     /// The timers of this pool.

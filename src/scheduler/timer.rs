@@ -99,11 +99,6 @@ impl Timers {
             .then(|| key.at().saturating_duration_since(self.clock.now()))
     }
 
-    /// The clock that deadlines are read on.
-    pub(crate) fn clock(&self) -> &Clock {
-        &self.clock
-    }
-
     /// How many timers wait.
     pub(super) fn len(&self) -> usize {
         self.state.lock().wheel.len()

@@ -107,13 +107,13 @@ pub(super) fn run_spare(pool: &Arc<Pool>, index: usize, mut queue: Owner<Task>) 
     }
 }
 
-/// Puts a task where the calling thread's tasks go; `fair` leaves the LIFO slot alone.
-pub(super) fn schedule(pool: &Arc<Pool>, task: Task, fair: bool) {
+/// Puts a task where the calling thread's tasks go.
+pub(super) fn schedule(pool: &Arc<Pool>, task: Task) {
     let mut task = Some(task);
     with_current(pool, |worker| {
         // A blocked worker comes back to its own queue nobody knows when.
         if !worker.blocked.get() {
-            worker.push(task.take().expect("taken once"), fair);
+            worker.push_next(task.take().expect("taken once"));
         }
     });
     if let Some(task) = task {
@@ -199,23 +199,23 @@ impl Worker {
         let again = give_turn(task);
         slot.end_turn();
         if let Some(task) = again {
-            self.push(task, true);
+            self.push_last(task);
         }
     }
 
-    fn push(&self, task: Task, fair: bool) {
-        let pool = &self.pool;
-        if pool.stopping() {
-            pool.queues.inject(task);
-            return;
+    /// To the LIFO slot: runs next.
+    fn push_next(&self, task: Task) {
+        // If the slot was empty nobody is woken: this worker itself runs the task next, and the watchdog sees to
+        // it if that takes long.
+        if self.queue.push_lifo(task) {
+            self.pool.sleep.hint();
         }
-        if fair {
-            self.queue.push(task);
-        } else if !self.queue.push_lifo(task) {
-            // The slot was empty: this worker itself runs the task next, and the watchdog sees to it if that takes long.
-            return;
-        }
-        pool.sleep.hint();
+    }
+
+    /// To the end of the queue: runs after all that waits here.
+    fn push_last(&self, task: Task) {
+        self.queue.push(task);
+        self.pool.sleep.hint();
     }
 
     /// Runs `task` now if it is the one in the LIFO slot.
@@ -232,7 +232,7 @@ impl Worker {
         let again = give_turn(task);
         self.in_place.set(self.in_place.get() - 1);
         if let Some(task) = again {
-            self.push(task, true);
+            self.push_last(task);
         }
         true
     }

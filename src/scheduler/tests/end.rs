@@ -34,8 +34,8 @@ fn shutdown_joins_every_thread() {
 /// The names of all threads of this process.
 fn thread_names() -> Vec<String> {
     let mut names: Vec<_> = std::fs::read_dir("/proc/self/task")
-        .unwrap()
-        .filter_map(|entry| std::fs::read_to_string(entry.unwrap().path().join("comm")).ok())
+        .expect("Linux says")
+        .filter_map(|entry| std::fs::read_to_string(entry.ok()?.path().join("comm")).ok())
         .map(|name| name.trim().to_owned())
         .collect();
     names.sort();
@@ -47,11 +47,11 @@ fn alone(name: &str, test: impl FnOnce()) {
     if std::env::var_os("PERENNIAL_TEST_ALONE").is_some() {
         return test();
     }
-    let output = std::process::Command::new(std::env::current_exe().unwrap())
+    let output = std::process::Command::new(std::env::current_exe().expect("this program"))
         .args([name, "--exact", "--test-threads=1", "--nocapture"])
         .env("PERENNIAL_TEST_ALONE", "1")
         .output()
-        .unwrap();
+        .expect("this program runs");
     assert!(
         output.status.success(),
         "{}{}",

@@ -51,7 +51,7 @@ fn pool(workers: usize, spare_max: usize) -> Scheduler {
         spare_max,
         ..Config::default()
     })
-    .unwrap()
+    .expect("threads")
 }
 
 fn end(scheduler: &Scheduler) {
