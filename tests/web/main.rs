@@ -18,6 +18,7 @@ mod http_response;
 mod http_target;
 mod net_deadlines;
 mod net_http;
+mod net_limits;
 mod net_websocket;
 mod support;
 mod websocket_frames;

@@ -174,6 +174,19 @@ impl Client {
         self.answer()
     }
 
+    /// The status that a GET is answered with, `None` if the connection was reset: what a server that drops a
+    /// connection at once may do to a client that is still sending.
+    pub(crate) fn try_get(&mut self, path: &str) -> Option<u16> {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: h\r\n\r\n");
+        self.stream.write_all(request.as_bytes()).ok()?;
+        let mut buf = [0; 1024];
+        let len = self.stream.read(&mut buf).ok()?;
+        std::str::from_utf8(buf.get(9..12.min(len))?)
+            .ok()?
+            .parse()
+            .ok()
+    }
+
     fn fill(&mut self) -> usize {
         let mut buf = [0; 64 * 1024];
         let len = self.stream.read(&mut buf).expect("reading in time");
