@@ -233,6 +233,21 @@ fn error_is_said_again() {
     assert_eq!(decoder.next(&mut good.as_slice()), Err(first));
 }
 
+fn wire(frame: &Frame) -> Vec<u8> {
+    [frame.header(), frame.payload()].concat()
+}
+
+#[test]
+fn shared_bytes_are_not_copied() {
+    let bytes: std::sync::Arc<[u8]> = b"{}".as_slice().into();
+    for frame in [
+        Frame::shared_text(bytes.clone()),
+        Frame::shared_binary(bytes.clone()),
+    ] {
+        assert!(std::ptr::eq(frame.payload(), &*bytes));
+    }
+}
+
 #[test]
 fn frames_to_send_are_short_and_unmasked() {
     let table: [(Frame, &[u8]); 8] = [
@@ -252,17 +267,18 @@ fn frames_to_send_are_short_and_unmasked() {
         (Frame::close(CloseCode::ABNORMAL, ""), b"\x88\x00"),
     ];
     for (frame, bytes) in table {
-        assert_eq!(frame.bytes(), bytes);
+        assert_eq!(wire(&frame), bytes);
+        assert_eq!(frame.len(), bytes.len());
     }
-    assert_eq!(&Frame::binary(&[0; 126]).bytes()[..4], b"\x82\x7e\x00\x7e");
+    assert_eq!(Frame::binary(&[0; 126]).header(), b"\x82\x7e\x00\x7e");
     assert_eq!(
-        &Frame::binary(&[0; 65536]).bytes()[..10],
+        Frame::binary(&[0; 65536]).header(),
         b"\x82\x7f\x00\x00\x00\x00\x00\x01\x00\x00"
     );
-    assert_eq!(Frame::ping(&[0; 200]).bytes().len(), 127);
+    assert_eq!(Frame::ping(&[0; 200]).len(), 127);
     let long = Frame::close(CloseCode::POLICY, &"방".repeat(60));
-    assert_eq!(long.bytes().len(), 2 + 2 + 123);
-    assert!(std::str::from_utf8(&long.bytes()[4..]).is_ok());
+    assert_eq!(long.len(), 2 + 2 + 123);
+    assert!(std::str::from_utf8(&long.payload()[2..]).is_ok());
 }
 
 #[test]

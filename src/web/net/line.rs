@@ -87,7 +87,7 @@ impl std::error::Error for SendError {}
 impl State {
     /// A client that has nothing to read is sent a frame of any length, or one above the bound would never go.
     fn has_room(&self, bounds: &Bounds, frame: &Frame) -> bool {
-        let bytes = self.out_bytes + frame.bytes().len();
+        let bytes = self.out_bytes + frame.len();
         self.out_frames == 0
             || (self.out_frames < bounds.out_frames_max && bytes <= bounds.out_bytes_max)
     }
@@ -160,7 +160,7 @@ impl Line {
             }
             state.frames.push(frame.clone());
             state.out_frames += 1;
-            state.out_bytes += frame.bytes().len();
+            state.out_bytes += frame.len();
             state.must_flush()
         };
         self.flush_if(must_flush);

@@ -84,6 +84,7 @@ const KEEPALIVE: Duration = Duration::from_secs(60);
 /// let mut answer = String::new();
 /// client.read_to_string(&mut answer).unwrap();
 /// assert!(answer.ends_with("hello /you"));
+/// drop(client);
 ///
 /// remote.shutdown(Duration::from_secs(1));
 /// thread.join().unwrap().unwrap();
@@ -243,7 +244,8 @@ impl Reactor {
         }
     }
 
-    /// How long it may sleep. A clock that is moved by hand wakes the reactor itself.
+    /// How long it may sleep. A clock that is moved by hand wakes the reactor itself from now on; where it was
+    /// moved to before is seen here.
     fn sleep_max(&self, wait_max: Option<Duration>) -> Option<Duration> {
         let next = [
             self.deadlines.next(),
@@ -253,8 +255,8 @@ impl Reactor {
         .into_iter()
         .flatten()
         .min()
-        .filter(|_| !self.clock.is_manual())
-        .map(|at| at.saturating_duration_since(self.clock.now()));
+        .map(|at| at.saturating_duration_since(self.clock.now()))
+        .filter(|wait| wait.is_zero() || !self.clock.is_manual());
         [next, wait_max].into_iter().flatten().min()
     }
 

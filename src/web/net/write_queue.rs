@@ -17,11 +17,17 @@ pub(super) enum Chunk {
 }
 
 impl Chunk {
-    fn bytes(&self) -> &[u8] {
+    /// What comes first and what comes after it.
+    fn parts(&self) -> [&[u8]; 2] {
         match self {
-            Chunk::Body(body) => body.as_bytes(),
-            Chunk::Frame(frame) | Chunk::Control(frame) => frame.bytes(),
+            Chunk::Body(body) => [body.as_bytes(), &[]],
+            Chunk::Frame(frame) | Chunk::Control(frame) => [frame.header(), frame.payload()],
         }
+    }
+
+    fn len(&self) -> usize {
+        let [first, second] = self.parts();
+        first.len() + second.len()
     }
 }
 
@@ -36,8 +42,8 @@ pub(super) struct Written {
     pub(super) is_blocked: bool,
 }
 
-/// Pieces for one `writev`. A broadcast burst is a few dozen frames, and the array is on the stack.
-const SLICES_MAX: usize = 64;
+/// Pieces for one `writev`, two for each frame. A burst of broadcasts is a few dozen, and the array is on the stack.
+const SLICES_MAX: usize = 128;
 
 /// An empty queue keeps room for so many chunks; a longer one gives its memory back.
 const KEPT_MAX: usize = 16;
@@ -51,7 +57,7 @@ pub(super) struct WriteQueue {
 
 impl WriteQueue {
     pub(super) fn push(&mut self, chunk: Chunk) {
-        if !chunk.bytes().is_empty() {
+        if chunk.len() > 0 {
             self.chunks.push_back(chunk);
         }
     }
@@ -94,9 +100,11 @@ impl WriteQueue {
     fn write_once(&self, to: &mut impl Write) -> io::Result<usize> {
         let mut slices = [IoSlice::new(&[]); SLICES_MAX];
         let mut count = 0;
-        for (slice, chunk) in slices.iter_mut().zip(&self.chunks) {
-            let skip = if count == 0 { self.offset } else { 0 };
-            *slice = IoSlice::new(&chunk.bytes()[skip..]);
+        let mut skip = self.offset;
+        for part in self.chunks.iter().flat_map(Chunk::parts).take(SLICES_MAX) {
+            let skipped = skip.min(part.len());
+            skip -= skipped;
+            slices[count] = IoSlice::new(&part[skipped..]);
             count += 1;
         }
         to.write_vectored(&slices[..count])
@@ -106,7 +114,7 @@ impl WriteQueue {
         written.bytes += count;
         self.offset += count;
         while let Some(first) = self.chunks.front() {
-            let len = first.bytes().len();
+            let len = first.len();
             if self.offset < len {
                 break;
             }

@@ -6,19 +6,25 @@ use std::fmt;
 use tungstenite::protocol::frame::FrameHeader;
 use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 
-/// One frame as it goes on the wire, header included. A clone is the same bytes: a room of a thousand members
-/// costs one encoding and a thousand pointers.
+/// One frame. A clone shares the payload: a room of a thousand members costs one encoding and a thousand pointers.
 ///
 /// A server's frames are never masked (RFC 6455 §5.1), and ours are never fragmented.
 ///
 /// ```
 /// use perennial::web::websocket::Frame;
 /// let frame = Frame::text("hi");
-/// assert_eq!(frame.bytes(), b"\x81\x02hi");
-/// assert!(std::ptr::eq(frame.clone().bytes(), frame.bytes()));
+/// assert_eq!((frame.header(), frame.payload()), (&b"\x81\x02"[..], &b"hi"[..]));
+/// assert!(std::ptr::eq(frame.clone().payload(), frame.payload()));
 /// ```
 #[derive(Clone, PartialEq, Eq)]
-pub struct Frame(Arc<[u8]>);
+pub struct Frame {
+    header: [u8; HEADER_MAX],
+    header_len: u8,
+    payload: Arc<[u8]>,
+}
+
+/// Two bytes and the longest form of a length; a server's frames have no mask.
+const HEADER_MAX: usize = 10;
 
 /// What a control frame may carry (RFC 6455 §5.5).
 const CONTROL_MAX: usize = 125;
@@ -26,22 +32,33 @@ const CONTROL_MAX: usize = 125;
 impl Frame {
     /// A text message.
     pub fn text(text: &str) -> Self {
-        Frame::encode(OpCode::Data(Data::Text), text.as_bytes())
+        Frame::encode(OpCode::Data(Data::Text), text.as_bytes().into())
     }
 
     /// A binary message.
     pub fn binary(bytes: &[u8]) -> Self {
-        Frame::encode(OpCode::Data(Data::Binary), bytes)
+        Frame::shared_binary(bytes.into())
+    }
+
+    /// A text message of bytes that others hold too, and that must be UTF-8: a client ends a connection on which
+    /// they are not.
+    pub fn shared_text(payload: Arc<[u8]>) -> Self {
+        Frame::encode(OpCode::Data(Data::Text), payload)
+    }
+
+    /// A binary message of bytes that others hold too.
+    pub fn shared_binary(payload: Arc<[u8]>) -> Self {
+        Frame::encode(OpCode::Data(Data::Binary), payload)
     }
 
     /// A ping; what is above 125 bytes is cut.
     pub fn ping(payload: &[u8]) -> Self {
-        Frame::encode(OpCode::Control(Control::Ping), cut(payload))
+        Frame::encode(OpCode::Control(Control::Ping), cut(payload).into())
     }
 
     /// The answer to a ping; what is above 125 bytes is cut.
     pub fn pong(payload: &[u8]) -> Self {
-        Frame::encode(OpCode::Control(Control::Pong), cut(payload))
+        Frame::encode(OpCode::Control(Control::Pong), cut(payload).into())
     }
 
     /// A close. A code that may not be sent becomes a frame without one; a long reason is cut at a character.
@@ -52,32 +69,48 @@ impl Frame {
             let end = boundary(reason, CONTROL_MAX - 2);
             payload.extend_from_slice(&reason.as_bytes()[..end]);
         }
-        Frame::encode(OpCode::Control(Control::Close), &payload)
+        Frame::encode(OpCode::Control(Control::Close), payload.into())
     }
 
-    /// The bytes for the socket.
-    pub fn bytes(&self) -> &[u8] {
-        &self.0
+    /// The bytes before the payload.
+    pub fn header(&self) -> &[u8] {
+        &self.header[..usize::from(self.header_len)]
     }
 
-    fn encode(opcode: OpCode, payload: &[u8]) -> Self {
-        let header = FrameHeader {
+    /// The payload.
+    pub fn payload(&self) -> &[u8] {
+        &self.payload
+    }
+
+    /// Length on the wire, header included.
+    // There is no frame without a header, so no `is_empty`.
+    #[expect(clippy::len_without_is_empty, reason = "no frame is empty")]
+    pub fn len(&self) -> usize {
+        usize::from(self.header_len) + self.payload.len()
+    }
+
+    fn encode(opcode: OpCode, payload: Arc<[u8]>) -> Self {
+        let parsed = FrameHeader {
             opcode,
             ..FrameHeader::default()
         };
-        let length = payload.len() as u64;
-        let mut bytes = Vec::with_capacity(header.len(length) + payload.len());
-        header
-            .format(length, &mut bytes)
-            .expect("a vector takes every write");
-        bytes.extend_from_slice(payload);
-        Frame(bytes.into())
+        let mut header = [0; HEADER_MAX];
+        let mut rest = &mut header[..];
+        parsed
+            .format(payload.len() as u64, &mut rest)
+            .expect("the longest header fits");
+        let header_len = (HEADER_MAX - rest.len()) as u8;
+        Frame {
+            header,
+            header_len,
+            payload,
+        }
     }
 }
 
 impl fmt::Debug for Frame {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Frame({} bytes)", self.0.len())
+        write!(f, "Frame({} bytes)", self.len())
     }
 }
 
