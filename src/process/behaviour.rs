@@ -162,6 +162,9 @@ impl<B: Behaviour> Body<B> {
     ) -> Result<(), End> {
         let core = me.core();
         if core.has(flag::KILLED | flag::GONE) {
+            // The entry is dropped here. If it is a call its caller must hear of the kill, which the death path
+            // tells, and not that a living process gave no answer.
+            core.set(flag::ENDING);
             return Err(End::by_signal(ExitReason::Killed));
         }
         match entry {

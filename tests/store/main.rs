@@ -18,4 +18,5 @@ mod directory;
 mod disk;
 mod opening;
 mod power;
+mod processes;
 mod reading;

@@ -8,7 +8,7 @@ use std::sync::mpsc::channel;
 use std::time::Duration;
 
 /// A query made of any function.
-struct Ask<F>(F);
+pub(crate) struct Ask<F>(pub(crate) F);
 
 impl<T: Send + 'static, F: Fn(&Connection) -> Result<T> + Send + 'static> Query for Ask<F> {
     type Output = T;

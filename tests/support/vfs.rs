@@ -8,8 +8,9 @@ use rusqlite::ffi;
 use std::collections::HashMap;
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Condvar, Mutex};
+use std::time::Duration;
 use std::{fs, mem, ptr};
 
 /// The atom of a disk: a write may reach it in part, but never in part of one of these.
@@ -35,6 +36,9 @@ struct State {
     name: CString,
     calls: AtomicU64,
     disk: Mutex<Sectors>,
+    /// Syncs that wait, and whether they must.
+    held: Mutex<(usize, bool)>,
+    changed: Condvar,
 }
 
 #[derive(Default)]
@@ -84,6 +88,8 @@ impl Disk {
             name: CString::new(name).expect("a name without zeros"),
             calls: AtomicU64::new(0),
             disk: Mutex::default(),
+            held: Mutex::default(),
+            changed: Condvar::new(),
         }));
         register(state);
         Disk(state)
@@ -132,6 +138,42 @@ impl Disk {
         (disk.is_full, disk.is_broken, disk.fault) = (false, false, None);
     }
 
+    /// From now on every sync waits.
+    pub(crate) fn hold(&self) {
+        self.0
+            .held
+            .lock()
+            .expect("no test panics with the lock held")
+            .1 = true;
+    }
+
+    /// Waits until a sync waits.
+    pub(crate) fn until_held(&self, patience: Duration) {
+        let held = self
+            .0
+            .held
+            .lock()
+            .expect("no test panics with the lock held");
+        let waits = |held: &mut (usize, bool)| held.0 == 0;
+        let (held, timeout) = self
+            .0
+            .changed
+            .wait_timeout_while(held, patience, waits)
+            .expect("no test panics");
+        drop(held);
+        assert!(!timeout.timed_out(), "no sync came");
+    }
+
+    /// Lets the syncs that wait go on, and all later ones.
+    pub(crate) fn release(&self) {
+        self.0
+            .held
+            .lock()
+            .expect("no test panics with the lock held")
+            .1 = false;
+        self.0.changed.notify_all();
+    }
+
     /// Writes the picture of the power cut into another directory; `false` if the power never went.
     pub(crate) fn restore(&self, into: &Path) -> bool {
         let disk = self
@@ -151,6 +193,17 @@ impl Disk {
 }
 
 impl State {
+    fn wait_while_held(&self) {
+        let mut held = self.held.lock().expect("no test panics with the lock held");
+        held.0 += 1;
+        self.changed.notify_all();
+        let mut held = self
+            .changed
+            .wait_while(held, |held| held.1)
+            .expect("no test panics with the lock held");
+        held.0 -= 1;
+    }
+
     /// Counts a call that changes the disk; the error it must return instead, if it must.
     fn change(&self, error: c_int) -> Result<(), c_int> {
         let call = self.calls.fetch_add(1, Ordering::Relaxed) + 1;
@@ -440,6 +493,7 @@ unsafe extern "C" fn truncate(file: *mut ffi::sqlite3_file, size: ffi::sqlite3_i
 unsafe extern "C" fn sync(file: *mut ffi::sqlite3_file, _flags: c_int) -> c_int {
     // SAFETY: SQLite gives one of our files.
     let (state, path) = unsafe { parts(file) };
+    state.wait_while_held();
     if let Err(error) = state.change(ffi::SQLITE_IOERR_FSYNC) {
         return error;
     }
