@@ -34,7 +34,7 @@ class Page {
     });
     this.composer = new Composer({
       onSend: (text) => this.#send(text),
-      onDraft: (text) => this.memory.setDraft(this.current.name, text),
+      onDraft: (room, text) => this.memory.setDraft(room, text),
       onEscape: () => this.#escape(),
     });
     this.#listen();
@@ -61,6 +61,9 @@ class Page {
     this.joined = new Map();
     this.current = null;
     this.loaded = false;
+    /** Counts what was asked of the list of rooms, so that an old answer does not undo what came after it. */
+    this.roomsAsked = 0;
+    this.roomsFailed = false;
     this.retryAt = null;
     this.everOpen = false;
     say(byId("me"), name);
@@ -78,14 +81,13 @@ class Page {
   }
 
   /** Back to the gate. What was written stays unless the user goes by his own wish. */
-  #exit(words) {
-    const name = this.user;
-    if (name === null) return;
+  #exit(words, name) {
+    if (this.user === null) return;
     this.user = null;
     for (const room of this.joined.values()) room.close();
     this.socket.close();
     this.chat.hidden = true;
-    this.gate.open(words);
+    this.gate.open(words, name);
   }
 
   #listen() {
@@ -144,10 +146,11 @@ class Page {
     else byId("room-name").focus({ preventScroll: true });
   }
 
-  /** A wide page always shows a room, if there is one. */
+  /** A wide page always shows a room, if there is one: the one of last time, else the first. */
   #openAny() {
-    const first = this.#names()[0];
-    if (first !== undefined) location.replace(addressOf(first));
+    const last = this.memory.lastRoom();
+    const name = this.rooms.has(last) ? last : this.#names()[0];
+    if (name !== undefined) location.replace(addressOf(name));
   }
 
   #join(name) {
@@ -179,6 +182,7 @@ class Page {
 
   #view(room) {
     this.current = room;
+    this.memory.setLastRoom(room.name);
     say(byId("room-name"), room.name);
     byId("messages").setAttribute("aria-label", `Messages in ${room.name}`);
     this.messageList.show(room, this.memory.readMark(room.name));
@@ -212,16 +216,19 @@ class Page {
   async #refreshRooms() {
     if (this.user === null) return;
     const user = this.user;
+    const asked = ++this.roomsAsked;
     let rooms;
     try {
       rooms = await api.rooms();
+      this.roomsFailed = false;
     } catch (error) {
+      this.roomsFailed = true;
       if (error.status === 401 && this.user === user) {
-        this.#exit("Your session has ended. What you wrote is kept; sign in to go on.");
+        this.#exit("Your session has ended. What you wrote is kept; sign in to go on.", user);
       }
       return;
     }
-    if (this.user !== user) return;
+    if (this.user !== user || this.roomsAsked !== asked) return;
     this.rooms = new Map(rooms.map((room) => [room.name, this.#newer(room)]));
     for (const { name, seq } of this.rooms.values()) {
       // What was there before somebody first saw the room is not new to him.
@@ -250,6 +257,7 @@ class Page {
       if (error.status === 409) location.hash = addressOf(name);
       return error.status === 409 ? null : error.message;
     }
+    this.roomsAsked += 1;
     this.rooms.set(room.name, room);
     this.memory.setReadMark(room.name, room.seq);
     this.#renderRooms();
@@ -366,9 +374,10 @@ class Page {
     const trouble = state === "waiting" || (state === "connecting" && !byId("banner").hidden);
     byId("banner").hidden = !trouble;
     byId("banner-now").hidden = state !== "waiting";
-    if (trouble) say(byId("banner-words"), state === "waiting" ? "Not connected. What you write is kept and sent later." : "Connecting…");
+    byId("banner-more").hidden = state !== "waiting";
+    if (trouble) say(byId("banner-words"), state === "waiting" ? "Not connected." : "Connecting…");
     this.#countDown();
-    if (returned) this.#refreshRooms();
+    if (returned || (state === "open" && this.roomsFailed)) this.#refreshRooms();
   }
 
   #countDown() {

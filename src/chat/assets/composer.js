@@ -5,20 +5,22 @@
 // one does not send, and a click on "Send" waits until it has ended.
 
 import { byId, isComposing, say } from "./dom.js";
-import { BODY_MAX, figure } from "./words.js";
+import { BODY_MAX, count } from "./words.js";
 
 /** From here on the characters are counted down. */
 const COUNT_FROM = BODY_MAX - 400;
 
-/** `onSend(text)` returns whether the text was taken, `onDraft(text)` keeps what is written so far. */
+/** `onSend(text)` returns whether the text was taken, `onDraft(room, text)` keeps what is written so far. */
 export class Composer {
   constructor({ onSend, onDraft, onEscape }) {
     this.onSend = onSend;
     this.onDraft = onDraft;
     this.form = byId("composer");
     this.box = byId("draft");
+    this.grow = byId("grow");
     this.button = byId("send");
     this.counter = byId("counter");
+    this.room = null;
     this.composing = false;
     this.sendAfterComposition = false;
 
@@ -43,8 +45,9 @@ export class Composer {
 
   /** Shows the draft of a room. */
   show(room, draft) {
-    // A half composed character belongs to the room that is left.
+    // A half composed character belongs to the draft of the room that is left.
     if (this.composing) this.box.blur();
+    this.room = room;
     this.box.setAttribute("aria-label", `Message to ${room}`);
     this.box.placeholder = `Message to ${room}`;
     this.#setText(draft);
@@ -58,7 +61,7 @@ export class Composer {
   takeBack(text) {
     const draft = this.box.value;
     this.#setText(draft === "" ? text : `${text}\n${draft}`);
-    this.onDraft(this.box.value);
+    this.onDraft(this.room, this.box.value);
     this.focus();
   }
 
@@ -76,11 +79,11 @@ export class Composer {
       this.box.blur();
       return;
     }
-    const text = this.box.value.trim();
+    const text = withoutBlankEnds(this.box.value);
     if (text === "" || length(text) > BODY_MAX) return;
     if (this.onSend(text)) {
       this.#setText("");
-      this.onDraft("");
+      this.onDraft(this.room, "");
     } else {
       this.#warn("Too many messages are waiting to be sent.");
     }
@@ -92,19 +95,18 @@ export class Composer {
   }
 
   #changed() {
-    this.onDraft(this.box.value);
+    this.onDraft(this.room, this.box.value);
     this.#measure();
   }
 
   #measure() {
-    this.box.style.height = "auto";
-    // With the border, as the box is sized by its outside.
-    const border = this.box.offsetHeight - this.box.clientHeight;
-    this.box.style.height = `${this.box.scrollHeight + border}px`;
-    const left = BODY_MAX - length(this.box.value.trim());
+    // The style sheet lays the same text behind the box, which grows with it. Measuring the box itself would
+    // shrink it for a moment, and the messages above would lose their place.
+    this.grow.dataset.text = this.box.value;
+    const left = BODY_MAX - length(withoutBlankEnds(this.box.value));
     this.button.disabled = left < 0;
-    if (left < 0) this.#warn(`${figure(-left)} characters too many`);
-    else if (left <= BODY_MAX - COUNT_FROM) this.#warn(`${figure(left)} characters left`, "soft");
+    if (left < 0) this.#warn(`${count(-left, "character")} too many`);
+    else if (left <= BODY_MAX - COUNT_FROM) this.#warn(`${count(left, "character")} left`, "soft");
     else this.counter.hidden = true;
   }
 
@@ -113,6 +115,11 @@ export class Composer {
     this.counter.className = `counter ${kind}`;
     say(this.counter, text);
   }
+}
+
+/** Without blank lines in front and white space at the end. The first line keeps its indentation. */
+function withoutBlankEnds(text) {
+  return text.trimEnd().replace(/^(?:[^\S\n]*\n)+/u, "");
 }
 
 /** In code points, as the server counts. Short texts are not walked through. */

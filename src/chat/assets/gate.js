@@ -48,14 +48,15 @@ export class Gate {
     });
   }
 
-  /** Shows the gate. `words` say why, if there is something to say. */
-  open(words = "") {
+  /** Shows the gate. `words` say why, if there is something to say; `name` is of whoever is expected back. */
+  open(words = "", name = "") {
     this.gate.hidden = false;
+    this.name.value = name;
     this.password.value = "";
     this.#setRevealed(false);
     this.#setMode("in");
     this.#refuse(words);
-    this.name.focus();
+    (name === "" ? this.name : this.password).focus();
   }
 
   close() {
@@ -80,8 +81,9 @@ export class Gate {
 
   #setRevealed(revealed) {
     this.password.type = revealed ? "text" : "password";
-    say(this.reveal, revealed ? "Hide" : "Show");
-    this.reveal.setAttribute("aria-pressed", String(revealed));
+    const act = revealed ? "Hide" : "Show";
+    say(this.reveal, act);
+    this.reveal.setAttribute("aria-label", `${act} the password`);
   }
 
   async #enter() {

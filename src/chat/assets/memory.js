@@ -51,6 +51,15 @@ export class Memory {
     write(lasting, this.#key("draft", room), text === "" ? null : text);
   }
 
+  /** The room that was on view last. */
+  lastRoom() {
+    return read(lasting, this.#key("last", ""));
+  }
+
+  setLastRoom(room) {
+    write(lasting, this.#key("last", ""), room);
+  }
+
   /** The seq up to which a room was read; `null` if it was never looked at. */
   readMark(room) {
     const stored = Number.parseInt(read(lasting, this.#key("read", room)) ?? "", 10);

@@ -186,7 +186,8 @@ export class MessageList {
       previous = message;
       const item = messageItem(message, goesOn, true);
       item.classList.add("unsent", post.state);
-      item.querySelector(".said").append(this.#postState(post));
+      const state = this.#postState(post);
+      if (state) item.querySelector(".said").append(state);
       return item;
     });
     // A button that has the focus keeps it over the change.
@@ -203,24 +204,23 @@ export class MessageList {
         label,
       );
     const discard = () => act("discard", "Discard", () => this.room.discard(post.client_id));
+    const state = (words, ...acts) =>
+      element("div", { class: "post-state" }, element("p", {}, ...words), element("p", { class: "acts" }, ...acts));
     switch (post.state) {
-      case "sent":
-        return element("p", { class: "post-state" }, "Sent");
       case "waiting":
-        return element("p", { class: "post-state" }, waitingWords(post), " ", discard());
+        return state([waitingWords(post)], discard());
       case "failed":
-        return element(
-          "p",
-          { class: "post-state" },
-          element("strong", {}, "Not sent. "),
-          refusal(post.reason),
-          " ",
+        return state(
+          [element("strong", {}, "Not sent. "), refusal(post.reason)],
           act("retry", "Try again", () => this.room.retry(post.client_id)),
           act("edit", "Edit", () => this.onEdit(this.room.discard(post.client_id) ?? "")),
           discard(),
         );
+      case "queued":
+        return this.room.status === "joined" ? null : state(["Waiting for the connection…"], discard());
       default:
-        return element("p", { class: "post-state" }, this.room.status === "joined" ? "Sending…" : "Waiting for the connection…");
+        // On its way, as a rule for a few milliseconds: the style sheet shows it without moving anything.
+        return null;
     }
   }
 
@@ -330,10 +330,14 @@ function bodyParts(body) {
 }
 
 function linkTo(address) {
-  if (!URL.canParse(address)) return null;
-  const { protocol, href } = new URL(address);
-  if (protocol !== "http:" && protocol !== "https:") return null;
-  return element("a", { href, target: "_blank", rel: "noopener noreferrer nofollow" }, address);
+  let url;
+  try {
+    url = new URL(address);
+  } catch {
+    return null;
+  }
+  if (url.protocol !== "http:" && url.protocol !== "https:") return null;
+  return element("a", { href: url.href, target: "_blank", rel: "noopener noreferrer nofollow" }, address);
 }
 
 /** The end of a sentence or a bracket round the address is not part of it. */

@@ -8,7 +8,7 @@
 //   4. Posts are sent in the order in which they were written, one at a time.
 
 import { Presence } from "./presence.js";
-import { Timers } from "./socket.js";
+import { Timers } from "./timers.js";
 
 /** Messages fetched at once when going back. */
 const PAGE = 50;

@@ -3,6 +3,8 @@
 // A frame is [join_ref, ref, topic, event, payload]. Delivery is at most once; what must arrive is sent again by
 // whoever uses this, after a push has answered "closed" or "timeout".
 
+import { Timers } from "./timers.js";
+
 /** As the protocol has it: the server closes a socket that is silent for a minute. */
 const HEARTBEAT_MS = 30_000;
 /** A server that has not answered a heartbeat for so long is taken for dead. */
@@ -292,28 +294,5 @@ class Channel {
     this.timers.clearAll();
     for (const settle of [...this.pending.values()]) settle({ status: "closed", response: {} });
     if (wasJoined) this.handlers.left();
-  }
-}
-
-/** Timers by name: setting one again replaces it. */
-export class Timers {
-  #running = new Map();
-
-  set(name, delay, act) {
-    this.clear(name);
-    const id = setTimeout(() => {
-      this.#running.delete(name);
-      act();
-    }, delay);
-    this.#running.set(name, id);
-  }
-
-  clear(name) {
-    clearTimeout(this.#running.get(name));
-    this.#running.delete(name);
-  }
-
-  clearAll() {
-    for (const name of [...this.#running.keys()]) this.clear(name);
   }
 }
