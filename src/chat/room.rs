@@ -17,7 +17,7 @@ use super::store::{FindRoom, Message, NoSuchRoom, Post, Posted, RoomId};
 use crate::behaviour::gen_server::{Cx, GenServer, Info, Init, Next};
 use crate::process::{CallError, ReplyTo};
 use crate::reason::ExitReason;
-use crate::service::PubSub;
+use crate::service::pub_sub::PubSub;
 use crate::store::{Store, WriteError, WriterMsg};
 use crate::sync::Arc;
 use crate::time::Clock;

@@ -12,7 +12,7 @@ use super::store::{
 };
 use crate::behaviour::gen_server::{Cx, GenServer, Init, Next};
 use crate::process::{CallError, ReplyTo};
-use crate::service::Balancer;
+use crate::service::balancer::Balancer;
 use crate::store::{Item, ReaderMsg, Store, WriteError, WriterMsg};
 use crate::sync::Arc;
 use crate::process::Dest;

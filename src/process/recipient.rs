@@ -51,9 +51,17 @@ impl<T: std::marker::Send + 'static> Recipient<T> {
         }
     }
 
-    /// The process it leads to.
+    /// The process it leads to, or belongs to.
     pub fn pid(&self) -> Pid {
         self.pid
+    }
+
+    /// The same destination on behalf of another process: whoever keeps it forgets it when *that* process ends.
+    pub fn owned_by(self, owner: impl Into<Pid>) -> Self {
+        Recipient {
+            pid: owner.into(),
+            ..self
+        }
     }
 
     /// Sends, and forgets what does not arrive.

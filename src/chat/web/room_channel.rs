@@ -1,0 +1,284 @@
+//! One client in one room. The process is [`channel`](crate::web::channel)'s: one per client and topic, started by the
+//! connection, dies with it, on leave, or on a crash.
+//!
+//! A join, told as steps. 1. The client's connection is subscribed to the room: what is said from now on reaches it,
+//! and it remembers the highest number. 2. The room's process is started if it does not run. 3. A page is read from
+//! the store. 4. The reply carries that page, and sets the cursor behind it. So nothing falls between page and live
+//! messages: whatever was committed before step 3 is on the page or is read next, whatever came after step 1 is known
+//! by its number.
+
+use super::json;
+use crate::behaviour::gen_server::{Info, Next};
+use crate::chat::application::Chat;
+use crate::chat::body::{Body, BodyError, ClientId};
+use crate::chat::event::RoomEvent;
+use crate::chat::name::Name;
+use crate::chat::room::{NewPost, PostError, RoomMsg};
+use crate::chat::rooms::{OpenRoomError, RoomsMsg};
+use crate::chat::store::{EnterRoom, Entered, HISTORY_MAX, HistoryOfRoom, Message, Page, Posted};
+use crate::process::{CallError, Dest, Ref};
+use crate::service::rate_limit::RateLimit;
+use crate::store::ReaderMsg;
+use crate::sync::Arc;
+use crate::web::channel::{Broadcast, Channel, ChannelCx, Fill, Frame, Join, Payload, Reply, codec};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// The topics of rooms begin so.
+const PREFIX: &str = "room:";
+
+/// How many of the newest messages a client gets that says nothing of what it has seen.
+const NEWEST: usize = 50;
+
+/// What every room channel gets.
+#[derive(Clone)]
+pub(super) struct Shared {
+    pub(super) chat: Chat,
+    /// Messages of each user.
+    pub(super) sends: RateLimit<Arc<str>>,
+    /// Joins of each user.
+    pub(super) joins: RateLimit<Arc<str>>,
+}
+
+/// Who is at the other end of a socket.
+pub(super) struct Client {
+    pub(super) account: crate::chat::Account,
+}
+
+pub(super) struct RoomChannel {
+    shared: Shared,
+    room: Arc<str>,
+    /// What the client has seen, if it said so.
+    after: Option<u64>,
+}
+
+impl Channel for RoomChannel {
+    type Assigns = Client;
+    type Args = Shared;
+    type Msg = ();
+
+    fn join(shared: Shared, payload: Payload, cx: &mut ChannelCx<'_, Self>) -> Join<Self> {
+        let Some(room) = cx.topic().strip_prefix(PREFIX).and_then(|name| Name::new(name).ok()) else {
+            return Join::Refused(Payload::reason("not_found"));
+        };
+        let Ok(after) = after_of(&payload) else {
+            return Join::Refused(Payload::reason("invalid"));
+        };
+        if let Err(retry) = shared.joins.check(cx.assigns().account.name.clone()) {
+            return Join::Refused(retry_later("rate_limited", retry.retry_after));
+        }
+        let room: Arc<str> = room.as_str().into();
+        let recipient = subscription(cx);
+        shared.chat.topics().subscribe(&room, recipient);
+        let name = room.clone();
+        cx.request(
+            shared.chat.rooms().clone(),
+            |answer| RoomsMsg::Open(name, answer),
+            |channel, opened, cx| match opened {
+                Ok(Ok(_)) => channel.read_page(cx),
+                Ok(Err(OpenRoomError::NoSuchRoom)) => cx.refuse(Payload::reason("not_found")),
+                Ok(Err(OpenRoomError::Storage)) | Err(_) => cx.refuse(Payload::reason("storage")),
+            },
+        );
+        Join::Pending(RoomChannel { shared, room, after })
+    }
+
+    fn handle_in(
+        &mut self,
+        event: &str,
+        payload: Payload,
+        reply: Reply,
+        cx: &mut ChannelCx<'_, Self>,
+    ) -> Next<()> {
+        if event != "new_msg" {
+            reply.error(Payload::reason("invalid"));
+            return Next::Loop;
+        }
+        let (body, client_id) = match post_of(&payload) {
+            Ok(post) => post,
+            Err(reason) => {
+                reply.error(Payload::reason(reason));
+                return Next::Loop;
+            }
+        };
+        let author = cx.assigns().account.clone();
+        if let Err(retry) = self.shared.sends.check(author.name.clone()) {
+            reply.error(retry_later("rate_limited", retry.retry_after));
+            return Next::Loop;
+        }
+        let post = NewPost { author, body, client_id };
+        match self.shared.chat.registry().whereis(&*self.room) {
+            Some(room) => self.post(&room, post, Attempt::First, reply, cx),
+            None => self.reopen(post, reply, cx),
+        }
+        Next::Loop
+    }
+
+    fn handle_info(&mut self, _info: Info, _cx: &mut ChannelCx<'_, Self>) -> Next<()> {
+        Next::Loop
+    }
+
+    fn fill(&mut self, after: u64, fill: Fill, cx: &mut ChannelCx<'_, Self>) -> Next<()> {
+        let history = HistoryOfRoom {
+            name: self.room.clone(),
+            page: Page::After(after),
+            limit: HISTORY_MAX,
+        };
+        let topic: Arc<str> = cx.topic().into();
+        let read = ReaderMsg::read_then(history, move |page| {
+            // Without an answer `fill` is dropped, which says that the store could not answer.
+            if let Ok(Some(messages)) = page {
+                let frame = |message: &Message| (message.seq, frame(&topic, message));
+                fill.page(messages.iter().map(frame).collect());
+            }
+        });
+        self.shared.chat.store().reader().cast(read);
+        Next::Loop
+    }
+}
+
+/// Whether a room that is not there is worth starting.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Attempt {
+    First,
+    Last,
+}
+
+impl RoomChannel {
+    fn read_page(&mut self, cx: &mut ChannelCx<'_, Self>) -> Next<()> {
+        let max = self.shared.chat.config().limits.join_messages.max();
+        let limit = max.map_or(HISTORY_MAX, |max| (max as usize).min(HISTORY_MAX));
+        let page = match self.after {
+            Some(after) => (Page::After(after), limit),
+            None => (Page::Newest, NEWEST.min(limit)),
+        };
+        let enter = EnterRoom { name: self.room.clone(), page: page.0, limit: page.1 };
+        let reader = self.shared.chat.store().reader().clone();
+        cx.request(
+            reader,
+            |answer| ReaderMsg::read(enter, answer),
+            |channel, entered, cx| match entered {
+                Ok(Ok(Some(entered))) => channel.enter(entered, cx),
+                Ok(Ok(None)) => cx.refuse(Payload::reason("not_found")),
+                Ok(Err(_)) | Err(_) => cx.refuse(Payload::reason("storage")),
+            },
+        );
+        Next::Loop
+    }
+
+    fn enter(&mut self, entered: Entered, cx: &mut ChannelCx<'_, Self>) -> Next<()> {
+        let Entered { head, messages } = entered;
+        if self.after.is_some_and(|after| after > head) {
+            return cx.refuse(Payload::reason("bad_after"));
+        }
+        let seen = messages.last().map_or(self.after.unwrap_or(0), |last| last.seq);
+        let reply = json!({"seq": seen, "messages": json::messages(&messages)});
+        cx.accept(reply, Some(seen));
+        // What did not fit on the page.
+        cx.fastlane().cast(Broadcast::Sync(head));
+        Next::Loop
+    }
+
+    fn post(
+        &self,
+        room: &Ref<RoomMsg>,
+        post: NewPost,
+        attempt: Attempt,
+        reply: Reply,
+        cx: &mut ChannelCx<'_, Self>,
+    ) {
+        let again = post.clone();
+        cx.request(
+            room.clone(),
+            |answer| RoomMsg::Post(post, answer),
+            move |channel, answer, cx| {
+                match answer {
+                    // It had ended before the post came: nothing has happened.
+                    Err(CallError::NoProc) if attempt == Attempt::First => channel.reopen(again, reply, cx),
+                    answer => channel.answer(answer, reply),
+                }
+                Next::Loop
+            },
+        );
+    }
+
+    /// Has the room started again, and posts once it runs.
+    fn reopen(&self, post: NewPost, reply: Reply, cx: &mut ChannelCx<'_, Self>) {
+        let name = self.room.clone();
+        cx.request(
+            self.shared.chat.rooms().clone(),
+            |answer| RoomsMsg::Open(name, answer),
+            |channel, opened, cx| {
+                match opened {
+                    Ok(Ok(room)) => channel.post(&room, post, Attempt::Last, reply, cx),
+                    Ok(Err(OpenRoomError::NoSuchRoom)) => reply.error(Payload::reason("not_found")),
+                    Ok(Err(OpenRoomError::Storage)) | Err(_) => reply.error(Payload::reason("storage")),
+                }
+                Next::Loop
+            },
+        );
+    }
+
+    fn answer(&self, answer: Result<Result<Posted, PostError>, CallError>, reply: Reply) {
+        match answer {
+            Ok(Ok(posted)) => reply.ok(json!({"seq": posted.seq, "at": posted.at})),
+            Ok(Err(PostError::Busy(retry))) => reply.error(retry_later("busy", retry)),
+            Ok(Err(PostError::NoSuchRoom)) => reply.error(Payload::reason("not_found")),
+            Ok(Err(PostError::Storage)) | Err(_) => reply.error(Payload::reason("storage")),
+        }
+    }
+}
+
+/// Where the room's events go: straight to the connection, in a frame that is made once for all of them.
+fn subscription(cx: &ChannelCx<'_, RoomChannel>) -> crate::process::Recipient<RoomEvent> {
+    let topic: Arc<str> = cx.topic().into();
+    let convert = move |event| match event {
+        RoomEvent::Message(committed) => {
+            let encoded = committed.encoded(|message| frame(&topic, message));
+            Broadcast::Sequenced(committed.message().seq, Frame::clone(&encoded))
+        }
+        RoomEvent::Sync(max) => Broadcast::Sync(max),
+    };
+    cx.fastlane().map(convert).owned_by(cx.pid())
+}
+
+fn frame(topic: &str, message: &Message) -> Frame {
+    match codec::broadcast(topic, "new_msg", &json::message(message).into()) {
+        Ok(frame) => frame,
+        Err(error) => panic!("a message is JSON, which always fits: {error}"),
+    }
+}
+
+/// A payload that is not what was asked for.
+struct Invalid;
+
+/// `{"after": SEQ?}`.
+fn after_of(payload: &Payload) -> Result<Option<u64>, Invalid> {
+    let Some(Value::Object(payload)) = payload.value() else { return Err(Invalid) };
+    match payload.get("after") {
+        None | Some(Value::Null) => Ok(None),
+        Some(after) => after.as_u64().map(Some).ok_or(Invalid),
+    }
+}
+
+/// `{"body","client_id"?}`; the word for what is wrong with it.
+fn post_of(payload: &Payload) -> Result<(Body, Option<ClientId>), &'static str> {
+    let Some(Value::Object(payload)) = payload.value() else { return Err("invalid") };
+    let Some(Value::String(body)) = payload.get("body") else { return Err("invalid") };
+    let client_id = match payload.get("client_id") {
+        None | Some(Value::Null) => None,
+        Some(Value::String(id)) => Some(ClientId::new(id).map_err(|_| "invalid")?),
+        Some(_) => return Err("invalid"),
+    };
+    match Body::new(body) {
+        Ok(body) => Ok((body, client_id)),
+        Err(BodyError::TooLong) => Err("too_long"),
+        Err(BodyError::Blank) => Err("invalid"),
+    }
+}
+
+/// A refusal that says when to try again; at least a millisecond, so that nobody tries again at once for ever.
+fn retry_later(reason: &str, after: Duration) -> Payload {
+    let ms = u64::try_from(after.as_micros().div_ceil(1_000)).unwrap_or(u64::MAX).max(1);
+    json!({"reason": reason, "retry_after_ms": ms}).into()
+}
