@@ -7,6 +7,7 @@
 #[path = "../behaviour/stage.rs"]
 mod stage;
 
+mod pub_sub;
 mod registry;
 
 mod rate_limit;
