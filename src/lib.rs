@@ -35,6 +35,9 @@ pub use behaviour::task::{self, Task, TaskError, TaskSupervisor};
 pub use pid::{MonitorRef, Pid, RequestId, TimerRef};
 pub use process::{Name, Ref, ReplyTo, Runtime};
 pub use reason::ExitReason;
+pub use service::balancer::{self, Balance, Balancer};
+pub use service::limiter::RateLimit;
+pub use service::pub_sub::{self, PubSub};
 pub use service::registry::{self, DuplicateRegistry, Registry, Via};
 
 /// What a program that uses processes needs: `use perennial::prelude::*`.

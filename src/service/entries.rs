@@ -90,6 +90,10 @@ where
         if !core.relations.lock().at_death(&cleanup) {
             return Err(RegisterError::NoProc);
         }
+        // One copy of a key serves all: a thousand subscribers share the text of their topic.
+        let key = shard
+            .get_key_value(&key)
+            .map_or(key, |(key, _)| key.clone());
         owners.entry(pid).or_default().push(key.clone());
         drop(owners);
         Arc::make_mut(shard.entry(key).or_default()).push(Entry { pid, value });

@@ -1,11 +1,18 @@
 //! L4, the services: what every application wants, local to one node.
 //!
-//! Imports the behaviours and what is below them. Reading order: `entries`, `registry`, `rate_limit`, `presence`.
+//! Imports the behaviours and what is below them. Reading order: `entries`, `registry`, `pub_sub`, `rate_limit`,
+//! `limiter`, `balancer`, `presence`.
 
 mod entries;
 
 pub mod registry;
 
+pub mod pub_sub;
+
 pub mod rate_limit;
+
+pub mod limiter;
+
+pub mod balancer;
 
 pub mod presence;

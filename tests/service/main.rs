@@ -7,6 +7,9 @@
 #[path = "../behaviour/stage.rs"]
 mod stage;
 
+mod balancer;
+mod limiter;
+mod pub_sub;
 mod registry;
 
 mod rate_limit;
