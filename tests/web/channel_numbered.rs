@@ -14,20 +14,22 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{self, Sender};
 use std::time::Duration;
 
-const TOPIC: &str = "room:1";
+pub(crate) const TOPIC: &str = "room:1";
 
-fn message(seq: u64) -> Frame {
-    codec::broadcast(TOPIC, "new_msg", &json!({ "seq": seq }).into()).expect("a frame")
-}
-
-/// What outlives the room: how many messages there are.
+/// What outlives the room: how many messages there are, and how long they are.
 #[derive(Default)]
-struct Store {
+pub(crate) struct Store {
     max: AtomicU64,
     is_broken: AtomicBool,
+    body_len: usize,
 }
 
 impl Store {
+    fn message(&self, seq: u64) -> Frame {
+        let payload = json!({"seq": seq, "body": "x".repeat(self.body_len)});
+        codec::broadcast(TOPIC, "new_msg", &payload.into()).expect("a frame")
+    }
+
     fn max(&self) -> u64 {
         self.max.load(Ordering::SeqCst)
     }
@@ -38,7 +40,11 @@ impl Store {
             return None;
         }
         let last = self.max().min(seq + 3);
-        Some((seq + 1..=last).map(|seq| (seq, message(seq))).collect())
+        Some(
+            (seq + 1..=last)
+                .map(|seq| (seq, self.message(seq)))
+                .collect(),
+        )
     }
 }
 
@@ -85,7 +91,7 @@ impl GenServer for Room {
                 // Every seventh is lost, every fifth comes twice.
                 for _ in 0..usize::from(!seq.is_multiple_of(7)) + usize::from(seq.is_multiple_of(5))
                 {
-                    self.tell(&Broadcast::Sequenced(seq, message(seq)));
+                    self.tell(&Broadcast::Sequenced(seq, self.store.message(seq)));
                 }
                 reply.send(seq);
             }
@@ -194,14 +200,22 @@ impl Channel for RoomChannel {
     }
 }
 
-struct House {
+pub(crate) struct House {
     store: Arc<Store>,
-    sockets: UserSocket<()>,
+    pub(crate) sockets: UserSocket<()>,
     channels: mpsc::Receiver<Pid>,
 }
 
 fn house() -> House {
-    let store = Arc::new(Store::default());
+    house_with(0)
+}
+
+/// A room with its store, for messages with a body of so many bytes.
+pub(crate) fn house_with(body_len: usize) -> House {
+    let store = Arc::new(Store {
+        body_len,
+        ..Store::default()
+    });
     let (joined, channels) = mpsc::channel();
     let args = Args {
         store: store.clone(),
@@ -215,12 +229,17 @@ fn house() -> House {
     }
 }
 
+/// The room says what exists.
+pub(crate) fn sync() {
+    ROOM.cast(RoomMsg::Sync);
+}
+
 fn start_room(store: &Arc<Store>) -> Ref<RoomMsg> {
     let spec = gen_server::spec::<Room>(store.clone());
     spec.name(&ROOM).start().expect("a room")
 }
 
-fn post() -> u64 {
+pub(crate) fn post() -> u64 {
     ROOM.call(RoomMsg::Post).expect("a number")
 }
 
@@ -312,7 +331,7 @@ fn readers_see_every_message_once_in_order_whatever_is_lost() {
         }
         let last = house.store.max();
         assert_eq!(last, 400);
-        ROOM.cast(RoomMsg::Sync);
+        sync();
         for reader in &mut readers {
             reader.read_to(last);
             reader.client.connection.closed();
@@ -330,7 +349,7 @@ fn reader_that_does_not_read_is_sent_nothing_until_it_does() {
         for _ in 0..300 {
             post();
         }
-        ROOM.cast(RoomMsg::Sync);
+        sync();
         quick.read_to(300);
         // A reply or two, a message that came before the lag was noticed, one page that was under way.
         slow.client
@@ -380,7 +399,7 @@ fn broken_store_is_asked_again_and_then_the_client_joins_again() {
         for _ in 0..5 {
             post();
         }
-        ROOM.cast(RoomMsg::Sync);
+        sync();
         reader.client.write(json!([
             format!("j{}", reader.joins),
             "p",

@@ -13,6 +13,7 @@ mod channel_presence;
 mod channel_process;
 mod channel_router;
 mod channel_sequence;
+mod channel_websocket;
 mod cursor;
 mod http_cases;
 mod http_decoder;

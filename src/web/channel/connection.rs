@@ -15,6 +15,8 @@ use crate::pid::{MonitorRef, Pid, TimerRef};
 use crate::process::{self, Dest, Down, Recipient, Ref};
 use crate::reason::ExitReason;
 use crate::sync::Arc;
+use crate::web::net::Incoming;
+use crate::web::websocket;
 use serde_json::json;
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -54,6 +56,11 @@ impl Connection {
     /// A binary message came.
     pub fn binary(&self, bytes: Vec<u8>) {
         self.tell(ToConnection::Binary(bytes));
+    }
+
+    /// A message came from the reactor.
+    pub(super) fn incoming(&self, message: Incoming) {
+        self.tell(ToConnection::Incoming(message));
     }
 
     /// What waited for the client has been written: see [`Transport::is_lagging`].
@@ -165,6 +172,10 @@ impl<A: Send + Sync + 'static> GenServer for Server<A> {
     fn handle(&mut self, msg: ToConnection, cx: &mut Cx<Self>) -> Next<ToConnection> {
         match msg {
             ToConnection::Broadcast(channel, broadcast) => self.broadcast(channel, broadcast),
+            ToConnection::Incoming(message) => self.receive(match message.message() {
+                websocket::Message::Text(text) => codec::decode_text(text, &self.limits),
+                websocket::Message::Binary(bytes) => codec::decode_binary(bytes, &self.limits),
+            }),
             ToConnection::Text(text) => self.receive(codec::decode_text(&text, &self.limits)),
             ToConnection::Binary(bytes) => self.receive(codec::decode_binary(&bytes, &self.limits)),
             ToConnection::Write(channel, frame) => {

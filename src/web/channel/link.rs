@@ -1,18 +1,20 @@
 //! The thread between a channel, its connection, and whoever holds one of its replies.
 
 use super::codec;
-use super::message::{Frame, Payload, Status, WireRef};
+use super::message::{Frame, Message, Payload, Status, WireRef};
 use super::socket::{ChannelId, Stop};
 use crate::process::{Dest, Recipient, Ref};
 use crate::sync::Arc;
 use crate::sync::atomic::{AtomicUsize, Ordering};
-use crate::web::channel::message::Message;
+use crate::web::net::Incoming;
 use std::fmt;
 
 /// What a connection process is sent.
 #[derive(Debug)]
 pub(super) enum ToConnection {
-    /// From the transport.
+    /// From the transport. What comes from the reactor counts against what its client may have under way until it
+    /// is dropped.
+    Incoming(Incoming),
     Text(String),
     Binary(Vec<u8>),
     Drained,

@@ -217,6 +217,10 @@ impl Frame {
         &self.bytes
     }
 
+    pub(super) fn shared(&self) -> &Arc<[u8]> {
+        &self.bytes
+    }
+
     /// Equals `true` if both are clones of one frame and share their bytes.
     pub fn shares_bytes_with(&self, other: &Frame) -> bool {
         Arc::ptr_eq(&self.bytes, &other.bytes)

@@ -14,7 +14,7 @@
 //! Read in this order. What decides is pure: [`message`] (the values), [`codec`] (values to bytes and back),
 //! [`router`] (topic to channel), [`socket`] (what one connection owes its client), [`presence`]. What acts: `link`
 //! (what the processes say to one another), `callback` (the trait, and the process of one topic of one client),
-//! `transport` (the seam), `connection`, `user_socket`.
+//! `transport` (the seam), `connection`, `user_socket`, [`request`] and `websocket` (the real thing).
 
 pub mod message;
 
@@ -37,6 +37,10 @@ mod transport;
 mod connection;
 
 mod user_socket;
+
+pub mod request;
+
+mod websocket;
 
 pub use callback::{Channel, ChannelCx, Join};
 pub use connection::Connection;
