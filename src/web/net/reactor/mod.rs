@@ -7,25 +7,23 @@
 //! What a broadcast to a thousand clients costs: a thousand pushes onto locked queues nobody contends for, a thousand
 //! commands, one wake-up; then one `writev` for each client, however many frames it had waiting.
 
+mod accept;
+
+use super::Listener;
 use super::conn::{Conn, Fate, Scope};
 use super::deadlines::Deadlines;
-use super::gate::Refusal;
-use super::line::{Bounds, Line};
-use super::listener::{Accepted, Acceptor};
+use super::listener::Acceptor;
 use super::post::{Command, Inbox, Post};
 use super::service::Service;
 use super::table::{ConnectionId, Table};
-use super::{AcceptFailed, ConnectionRefused, Listener};
 use crate::sync::Arc;
 use crate::telemetry::Telemetry;
 use crate::time::Clock;
 use crate::web::http::imf_fixdate;
 use mio::{Events, Interest, Poll, Token};
-use socket2::{SockRef, TcpKeepalive};
 use std::collections::VecDeque;
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
 use std::time::{Duration, Instant, SystemTime};
 
 const WAKER: Token = Token(usize::MAX);
@@ -34,30 +32,14 @@ const LISTENER: Token = Token(usize::MAX - 1);
 /// Events taken from the system at once.
 const EVENTS_MAX: usize = 1024;
 
-/// Connections accepted in one turn: the others have waited for their turn already.
-const ACCEPTS_MAX: usize = 64;
-
 /// Commands taken in one turn.
 const COMMANDS_MAX: usize = 4096;
 
 /// Connections run in one turn before events are looked at again.
 const RUNS_MAX: usize = 1024;
 
-/// Refused connections that linger to read their 503; above it they are dropped at once, as they are not counted.
-const REFUSED_MAX: usize = 64;
-
-/// How long to wait before accepting again after the system had no resources: no event will tell.
-const ACCEPT_RETRY: Duration = Duration::from_millis(100);
-
 /// The one read buffer, shared by all connections: an idle one owns none.
 const READ_BUFFER: usize = 64 * 1024;
-
-#[cfg(target_os = "linux")]
-/// Bytes in flight that a peer may leave unacknowledged for so long before the system gives up on it.
-const USER_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// Silence after which the system asks whether the peer is there, for connections of which we expect nothing.
-const KEEPALIVE: Duration = Duration::from_secs(60);
 
 /// Owns the sockets of its connections and runs on the thread that calls [`run`](Reactor::run).
 ///
@@ -284,118 +266,6 @@ impl Reactor {
         }
     }
 
-    fn accept(&mut self, now: Instant) {
-        if self.accept_again_at.is_some_and(|at| now < at) {
-            return;
-        }
-        self.accept_again_at = None;
-        for _ in 0..ACCEPTS_MAX {
-            let Some(acceptor) = self.acceptor.as_mut().filter(|_| self.may_accept) else {
-                return;
-            };
-            match acceptor.accept() {
-                Accepted::Stream(stream, peer) => self.admit(stream, peer, now),
-                Accepted::Reserve(stream, peer) => {
-                    // Dropped at once after its 503: it holds the descriptor that the next one will need.
-                    self.refuse(stream, peer, Refusal::NoFile, now);
-                    if let Some(acceptor) = &mut self.acceptor {
-                        acceptor.restock();
-                    }
-                }
-                Accepted::Gone => {}
-                Accepted::Empty => self.may_accept = false,
-                Accepted::Failed(error) => {
-                    self.accept_again_at = Some(now + ACCEPT_RETRY);
-                    self.telemetry.emit(|| AcceptFailed {
-                        error: error.raw_os_error(),
-                        kind: error.kind(),
-                    });
-                    return;
-                }
-            }
-        }
-    }
-
-    fn admit(&mut self, stream: mio::net::TcpStream, peer: SocketAddr, now: Instant) {
-        let permit = match self.listener.gate.admit(peer.ip()) {
-            Ok(permit) => permit,
-            Err(why) => return self.refuse(stream, peer, why, now),
-        };
-        tune(&stream);
-        let config = Arc::clone(&self.listener.config);
-        self.insert(peer, |line| Conn::new(stream, line, permit, &config, now));
-    }
-
-    /// Tells a connection 503 and lets it linger for as long as there are not too many of these.
-    fn refuse(
-        &mut self,
-        stream: mio::net::TcpStream,
-        peer: SocketAddr,
-        why: Refusal,
-        now: Instant,
-    ) {
-        self.telemetry.emit(|| ConnectionRefused { peer, why });
-        let service = Arc::clone(&self.service);
-        let telemetry = self.telemetry.clone();
-        let config = Arc::clone(&self.listener.config);
-        let date = self.date.text.clone();
-        let scope = Scope {
-            now,
-            config: &config,
-            service: &service,
-            telemetry: &telemetry,
-            date: &date,
-            drain_until: self.drain_until,
-        };
-        let id = self.insert(peer, |line| Conn::refused(stream, line, &scope));
-        self.refused += usize::from(id.is_some());
-        let Some(id) = id.filter(|_| self.refused > REFUSED_MAX || why == Refusal::NoFile) else {
-            return;
-        };
-        if let Some(conn) = self.conns.get_mut(id) {
-            conn.run(&mut self.buf, &scope);
-        }
-        self.remove(id);
-    }
-
-    fn insert(
-        &mut self,
-        peer: SocketAddr,
-        make: impl FnOnce(Arc<Line>) -> Conn,
-    ) -> Option<ConnectionId> {
-        let config = &self.listener.config;
-        let bounds = Bounds {
-            out_frames_max: config.out_frames_max,
-            out_bytes_max: config.out_bytes_max,
-            in_frames_max: config.in_frames_max,
-            in_bytes_max: config.in_bytes_max,
-        };
-        let registry = self.poll.registry();
-        let post = self.inbox.post();
-        let inserted = self.conns.insert(|id| {
-            let mut conn = make(Arc::new(Line::new(id, peer, bounds, post)));
-            let interest = Interest::READABLE | Interest::WRITABLE;
-            let token = Token(id.index as usize);
-            registry.register(conn.stream_mut(), token, interest)?;
-            io::Result::Ok(conn)
-        });
-        match inserted {
-            Ok(id) => {
-                if let Some(conn) = self.conns.get_mut(id) {
-                    list(&mut self.ready, conn, id);
-                }
-                Some(id)
-            }
-            Err(error) => {
-                self.telemetry.emit(|| AcceptFailed {
-                    error: error.raw_os_error(),
-                    kind: error.kind(),
-                });
-                None
-            }
-        }
-    }
-
     fn remove(&mut self, id: ConnectionId) {
         if let Some(conn) = self.conns.remove(id) {
             self.refused -= usize::from(!conn.is_admitted());
@@ -513,16 +383,6 @@ fn list(ready: &mut VecDeque<ConnectionId>, conn: &mut Conn, id: ConnectionId) {
     if !std::mem::replace(&mut conn.is_listed, true) {
         ready.push_back(id);
     }
-}
-
-/// Options that make a socket quicker or tell us sooner that its peer is gone. One that the system lacks is no reason
-/// to send anybody away: our own deadlines find out too.
-fn tune(stream: &mio::net::TcpStream) {
-    let socket = SockRef::from(stream);
-    let _ = stream.set_nodelay(true);
-    let _ = socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE));
-    #[cfg(target_os = "linux")]
-    let _ = socket.set_tcp_user_timeout(Some(USER_TIMEOUT));
 }
 
 /// The value of the Date field, made once a second.

@@ -1,21 +1,23 @@
 //! One connection in its reactor: a socket, what waits to be written to it, and the protocol it speaks.
 
+mod http;
+mod socket;
+
+use super::Config;
 use super::gate::Permit;
-use super::handle::{Incoming, Responder};
 use super::http_side::{self, HttpSide};
 use super::line::{Close, Line};
-use super::service::{Closed, GuardedSink, Service, guarded};
-use super::socket_side::{self, SocketSide, Step};
+use super::service::{GuardedSink, Service};
+use super::socket_side::{self, SocketSide};
 use super::write_queue::{Chunk, WriteQueue};
-use super::{CallbackPanicked, Config};
 use crate::sync::Arc;
 use crate::telemetry::Telemetry;
-use crate::web::http::{Body, Encoded, Event, Framing, Request, RequestError, Response, Status};
-use crate::web::websocket::{CloseCode, Handshake, Message};
+use crate::web::http::{Framing, Response, Status};
+use crate::web::websocket::CloseCode;
 use std::fmt;
 use std::io::{self, Read};
 use std::net::Shutdown;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// What a connection may use of its reactor while it runs.
 pub(super) struct Scope<'a> {
@@ -102,7 +104,7 @@ impl Conn {
     /// A connection that is told no and then only read to its end.
     pub(super) fn refused(stream: mio::net::TcpStream, line: Arc<Line>, scope: &Scope<'_>) -> Self {
         let mut conn = Conn::with_side(stream, line, None, Side::Deaf, scope.now);
-        conn.say(busy(), Framing::CLOSE, scope);
+        conn.say(http::busy(), Framing::CLOSE, scope);
         conn
     }
 
@@ -185,16 +187,6 @@ impl Conn {
         }
     }
 
-    /// Equals `true` if bytes of another request are here and may be looked at.
-    fn has_request(&self) -> bool {
-        match &self.side {
-            Side::Http(http) => {
-                self.after == After::Stay && http.wants_input(true) && http.has_unread()
-            }
-            Side::Socket(..) | Side::Deaf => false,
-        }
-    }
-
     fn wants_input(&self) -> bool {
         match &self.side {
             Side::Http(http) => {
@@ -227,178 +219,6 @@ impl Conn {
                 }
             }
             Side::Deaf => {}
-        }
-    }
-
-    /// Takes requests off the decoder as far as they may be served now.
-    fn serve(&mut self, requests: &mut usize, scope: &Scope<'_>) {
-        let is_last = |http: &HttpSide| {
-            http.number() + 1 >= scope.config.requests_max || scope.drain_until.is_some()
-        };
-        while let Side::Http(http) = &mut self.side {
-            if self.after != After::Stay || !http.wants_input(self.queue.is_empty()) {
-                return;
-            }
-            let is_last = is_last(http);
-            match http.next(scope.now, is_last) {
-                Ok(None) => return,
-                Ok(Some(Event::Continue)) => {
-                    let head = b"HTTP/1.1 100 Continue\r\n\r\n";
-                    self.push(Chunk::Body(Body::Static(head)), scope.now);
-                }
-                Ok(Some(Event::Request(request))) => {
-                    *requests = requests.saturating_sub(1);
-                    let number = http.number();
-                    self.call(request, number, scope);
-                }
-                Err(error) => self.refuse(error, scope),
-            }
-        }
-    }
-
-    fn call(&mut self, request: Request, number: u32, scope: &Scope<'_>) {
-        let responder = Responder::new(Arc::clone(&self.line), number);
-        if guarded(|| scope.service.call(request, responder)).is_err() {
-            self.report_panic(scope);
-        }
-    }
-
-    fn refuse(&mut self, error: RequestError, scope: &Scope<'_>) {
-        self.say(Response::refusal(error), Framing::CLOSE, scope);
-    }
-
-    /// Queues a response; if it is the last one, nothing is served after it.
-    fn say(&mut self, response: Response, framing: Framing, scope: &Scope<'_>) {
-        let with_defaults =
-            |response: Response, (name, value): &(_, _)| response.default_header(*name, value);
-        let response = scope
-            .config
-            .response_headers
-            .iter()
-            .fold(response, with_defaults);
-        let Encoded { head, body, close } = response.encode(framing, scope.date);
-        self.push(Chunk::Body(Body::Owned(head)), scope.now);
-        self.push(Chunk::Body(body), scope.now);
-        if close {
-            self.after = After::Linger;
-            if let Side::Http(http) = &mut self.side {
-                http.end();
-            }
-        }
-    }
-
-    /// The answer to a request has come.
-    pub(super) fn respond(&mut self, number: u32, response: Response, scope: &Scope<'_>) {
-        if let Side::Http(http) = &mut self.side
-            && let Some(mut framing) = http.answer(number, scope.now)
-        {
-            // What a client was promised when it asked holds no longer if we are going.
-            framing.keep_alive &= scope.drain_until.is_none();
-            self.say(response, framing, scope);
-        }
-    }
-
-    /// The answer is to become a WebSocket. The sink is dropped, and so told, if it is too late for that.
-    pub(super) fn upgrade(
-        &mut self,
-        number: u32,
-        handshake: &Handshake,
-        sink: GuardedSink,
-        scope: &Scope<'_>,
-    ) -> bool {
-        let Side::Http(http) = &mut self.side else {
-            return false;
-        };
-        if http.answer(number, scope.now).is_none() {
-            return false;
-        }
-        let socket = SocketSide::new(scope.config, scope.now);
-        // A client may send frames right behind its request, although none should before it has read the 101.
-        let before = std::mem::replace(&mut self.side, Side::Socket(socket, sink, Vec::new()));
-        if let (Side::Http(http), Side::Socket(_, _, rest)) = (before, &mut self.side) {
-            *rest = http.into_rest();
-        }
-        self.push(Chunk::Body(Body::Owned(handshake.encode())), scope.now);
-        if let Some(permit) = &mut self.permit {
-            permit.make_known();
-        }
-        if scope.drain_until.is_some() {
-            self.restart();
-        }
-        true
-    }
-
-    /// Passes on what comes of these bytes; keeps those that must wait.
-    fn converse(&mut self, mut input: &[u8], scope: &Scope<'_>) {
-        while let Side::Socket(socket, _, _) = &mut self.side {
-            let Some(step) = socket.next(&mut input, scope.now) else {
-                return;
-            };
-            match step {
-                Step::Message(message) => {
-                    if self.deliver(message, scope) {
-                        if let Side::Socket(_, _, rest) = &mut self.side {
-                            *rest = input.to_vec();
-                        }
-                        return;
-                    }
-                }
-                Step::Send(frame) => self.push(Chunk::Control(frame), scope.now),
-                Step::End(frame, closed) => {
-                    if let Some(frame) = frame {
-                        self.push(Chunk::Control(frame), scope.now);
-                    }
-                    self.hang_up(closed, After::Drop, scope);
-                }
-                Step::Fail(frame, closed) => {
-                    self.push(Chunk::Control(frame), scope.now);
-                    self.hang_up(closed, After::Linger, scope);
-                }
-            }
-        }
-    }
-
-    /// Passes a message up; `true` if no further one may follow for the moment.
-    fn deliver(&mut self, message: Message, scope: &Scope<'_>) -> bool {
-        let Side::Socket(_, sink, _) = &mut self.side else {
-            return false;
-        };
-        let is_last = self.line.admit(message.len());
-        let incoming = Incoming::new(message, Arc::clone(&self.line));
-        if sink.message(incoming).is_err() {
-            self.report_panic(scope);
-            self.close(CloseCode::ERROR, "", scope);
-        }
-        is_last && self.line.is_paused()
-    }
-
-    fn report_panic(&self, scope: &Scope<'_>) {
-        let peer = self.line.peer;
-        scope.telemetry.emit(|| CallbackPanicked { peer });
-    }
-
-    /// Begins a Close of our own.
-    fn close(&mut self, code: CloseCode, reason: &str, scope: &Scope<'_>) {
-        self.line.shut();
-        let mut deadline = scope.now + scope.config.close_timeout;
-        if let Some(drain_until) = scope.drain_until {
-            deadline = deadline.min(drain_until);
-        }
-        if let Side::Socket(socket, _, _) = &mut self.side
-            && let Some(frame) = socket.close(code, reason, deadline)
-        {
-            self.push(Chunk::Control(frame), scope.now);
-        }
-    }
-
-    /// The WebSocket is over: tells the sink, and ends the connection when all is written.
-    fn hang_up(&mut self, closed: Closed, after: After, scope: &Scope<'_>) {
-        self.line.shut();
-        self.after = after;
-        if let Side::Socket(_, mut sink, _) = std::mem::replace(&mut self.side, Side::Deaf)
-            && sink.closed(closed).is_err()
-        {
-            self.report_panic(scope);
         }
     }
 
@@ -503,14 +323,6 @@ impl Conn {
         }
     }
 
-    fn restart(&self) {
-        self.line.close(Close {
-            code: CloseCode::RESTART,
-            reason: "service restart".to_owned(),
-            is_orderly: true,
-        });
-    }
-
     /// When to look at it again although nothing happened.
     pub(super) fn deadline(&self, config: &Config) -> Option<Instant> {
         let stalled = (!self.queue.is_empty()).then(|| self.progress_at + config.write_timeout);
@@ -546,7 +358,7 @@ impl Conn {
                 }
                 http_side::Overdue::Answer => {
                     let framing = http.answer(http.number(), scope.now);
-                    self.give_up(busy(), framing.unwrap_or(Framing::CLOSE), scope)
+                    self.give_up(http::busy(), framing.unwrap_or(Framing::CLOSE), scope)
                 }
             },
             Side::Socket(socket, _, _) => match socket.overdue(scope.config, scope.now) {
@@ -565,13 +377,6 @@ impl Conn {
             },
         }
     }
-
-    /// Ends an HTTP connection that took too long. Its responder, if there is one, has nobody to answer any more.
-    fn give_up(&mut self, response: Response, framing: Framing, scope: &Scope<'_>) -> Fate {
-        self.line.shut();
-        self.say(response.close(), framing, scope);
-        Fate::Again
-    }
 }
 
 impl Drop for Conn {
@@ -584,17 +389,4 @@ impl fmt::Debug for Conn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Conn({:?}, {:?})", self.line, self.side)
     }
-}
-
-/// What a client is told that comes at a bad time.
-fn busy() -> Response {
-    use crate::web::http::{HeaderName, HeaderValue};
-    const AFTER: Duration = Duration::from_secs(5);
-    Response::error(
-        Status::SERVICE_UNAVAILABLE,
-        "busy",
-        "the server is busy; try again soon",
-    )
-    .header(HeaderName::RETRY_AFTER, HeaderValue::from(AFTER.as_secs()))
-    .close()
 }
