@@ -7,7 +7,7 @@ use crate::scratch::Scratch;
 use crate::vfs::{Disk, Fault};
 use perennial::prelude::*;
 use perennial::process::{self, CallError, Status, ZombieCut};
-use perennial::store::event::{Committed, Recovered};
+use perennial::store::event::{CheckedAfterUncleanStop, Committed, Recovered};
 use perennial::store::rusqlite::Connection;
 use perennial::store::{
     Config, Database, ErrorKind, Health, Item, Operation, ReaderMsg, Store, WriteError, WriterMsg,
@@ -127,12 +127,18 @@ impl Operation for Busy {
 
 /// Makes the writer busy; what lets it go on.
 fn keep_busy(fixture: &Fixture) -> Sender<()> {
+    let (go, busy) = send_busy(fixture);
+    busy.recv_timeout(PATIENCE).unwrap();
+    go
+}
+
+/// Sends what will make the writer busy; what lets it go on, and when it is.
+fn send_busy(fixture: &Fixture) -> (Sender<()>, Receiver<()>) {
     let _guard = fixture.runtime.enter();
     let ((go, wait), (is_busy, busy)) = (channel(), channel());
     let item = Item::new(Busy(Mutex::new(wait), is_busy), |_| ());
     fixture.store.writer().cast(item.into());
-    busy.recv_timeout(PATIENCE).unwrap();
-    go
+    (go, busy)
 }
 
 fn sizes(config: &Config) -> Arc<Mutex<Vec<usize>>> {
@@ -174,6 +180,30 @@ fn what_waits_together_is_committed_together() {
     go.send(()).unwrap();
     assert_eq!(acknowledged(answers), (1..=10).collect::<Vec<_>>());
     eventually(|| *sizes.lock().unwrap() == [1, 4, 4, 2]);
+    fixture.stop();
+}
+
+#[test]
+fn a_batch_that_was_full_early_does_not_split_the_next() {
+    let scratch = Scratch::new();
+    let config = Config {
+        batch_max: 4,
+        commit_wait_max: Duration::ZERO,
+        ..config(&scratch)
+    };
+    let sizes = sizes(&config);
+    let fixture = start(config, Runtime::new().unwrap());
+    let first = keep_busy(&fixture);
+    let mut answers = Vec::from(["a", "b", "c"].map(|text| send(&fixture, Append::new(1, text))));
+    let (second, is_busy) = send_busy(&fixture);
+    answers.extend(["d", "e"].map(|text| send(&fixture, Append::new(1, text))));
+    first.send(()).unwrap();
+    // The batch is full. What tells the writer to commit it is still in the mailbox, and this comes behind it.
+    is_busy.recv_timeout(PATIENCE).unwrap();
+    answers.push(send(&fixture, Append::new(1, "f")));
+    second.send(()).unwrap();
+    acknowledged(answers);
+    eventually(|| *sizes.lock().unwrap() == [1, 4, 3]);
     fixture.stop();
 }
 
@@ -482,7 +512,17 @@ fn an_orderly_stop_commits_what_was_gathered_and_leaves_one_file() {
         .collect();
     left.sort();
     assert_eq!(left, ["perennial.db", "perennial.lock"]);
-    let database = try_open(crate::ledger::config(&scratch)).unwrap();
+    let again = crate::ledger::config(&scratch);
+    let checks = Arc::new(AtomicBool::new(false));
+    let checked = checks.clone();
+    again
+        .telemetry
+        .attach(move |_: &CheckedAfterUncleanStop| checked.store(true, Ordering::Relaxed));
+    let database = try_open(again).unwrap();
+    assert!(
+        !checks.load(Ordering::Relaxed),
+        "the stop was an orderly one"
+    );
     assert_eq!(
         texts_without_gaps(&entries(&database, 1)),
         ["a", "b", "c", "gathered"]
