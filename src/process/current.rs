@@ -160,9 +160,20 @@ fn meet(process: &Arc<dyn Process>) {
     }
 }
 
-/// Why the process has to end now, if it has to.
+/// Equals `true` while the process that runs on this thread leaves its code or drops its state: what it does
+/// then are its destructors, which may neither wait nor begin another unwind.
+pub(crate) fn leaving() -> bool {
+    with(|process| {
+        process.is_some_and(|process| thread::panicking() || process.core().has(flag::ENDING))
+    })
+}
+
+/// Why the process has to end now, if it has to. One that drops its state already has met its end.
 pub(crate) fn doom(process: &Arc<dyn Process>) -> Option<ExitReason> {
     let core = process.core();
+    if core.has(flag::ENDING) {
+        return None;
+    }
     if core.has(flag::KILLED | flag::GONE) {
         return Some(ExitReason::Killed);
     }

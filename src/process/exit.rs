@@ -7,7 +7,7 @@ use crate::process::relations::Origin;
 use crate::process::signal::Exit;
 use crate::process::{current, death, runtime, unwind};
 use crate::reason::ExitReason;
-use crate::sync::{Arc, thread};
+use crate::sync::Arc;
 
 /// Sends an exit signal.
 ///
@@ -29,7 +29,7 @@ pub fn exit(to: impl Into<Pid>, reason: ExitReason) {
 }
 
 /// Ends the process that runs on this thread with `reason`, by unwinding: Erlang's `exit/1`. Does not return,
-/// except while the thread unwinds already; then the exit stays pending.
+/// except in a destructor while the process leaves already; then the exit stays pending.
 pub fn exit_self(reason: ExitReason) -> Result<(), NotAProcess> {
     raise(&current::required()?, reason);
     Ok(())
@@ -83,7 +83,7 @@ fn queue(receiver: &Arc<dyn Process>, exit: Exit, origin: Origin) {
 
 /// Raises an exit in the running process.
 pub(crate) fn raise(me: &Arc<dyn Process>, reason: ExitReason) {
-    if thread::panicking() {
+    if current::leaving() {
         // Pending: the process meets it at its next library call outside the unwinding, if it gets there.
         let exit = Exit {
             from: me.core().pid,

@@ -89,7 +89,8 @@ pub fn spawn_monitor<M: Send + 'static>(
 /// Makes this thread a process for as long as `main` runs.
 ///
 /// # Errors
-/// The reason for which the process ended, if `main` did not return.
+/// The reason for which the process ended, if `main` did not return; `StartError::Exiting` as the reason if this
+/// is a destructor of a process that leaves.
 ///
 /// # Panics
 /// If the current runtime is shutting down or holds as many processes as it can, and if this thread runs a
@@ -106,6 +107,10 @@ pub fn spawn_monitor<M: Send + 'static>(
 pub fn run<M: Send + 'static, T>(
     main: impl FnOnce(&mut ThreadContext<M>) -> T,
 ) -> Result<T, ExitReason> {
+    if current::leaving() {
+        // A panic in a destructor that runs during an unwind would abort the program.
+        return Err(ExitReason::other(StartError::Exiting));
+    }
     assert!(
         current::process().is_none(),
         "process::run on a thread that runs a process"
