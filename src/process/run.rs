@@ -12,6 +12,7 @@ use crate::process::thread::Thread;
 use crate::process::unwind::{self, By};
 use crate::reason::ExitReason;
 use crate::sync::Arc;
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Starts a process that runs `main` on a thread of its own, and returns at once.
@@ -169,10 +170,9 @@ fn body<M: Send + 'static>(
         Err((reason, By::Itself)) => End::by_itself(reason),
         Err((reason, By::Signal)) => End::by_signal(reason),
     };
-    let reason = end.reason.clone();
-    death::die(&process, end, || {
-        crate::process::pooled::close_entries(cx.into_saved(), &reason)
-    });
+    let mut saved = VecDeque::new();
+    let reason = death::die(&process, end, || saved = cx.into_saved());
+    crate::process::pooled::close_entries(saved, &reason);
     reason
 }
 

@@ -137,9 +137,9 @@ pub(crate) fn park(shared: &Arc<Shared>, parker: &Arc<Parker>, deadline: Option<
     }
     if let Some(process) = &process {
         process.core().start_waiting(parker.clone(), None);
-        if let Some(reason) = current::doom(process) {
+        if let Some((reason, by)) = current::doom(process) {
             process.core().stop_waiting();
-            unwind::by_signal(reason);
+            unwind::leave(reason, by);
         }
     }
     let in_time = deadline.is_none_or(|deadline| shared.clock.now() < deadline);

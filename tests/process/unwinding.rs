@@ -1,13 +1,14 @@
 //! How processes leave their code: destructors may use the whole library meanwhile, and an exit that user code
 //! swallows comes back.
 
-use crate::support::puppet::{BREEDS, Breed, Msg, Tell};
-use crate::support::scripted::Script;
+use crate::support::puppet::{BREEDS, Breed, Msg, Tell, both_kinds};
+use crate::support::scripted::{Event, Script, both_servers, gate, run};
 use crate::support::stage::on_stage;
-use crate::support::{LONG, child, stage};
+use crate::support::{LONG, child, eventually, stage};
 use perennial::prelude::*;
 use perennial::process::{self, CallError, Kind, LinkError, StartError};
 use perennial::{ExitReason, MonitorRef, Pid, TimerRef};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -32,6 +33,8 @@ struct UsesAll {
     timer: TimerRef,
     /// Equals `true` if the thread unwinds; a server's state is dropped when that is over.
     unwinds: bool,
+    /// Equals `true` if a kill made the process leave: another one changes nothing.
+    killed: bool,
     done: mpsc::Sender<Result<(), String>>,
 }
 
@@ -116,7 +119,9 @@ impl UsesAll {
         // Exits of every sort.
         process::exit(Pid::INIT, ExitReason::Shutdown);
         process::exit(me, ExitReason::other("once more"));
-        process::exit(me, ExitReason::Kill);
+        if self.killed {
+            process::exit(me, ExitReason::Kill);
+        }
         check(
             "exit_self",
             process::exit_self(ExitReason::other("again")).is_ok(),
@@ -138,7 +143,7 @@ fn drop_state(kind: Breed, cause: &str) {
         let (peer, server) = (kind.puppet(), kind.named(&Name::new("leaver")));
         let to = peer.me();
         let (done, used) = mpsc::channel();
-        let mut watch = process::watch(server.pid());
+        let (mut watch, killed) = (process::watch(server.pid()), cause == "kill");
         server.run(move |inside| {
             let uses = UsesAll {
                 monitor: inside.monitor(&to),
@@ -146,6 +151,7 @@ fn drop_state(kind: Breed, cause: &str) {
                 peer: to,
                 own: Name::new("leaver"),
                 unwinds: false,
+                killed,
                 done,
             };
             inside.keep(uses);
@@ -184,7 +190,7 @@ fn leave(kind: Breed, cause: &str) {
         let (done, used) = mpsc::channel();
         let (started, running) = mpsc::channel::<()>();
         let mut watch = process::watch(server.pid());
-        let by = cause.to_owned();
+        let (by, killed) = (cause.to_owned(), cause.ends_with("kill"));
         server.order(move |inside| {
             let _uses = UsesAll {
                 monitor: inside.monitor(&to),
@@ -192,6 +198,7 @@ fn leave(kind: Breed, cause: &str) {
                 peer: to,
                 own: Name::new("leaver"),
                 unwinds: true,
+                killed,
                 done,
             };
             match by.as_str() {
@@ -219,7 +226,6 @@ fn leave(kind: Breed, cause: &str) {
         let used = used.recv_timeout(LONG).expect("the destructor ran");
         assert_eq!(used, Ok(()), "{kind:?}, {cause}");
         let reason = server.ended(&mut watch);
-        // A kill that comes while a process leaves does not change why it left.
         let expected = match cause.trim_start_matches("waiting ") {
             "panic" => {
                 matches!(&reason, ExitReason::Panic(panic) if panic.message() == "out of paper")
@@ -252,5 +258,161 @@ fn destructors_use_the_whole_library_while_their_process_leaves() {
     for cause in CAUSES {
         let ended = child::play(NAME, cause);
         assert_eq!(ended.code, Some(7), "{cause}:\n{}", ended.stderr);
+    }
+}
+
+/// User code that catches an unwind which was an exit meets the exit again at its next library call.
+#[test]
+fn swallowed_exit_comes_back() {
+    let causes = ["exit", "signal", "receive", "call", "sleep", "kill"];
+    for cause in causes {
+        both_kinds(|kind| {
+            if cause == "receive" && kind != Breed::Thread {
+                return;
+            }
+            swallow(kind, cause);
+        });
+    }
+}
+
+fn swallow(kind: Breed, cause: &'static str) {
+    let (puppet, holder) = (kind.puppet(), Breed::Thread.puppet());
+    let mut watch = process::watch(puppet.pid());
+    let (started, running) = mpsc::channel();
+    let (swallowed, outlived) = (mpsc::channel(), mpsc::channel());
+    let (to, me) = (holder.me(), puppet.pid());
+    let main = move || {
+        let left = catch_unwind(AssertUnwindSafe(|| {
+            started.send(()).expect("the test waits");
+            match cause {
+                "exit" => drop(process::exit_self(died())),
+                "call" => drop(to.call_for(3 * LONG, Msg::Hold)),
+                "sleep" => process::sleep(3 * LONG),
+                _ => loop {
+                    process::checkpoint();
+                    std::thread::yield_now();
+                },
+            }
+        }));
+        swallowed.0.send(left.is_err()).expect("the test waits");
+        // Nothing that does not ask the library keeps it from running on.
+        let sum: u64 = (0..1000).sum();
+        assert_eq!(sum, 499_500);
+        process::checkpoint();
+        let _ = outlived.0.send(());
+    };
+    if cause == "receive" {
+        return swallow_in_receive();
+    }
+    puppet.order(move |_| main());
+    running.recv_timeout(LONG).expect("it runs");
+    let reason = if cause == "kill" {
+        ExitReason::Kill
+    } else {
+        died()
+    };
+    if cause != "exit" {
+        process::exit(me, reason);
+    }
+    assert_eq!(swallowed.1.recv_timeout(LONG), Ok(true));
+    let expected = if cause == "kill" {
+        ExitReason::Killed
+    } else {
+        died()
+    };
+    assert_eq!(puppet.ended(&mut watch), expected, "{kind:?}, {cause}");
+    assert!(outlived.1.try_recv().is_err(), "{kind:?}, {cause}");
+    holder.run(|inside| drop(inside.held()));
+}
+
+fn died() -> ExitReason {
+    ExitReason::other("died")
+}
+
+/// A closure that waits for a message when the signal comes, selectively or not.
+fn swallow_in_receive() {
+    for selective in [false, true] {
+        let (waits, waiting) = mpsc::channel();
+        let (outlived, told) = mpsc::channel();
+        let waiter = process::spawn::<u64>(move |cx| {
+            let left = catch_unwind(AssertUnwindSafe(|| {
+                waits.send(()).expect("the test waits");
+                if selective {
+                    cx.receive_match(3 * LONG, Err::<(), _>);
+                } else {
+                    cx.receive();
+                }
+            }));
+            assert!(left.is_err());
+            cx.receive_timeout(Duration::ZERO);
+            let _ = outlived.send(());
+        });
+        waiting.recv_timeout(LONG).expect("it is about to wait");
+        eventually("it waits", || {
+            process::info(&waiter).is_some_and(|info| info.status == process::Status::Waiting)
+        });
+        let mut watch = process::watch(&waiter);
+        process::exit(&waiter, died());
+        let down = watch.wait(LONG).expect("it ends");
+        assert_eq!(down.reason, died());
+        assert!(told.try_recv().is_err());
+    }
+}
+
+/// What a server swallows in a callback ends it at the end of the callback at the latest.
+#[test]
+fn swallowed_exit_ends_a_server_after_its_callback() {
+    both_servers(|kind| {
+        let (script, log) = Script::new();
+        let server = script.on(kind).start().expect("the server starts");
+        let mut watch = process::watch(&server);
+        server.cast(run(|_, _| {
+            let left = catch_unwind(|| process::exit_self(died()));
+            assert!(left.is_err());
+            Next::Loop
+        }));
+        server.cast(crate::support::scripted::Msg::Note(1));
+        assert_eq!(watch.wait(LONG).map(|down| down.reason), Some(died()));
+        // Its own exit: terminate runs, as after any end of its own.
+        let expected = [Event::Init, Event::Terminated(died()), Event::Dropped];
+        assert_eq!(log.all(), expected);
+    });
+}
+
+/// Nothing of a server's own runs any more after a kill but what was running; whatever that comes to.
+#[test]
+fn terminate_never_runs_after_a_kill() {
+    for ending in ["stop", "panic", "exit", "loop", "continue"] {
+        both_servers(|kind| {
+            let (script, log) = Script::new();
+            let server = script.on(kind).start().expect("the server starts");
+            let mut watch = process::watch(&server);
+            let (gate, wait) = gate();
+            let (started, running) = mpsc::channel();
+            server.cast(run(move |_, _| {
+                started.send(()).expect("the test waits");
+                wait();
+                match ending {
+                    "stop" => Next::Stop(ExitReason::Normal),
+                    "panic" => panic!("out of paper"),
+                    "exit" => {
+                        process::exit_self(died()).expect("a server is a process");
+                        Next::Loop
+                    }
+                    "loop" => Next::Loop,
+                    _ => Next::Continue(crate::support::scripted::Msg::Note(1)),
+                }
+            }));
+            running.recv_timeout(LONG).expect("it runs");
+            process::exit(&server, ExitReason::Kill);
+            drop(gate);
+            let reason = watch.wait(LONG).map(|down| down.reason);
+            assert_eq!(reason, Some(ExitReason::Killed), "{kind:?}, {ending}");
+            assert_eq!(
+                log.all(),
+                [Event::Init, Event::Dropped],
+                "{kind:?}, {ending}"
+            );
+        });
     }
 }
