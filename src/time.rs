@@ -50,7 +50,9 @@ impl Clock {
             Some(hand) => {
                 let manual = hand.0.lock();
                 let passed = manual.now.duration_since(manual.began).as_millis();
-                manual.began_unix_ms.saturating_add(i64::try_from(passed).unwrap_or(i64::MAX))
+                manual
+                    .began_unix_ms
+                    .saturating_add(i64::try_from(passed).unwrap_or(i64::MAX))
             }
         }
     }

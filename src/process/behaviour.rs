@@ -128,7 +128,14 @@ impl<B: Behaviour> Body<B> {
         current::begin_callback(None);
         let made = init(&mut self.cx);
         fail_all(current::end_callback());
+        // Before there is a state, so that its end does without `terminate`.
+        let overtaken = self.overtaken();
         match made {
+            Ok((state, _)) if overtaken.is_some() => {
+                // Dropped where every state is.
+                self.stage = Stage::Up(state);
+                overtaken.map_or(Ok(()), Err)
+            }
             Ok((mut state, flow)) => {
                 let ack = ack.and_then(|ack| state.take_ack(ack));
                 self.stage = Stage::Up(state);
@@ -224,11 +231,28 @@ impl<B: Behaviour> Body<B> {
         current::begin_callback(call.and_then(|call| call.deadline()));
         let flow = run(state, &mut self.cx);
         let unanswered = current::end_callback();
+        if let Some(end) = self.overtaken() {
+            return Err(end);
+        }
         // The requests that it dropped: if it goes on nobody will answer them, and if it stops its end says why.
         if !matches!(flow, Flow::Stop(_)) {
             fail_all(unanswered);
         }
         self.follow(flow)
+    }
+
+    /// What came first, whatever the callback that has just returned wants to happen: a kill, or an exit of its
+    /// own whose unwind it caught.
+    fn overtaken(&mut self) -> Option<End> {
+        let core = self.cx.me().mailbox().core();
+        if !core.has(flag::KILLED | flag::GONE | flag::EXIT_QUEUED) {
+            return None;
+        }
+        if core.has(flag::KILLED | flag::GONE) {
+            return Some(End::by_signal(ExitReason::Killed));
+        }
+        let reason = current::take_raised()?;
+        Some(self.terminate(reason))
     }
 
     fn follow(&mut self, flow: Flow) -> Result<(), End> {
@@ -251,6 +275,8 @@ impl<B: Behaviour> Body<B> {
         me.core().end_call();
         drop(current::end_callback());
         match unwind::reason_of(payload) {
+            // A kill that came meanwhile is first, and nothing of its own runs after that.
+            _ if me.core().has(flag::KILLED | flag::GONE) => End::by_signal(ExitReason::Killed),
             (reason, By::Signal) => End::by_signal(reason),
             (reason, By::Itself) => self.terminate(reason),
         }

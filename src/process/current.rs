@@ -5,7 +5,7 @@ use crate::process::call::PendingCall;
 use crate::process::core::{Process, flag};
 use crate::process::error::NotAProcess;
 use crate::process::runtime::Shared;
-use crate::process::unwind;
+use crate::process::unwind::{self, By};
 use crate::reason::ExitReason;
 use crate::sync::{Arc, Parker, thread};
 use std::cell::{Cell, OnceCell, RefCell};
@@ -153,18 +153,29 @@ pub(crate) fn checkpoint() {
 
 #[cold]
 fn meet(process: &Arc<dyn Process>) {
-    if let Some(reason) = doom(process)
+    if let Some((reason, by)) = doom(process)
         && !thread::panicking()
     {
-        unwind::by_signal(reason);
+        unwind::leave(reason, by);
     }
 }
 
-/// Why the process has to end now, if it has to.
-pub(crate) fn doom(process: &Arc<dyn Process>) -> Option<ExitReason> {
+/// Equals `true` while the process that runs on this thread leaves its code or drops its state: what it does
+/// then are its destructors, which may neither wait nor begin another unwind.
+pub(crate) fn leaving() -> bool {
+    with(|process| {
+        process.is_some_and(|process| thread::panicking() || process.core().has(flag::ENDING))
+    })
+}
+
+/// Why the process has to end now, if it has to. One that drops its state already has met its end.
+pub(crate) fn doom(process: &Arc<dyn Process>) -> Option<(ExitReason, By)> {
     let core = process.core();
+    if core.has(flag::ENDING) {
+        return None;
+    }
     if core.has(flag::KILLED | flag::GONE) {
-        return Some(ExitReason::Killed);
+        return Some((ExitReason::Killed, By::Signal));
     }
     if !core.has(flag::EXIT_QUEUED) {
         return None;
@@ -175,4 +186,15 @@ pub(crate) fn doom(process: &Arc<dyn Process>) -> Option<ExitReason> {
         return None;
     }
     relations.first_deadly(core.pid, core.traps_exit())
+}
+
+/// The exit that the running process raised and whose unwind did not reach the kernel, or just has.
+pub(crate) fn take_raised() -> Option<ExitReason> {
+    with(|process| {
+        let core = process?.core();
+        if !core.has(flag::EXIT_QUEUED) {
+            return None;
+        }
+        core.relations.lock().take_raised()
+    })
 }

@@ -39,10 +39,15 @@ impl End {
 }
 
 /// The death path of a process, on the thread that ran it. Its identity may have been cut before, by a kill;
-/// then only its state is left.
-pub(crate) fn die(process: &Arc<dyn Process>, end: End, drop_state: impl FnOnce()) {
+/// then only its state is left. Why it ended in the end.
+pub(crate) fn die(process: &Arc<dyn Process>, end: End, drop_state: impl FnOnce()) -> ExitReason {
     let core = process.core();
-    core.set(flag::ENDING);
+    // Whatever the code came to after a kill, the kill was first.
+    let end = if core.set(flag::ENDING) & flag::KILLED == 0 {
+        end
+    } else {
+        End::by_signal(ExitReason::Killed)
+    };
     let end = match catch_unwind(AssertUnwindSafe(drop_state)) {
         Ok(()) => end,
         Err(payload) => match crate::process::unwind::reason_of(payload) {
@@ -56,7 +61,7 @@ pub(crate) fn die(process: &Arc<dyn Process>, end: End, drop_state: impl FnOnce(
     let obituary = core.relations.lock().end(end.reason.clone());
     let Some(obituary) = obituary else {
         shared.zombie_ended(core.pid);
-        return;
+        return end.reason;
     };
     shared.table.ended();
     process.seal();
@@ -72,6 +77,7 @@ pub(crate) fn die(process: &Arc<dyn Process>, end: End, drop_state: impl FnOnce(
         report::crash(process, &end.reason, neighbours, left);
     }
     release(shared, process, &end.reason);
+    end.reason
 }
 
 /// Cuts the identity of a process whose code does not end: all that others see of it dies now, as `Killed`.

@@ -12,7 +12,7 @@ use crate::process::reference::Ref;
 use crate::process::signal::Entry;
 use crate::process::{current, runtime, wait};
 use crate::scheduler::TimerKey;
-use crate::sync::{Arc, Mutex, thread};
+use crate::sync::{Arc, Mutex};
 use crate::telemetry::Event;
 use std::time::{Duration, Instant};
 
@@ -189,7 +189,7 @@ fn push<M: Send + 'static>(to: &Ref<M>, entry: Entry<M>) -> Result<(), Refused<M
     let pooled = sender
         .as_ref()
         .is_some_and(|sender| sender.core().kind == Kind::Pooled);
-    if pooled || thread::panicking() {
+    if pooled || current::leaving() {
         return Err(Refused::Full(refused));
     }
     let shared = &to.mailbox().core().runtime;
@@ -215,7 +215,7 @@ fn call<M: Send + 'static, T: Send + 'static>(
     make: impl FnOnce(ReplyTo<T>) -> M,
 ) -> Answer<T> {
     current::checkpoint();
-    if thread::panicking() && current::with(|process| process.is_some()) {
+    if current::leaving() {
         return Err(CallError::Exiting);
     }
     let local = local(to)?;

@@ -28,7 +28,7 @@ pub enum CallError {
     PoolExhausted,
     /// The process is on a node that is not connected.
     NoConnection,
-    /// The caller itself is unwinding; it may not wait any more.
+    /// The caller is leaving: its destructors run, and may not wait any more.
     Exiting,
 }
 
@@ -144,7 +144,7 @@ pub enum StartError {
     RuntimeStopped,
     /// A pooled starter would have had to wait, and there are as many waiting workers as allowed.
     PoolExhausted,
-    /// The starter itself is unwinding; it may not wait any more.
+    /// The starter is leaving: its destructors run, and may not wait any more.
     Exiting,
 }
 

@@ -5,9 +5,10 @@ use crate::process::core::{Process, Signal, flag};
 use crate::process::error::NotAProcess;
 use crate::process::relations::Origin;
 use crate::process::signal::Exit;
-use crate::process::{current, death, runtime, unwind};
+use crate::process::unwind::{self, By};
+use crate::process::{current, death, runtime};
 use crate::reason::ExitReason;
-use crate::sync::{Arc, thread};
+use crate::sync::Arc;
 
 /// Sends an exit signal.
 ///
@@ -29,7 +30,7 @@ pub fn exit(to: impl Into<Pid>, reason: ExitReason) {
 }
 
 /// Ends the process that runs on this thread with `reason`, by unwinding: Erlang's `exit/1`. Does not return,
-/// except while the thread unwinds already; then the exit stays pending.
+/// except in a destructor while the process leaves already; then the exit stays pending.
 pub fn exit_self(reason: ExitReason) -> Result<(), NotAProcess> {
     raise(&current::required()?, reason);
     Ok(())
@@ -83,15 +84,18 @@ fn queue(receiver: &Arc<dyn Process>, exit: Exit, origin: Origin) {
 
 /// Raises an exit in the running process.
 pub(crate) fn raise(me: &Arc<dyn Process>, reason: ExitReason) {
-    if thread::panicking() {
-        // Pending: the process meets it at its next library call outside the unwinding, if it gets there.
-        let exit = Exit {
-            from: me.core().pid,
-            reason,
-        };
-        return queue(me, exit, Origin::Raised);
+    let core = me.core();
+    let exit = Exit {
+        from: core.pid,
+        reason: reason.clone(),
+    };
+    // Pending until the kernel catches the unwind: if user code does, or if the thread unwinds already, the
+    // process meets it at its next library call.
+    let _mark = core.relations.lock().queue_exit(exit, Origin::Raised);
+    core.set(flag::EXIT_QUEUED);
+    if !current::leaving() {
+        unwind::leave(reason, By::Itself);
     }
-    unwind::by_itself(reason);
 }
 
 /// Kills a process: what waits in the library unwinds at once, running code has a grace, and then its identity

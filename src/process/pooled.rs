@@ -123,10 +123,9 @@ impl<B: Behaviour> Pooled<B> {
     }
 
     fn end(&self, me: &Arc<dyn Process>, end: End, mut body: Box<Body<B>>) {
-        let reason = end.reason.clone();
         let batch = std::mem::take(&mut body.batch);
         self.taken.store(0, Ordering::Relaxed);
-        death::die(me, end, || drop(body));
+        let reason = death::die(me, end, || drop(body));
         close_entries(batch, &reason);
     }
 }

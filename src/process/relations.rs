@@ -12,6 +12,7 @@
 use crate::pid::{MonitorRef, Pid};
 use crate::process::call::PendingCall;
 use crate::process::signal::{Down, Exit};
+use crate::process::unwind::By;
 use crate::reason::ExitReason;
 use crate::sync::Arc;
 use std::collections::{BTreeMap, HashSet, VecDeque};
@@ -41,7 +42,7 @@ pub(crate) enum Origin {
     Link,
     /// `process::exit(pid, reason)`.
     Sent,
-    /// The process itself raised it and user code swallowed the unwinding.
+    /// The process itself raised it; it waits here, without a mark, until the kernel has caught the unwind.
     Raised,
 }
 
@@ -221,12 +222,16 @@ impl Relations {
         id
     }
 
-    /// Meets the exit signal of a mark; `None` if it was taken back.
+    /// Meets the exit signal of a mark; `None` if it was taken back. A deadly one stays: whoever catches the
+    /// unwind that it starts meets it again.
     pub(crate) fn meet_exit(&mut self, me: Pid, id: u64, trapping: bool) -> Option<Effect> {
         let more = self.more.as_mut()?;
         let at = more.exits.iter().position(|queued| queued.id == id)?;
-        let queued = more.exits.remove(at)?;
-        Some(effect(me, queued, trapping))
+        let effect = effect(me, &more.exits[at], trapping);
+        if !matches!(effect, Effect::Die(_)) {
+            more.exits.remove(at);
+        }
+        Some(effect)
     }
 
     /// Looks at the exit signal of a mark without consuming it: a process that traps has now received it as
@@ -238,19 +243,31 @@ impl Relations {
             more.exits[at].trapped = true;
             return Some(Effect::Deliver(more.exits[at].exit.clone()));
         }
-        let queued = more.exits.remove(at)?;
-        Some(effect(me, queued, trapping))
+        self.meet_exit(me, id, trapping)
     }
 
-    /// The reason of the first queued exit signal that ends a process that traps or does not.
-    pub(crate) fn first_deadly(&self, me: Pid, trapping: bool) -> Option<ExitReason> {
+    /// The reason of the first queued exit signal that ends a process that traps or does not, and how it did.
+    pub(crate) fn first_deadly(&self, me: Pid, trapping: bool) -> Option<(ExitReason, By)> {
         let more = self.more.as_ref()?;
-        more.exits
+        let deadly = more
+            .exits
             .iter()
-            .find_map(|queued| match verdict(me, queued, trapping) {
-                Verdict::Die => Some(queued.exit.reason.clone()),
-                _ => None,
-            })
+            .find(|queued| matches!(verdict(me, queued, trapping), Verdict::Die))?;
+        let by = match deadly.origin {
+            Origin::Raised => By::Itself,
+            Origin::Link | Origin::Sent => By::Signal,
+        };
+        Some((deadly.exit.reason.clone(), by))
+    }
+
+    /// Takes the exit that the process raised itself.
+    pub(crate) fn take_raised(&mut self) -> Option<ExitReason> {
+        let more = self.more.as_mut()?;
+        let raised = |queued: &QueuedExit| queued.origin == Origin::Raised;
+        let first = more.exits.iter().find(|queued| raised(queued))?;
+        let reason = first.exit.reason.clone();
+        more.exits.retain(|queued| !raised(queued));
+        Some(reason)
     }
 
     /// Makes messages of the exit signals that a process got while it trapped exits, which it stops doing.
@@ -407,10 +424,10 @@ fn verdict(me: Pid, queued: &QueuedExit, trapping: bool) -> Verdict {
     Verdict::Die
 }
 
-fn effect(me: Pid, queued: QueuedExit, trapping: bool) -> Effect {
-    match verdict(me, &queued, trapping) {
-        Verdict::Deliver => Effect::Deliver(queued.exit),
-        Verdict::Die => Effect::Die(queued.exit.reason),
+fn effect(me: Pid, queued: &QueuedExit, trapping: bool) -> Effect {
+    match verdict(me, queued, trapping) {
+        Verdict::Deliver => Effect::Deliver(queued.exit.clone()),
+        Verdict::Die => Effect::Die(queued.exit.reason.clone()),
         Verdict::Ignore => Effect::Ignore,
     }
 }

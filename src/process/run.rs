@@ -12,6 +12,7 @@ use crate::process::thread::Thread;
 use crate::process::unwind::{self, By};
 use crate::reason::ExitReason;
 use crate::sync::Arc;
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Starts a process that runs `main` on a thread of its own, and returns at once.
@@ -89,7 +90,8 @@ pub fn spawn_monitor<M: Send + 'static>(
 /// Makes this thread a process for as long as `main` runs.
 ///
 /// # Errors
-/// The reason for which the process ended, if `main` did not return.
+/// The reason for which the process ended, if `main` did not return; `StartError::Exiting` as the reason if this
+/// is a destructor of a process that leaves.
 ///
 /// # Panics
 /// If the current runtime is shutting down or holds as many processes as it can, and if this thread runs a
@@ -106,6 +108,10 @@ pub fn spawn_monitor<M: Send + 'static>(
 pub fn run<M: Send + 'static, T>(
     main: impl FnOnce(&mut ThreadContext<M>) -> T,
 ) -> Result<T, ExitReason> {
+    if current::leaving() {
+        // A panic in a destructor that runs during an unwind would abort the program.
+        return Err(ExitReason::other(StartError::Exiting));
+    }
     assert!(
         current::process().is_none(),
         "process::run on a thread that runs a process"
@@ -164,10 +170,9 @@ fn body<M: Send + 'static>(
         Err((reason, By::Itself)) => End::by_itself(reason),
         Err((reason, By::Signal)) => End::by_signal(reason),
     };
-    let reason = end.reason.clone();
-    death::die(&process, end, || {
-        crate::process::pooled::close_entries(cx.into_saved(), &reason)
-    });
+    let mut saved = VecDeque::new();
+    let reason = death::die(&process, end, || saved = cx.into_saved());
+    crate::process::pooled::close_entries(saved, &reason);
     reason
 }
 

@@ -16,8 +16,8 @@ use crate::process::runtime::Shared;
 use crate::process::thread::{self, Thread};
 use crate::process::{current, exit, link, monitor, runtime, threads, wait};
 use crate::reason::ExitReason;
-use crate::sync::Arc;
 use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::{self, Arc};
 use std::time::Duration;
 
 /// How a process is to be started.
@@ -96,6 +96,9 @@ pub(crate) fn start<B: Behaviour>(
     init: InitFn<B>,
 ) -> Result<Started<B::Msg>, StartError> {
     current::checkpoint();
+    if current::leaving() {
+        return Err(StartError::Exiting);
+    }
     let timeout = options.timeout;
     let mut prepared = prepare::<B>(&options)?;
     let process = prepared.started.reference.process();
@@ -106,8 +109,11 @@ pub(crate) fn start<B: Behaviour>(
         ignored: AtomicBool::new(false),
     };
     let ack = Arc::new(ack);
-    let inline =
-        timeout.is_none() && !options.asynchronous && matches!(prepared.body, Kinds::Pooled(_));
+    // While a plain thread unwinds, `init` would find its own process unwinding.
+    let inline = timeout.is_none()
+        && !options.asynchronous
+        && matches!(prepared.body, Kinds::Pooled(_))
+        && !sync::thread::panicking();
     if inline && let Kinds::Pooled(pooled) = prepared.body {
         pooled.launch_inline(init, ack.clone());
         let answer = match ack.pending.slot.take() {

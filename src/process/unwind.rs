@@ -1,8 +1,10 @@
 //! How a process leaves its code before the end: a private payload unwinds the stack, and the kernel catches it.
 //!
-//! The library never starts an unwind while the thread unwinds already (that would abort the program).
+//! The library never starts an unwind while the thread unwinds already (that would abort the program). An exit
+//! stays pending in the process's relations until the kernel has caught its unwind, so that user code which
+//! catches it meets it again.
 
-use crate::process::panic_hook;
+use crate::process::{current, panic_hook};
 use crate::reason::{ExitReason, Panic};
 use crate::sync::thread;
 use std::any::Any;
@@ -23,34 +25,29 @@ pub(crate) enum By {
     Signal,
 }
 
+/// Leaves. Must not be called while the thread unwinds.
+pub(crate) fn leave(reason: ExitReason, by: By) -> ! {
+    assert!(
+        !thread::panicking(),
+        "no unwind may start while another is under way"
+    );
+    resume_unwind(Box::new(Exiting { reason, by }))
+}
+
 /// Leaves because of a signal. Must not be called while the thread unwinds.
 pub(crate) fn by_signal(reason: ExitReason) -> ! {
-    assert!(
-        !thread::panicking(),
-        "no unwind may start while another is under way"
-    );
-    resume_unwind(Box::new(Exiting {
-        reason,
-        by: By::Signal,
-    }))
+    leave(reason, By::Signal)
 }
 
-/// Leaves because the process wants to. Must not be called while the thread unwinds.
-pub(crate) fn by_itself(reason: ExitReason) -> ! {
-    assert!(
-        !thread::panicking(),
-        "no unwind may start while another is under way"
-    );
-    resume_unwind(Box::new(Exiting {
-        reason,
-        by: By::Itself,
-    }))
-}
-
-/// Why an unwind that the kernel caught had begun.
+/// Why an unwind that the kernel caught had begun. If it was an exit of the process's own, that is met now.
 pub(crate) fn reason_of(payload: Box<dyn Any + Send>) -> (ExitReason, By) {
     match payload.downcast::<Exiting>() {
-        Ok(exiting) => (exiting.reason, exiting.by),
+        Ok(exiting) => {
+            if exiting.by == By::Itself {
+                drop(current::take_raised());
+            }
+            (exiting.reason, exiting.by)
+        }
         Err(payload) => (ExitReason::Panic(panic_of(payload)), By::Itself),
     }
 }

@@ -143,13 +143,13 @@ fn until_answered<T: Send + 'static>(
             return Ok(pending.slot.close().unwrap_or(Err(CallError::NoReply)));
         }
         if let Some(caller) = caller
-            && let Some(reason) = current::doom(caller)
+            && let Some((reason, by)) = current::doom(caller)
         {
             if thread::panicking() {
                 return Err(CallError::Exiting);
             }
             drop(pending.slot.close());
-            unwind::by_signal(reason);
+            unwind::leave(reason, by);
         }
         let now = shared.clock.now();
         if deadline.is_some_and(|deadline| now >= deadline) {

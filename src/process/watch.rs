@@ -9,7 +9,7 @@ use crate::process::runtime::{self, Shared};
 use crate::process::signal::Down;
 use crate::process::{call, current, unwind, wait};
 use crate::reason::ExitReason;
-use crate::sync::{Arc, Parker, thread};
+use crate::sync::{Arc, Parker};
 use std::fmt;
 use std::time::{Duration, Instant};
 
@@ -129,17 +129,17 @@ pub(crate) fn ended_by(process: &Arc<dyn Process>, until: Instant) -> bool {
 }
 
 /// Parks until something may have happened: the permit was granted, or the process was interrupted; `false` if the
-/// deadline has passed. A process that is to end unwinds from here; while it unwinds already it does not wait.
+/// deadline has passed. A process that is to end unwinds from here; one that leaves already does not wait.
 pub(crate) fn park(shared: &Arc<Shared>, parker: &Arc<Parker>, deadline: Option<Instant>) -> bool {
     let process = current::process();
+    if current::leaving() {
+        return false;
+    }
     if let Some(process) = &process {
-        if thread::panicking() {
-            return false;
-        }
         process.core().start_waiting(parker.clone(), None);
-        if let Some(reason) = current::doom(process) {
+        if let Some((reason, by)) = current::doom(process) {
             process.core().stop_waiting();
-            unwind::by_signal(reason);
+            unwind::leave(reason, by);
         }
     }
     let in_time = deadline.is_none_or(|deadline| shared.clock.now() < deadline);

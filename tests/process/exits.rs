@@ -195,7 +195,7 @@ fn trapping_counts_when_the_signal_comes() {
         let target = puppet.pid();
         let busy = puppet.busy();
         other.run(move |_| process::exit(target, died()));
-        puppet.order(|inside| drop(inside.trap_exit(false)));
+        puppet.order(|inside| assert!(inside.trap_exit(false)));
         drop(busy);
         assert_eq!(puppet.next_exit(), (other.pid(), died()));
 

@@ -9,3 +9,4 @@ mod order;
 mod support;
 mod timers;
 mod trap_exit;
+mod unwinding;

@@ -4,6 +4,10 @@
     dead_code,
     reason = "each test binary includes all of it and uses its own part"
 )]
+#![allow(
+    clippy::print_stdout,
+    reason = "a test that fails shows what it was playing"
+)]
 
 pub(crate) mod child;
 pub(crate) mod eventually;

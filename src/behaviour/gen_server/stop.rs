@@ -4,7 +4,7 @@ use crate::process::call::Pending;
 use crate::process::core::Signal;
 use crate::process::{CallError, ProcessId, current, runtime, wait};
 use crate::reason::ExitReason;
-use crate::sync::{Arc, thread};
+use crate::sync::Arc;
 use std::time::Duration;
 
 /// Asks a server to end with a reason.
@@ -37,7 +37,7 @@ pub fn stop_for(
     if pid == current::pid() {
         return Err(CallError::CallingSelf);
     }
-    if thread::panicking() && current::process().is_some() {
+    if current::leaving() {
         return Err(CallError::Exiting);
     }
     let deadline = shared.clock.now().checked_add(timeout);

@@ -6,7 +6,7 @@ use crate::process::call::{self, Pending, PendingCall};
 use crate::process::core::Process;
 use crate::process::{StartError, current, exit, link, wait};
 use crate::reason::ExitReason;
-use crate::sync::{Arc, thread};
+use crate::sync::Arc;
 use std::fmt;
 use std::time::{Duration, Instant};
 
@@ -305,7 +305,7 @@ fn wait<T: Send + 'static>(
     if let Some(answer) = call::taken(pending) {
         return Ok(answer);
     }
-    if thread::panicking() && current::with(|process| process.is_some()) {
+    if current::leaving() {
         return Err(TaskError::Exiting);
     }
     wait::for_result(pending, deadline).map_err(TaskError::from)
