@@ -15,7 +15,10 @@ pub struct Account {
 
 impl From<Session> for Account {
     fn from(session: Session) -> Self {
-        Account { id: session.user, name: session.name }
+        Account {
+            id: session.user,
+            name: session.name,
+        }
     }
 }
 

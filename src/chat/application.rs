@@ -11,9 +11,11 @@ use super::room::{NewPost, PostError, RoomMsg};
 use super::rooms::{CreateRoomError, OpenRoomError, RoomRegistry, Rooms, RoomsArgs, RoomsMsg};
 use super::store::{HistoryOfRoom, ListRooms, Message, Page, Posted, Room, SCHEMA};
 use super::users::{SignInError, SignUpError, Unavailable, Users, UsersArgs, UsersMsg};
-use crate::behaviour::supervisor::{Child, DynamicMsg, DynamicSupervisor, Msg, Strategy, Supervisor};
+use crate::behaviour::supervisor::{
+    Child, DynamicMsg, DynamicSupervisor, Msg, Strategy, Supervisor,
+};
 use crate::process::{self, CallError, Dest, Overflow, Recipient, Ref, StartError};
-use crate::service::balancer::{Balancer, Policy};
+use crate::service::balancer::{Balance, Balancer};
 use crate::service::pub_sub::PubSub;
 use crate::store::{Database, Health, OpenError, Query, ReaderMsg, Store};
 use crate::sync::Arc;
@@ -111,7 +113,9 @@ impl Chat {
             users: process::Name::new("chat.users"),
             rooms: process::Name::new("chat.rooms"),
             room_supervisor: process::Name::new("chat.room_supervisor"),
-            hashers: hashers.map(|n| process::Name::owned(format!("chat.hasher-{n}"))).collect(),
+            hashers: hashers
+                .map(|n| process::Name::owned(format!("chat.hasher-{n}")))
+                .collect(),
         })))
     }
 
@@ -119,7 +123,14 @@ impl Chat {
     /// and is started again with it.
     pub fn supervisor(&self) -> Supervisor {
         let (restarts, period) = RESTARTS;
-        let Inner { config, clock, store, topics, registry, .. } = &*self.0;
+        let Inner {
+            config,
+            clock,
+            store,
+            topics,
+            registry,
+            ..
+        } = &*self.0;
         let hashers = self.clone();
         let users = UsersArgs {
             store: store.clone(),
@@ -144,10 +155,20 @@ impl Chat {
             .label("chat")
             .intensity(restarts, period)
             .child(store.child())
-            .child(Child::supervisor("hashers", move || hashers.hasher_supervisor()))
-            .child(Child::server::<Users>("users", users).name(&self.0.users).pooled())
+            .child(Child::supervisor("hashers", move || {
+                hashers.hasher_supervisor()
+            }))
+            .child(
+                Child::server::<Users>("users", users)
+                    .name(&self.0.users)
+                    .pooled(),
+            )
             .child(room_supervisor.child("room_supervisor"))
-            .child(Child::server::<Rooms>("rooms", rooms).name(&self.0.rooms).pooled())
+            .child(
+                Child::server::<Rooms>("rooms", rooms)
+                    .name(&self.0.rooms)
+                    .pooled(),
+            )
     }
 
     fn hasher_supervisor(&self) -> Supervisor {
@@ -159,11 +180,15 @@ impl Chat {
                 .mailbox(queue_max, Overflow::Reject)
         };
         let supervisor = Supervisor::new(Strategy::OneForOne).label("hashers");
-        self.0.hashers.iter().map(hasher).fold(supervisor, Supervisor::child)
+        self.0
+            .hashers
+            .iter()
+            .map(hasher)
+            .fold(supervisor, Supervisor::child)
     }
 
-    fn hashers(&self) -> Balancer<HasherMsg> {
-        Balancer::new(Policy::LeastLoaded, self.0.hashers.clone())
+    fn hashers(&self) -> Balancer<process::Name<HasherMsg>> {
+        Balancer::new(Balance::LeastLoaded, self.0.hashers.clone())
     }
 
     /// Starts the tree on its own.
@@ -189,7 +214,9 @@ impl Chat {
     /// # Errors
     /// See [`SignUpError`].
     pub fn sign_up(&self, name: Name, password: Password) -> Result<(), SignUpError> {
-        let answer = self.0.users.call_for(SIGN_TIMEOUT, |reply| UsersMsg::SignUp(name, password, reply));
+        let answer = self.0.users.call_for(SIGN_TIMEOUT, |reply| {
+            UsersMsg::SignUp(name, password, reply)
+        });
         answer.unwrap_or(Err(SignUpError::Unavailable))
     }
 
@@ -198,7 +225,9 @@ impl Chat {
     /// # Errors
     /// See [`SignInError`].
     pub fn sign_in(&self, name: Name, password: Password) -> Result<(Token, Account), SignInError> {
-        let answer = self.0.users.call_for(SIGN_TIMEOUT, |reply| UsersMsg::SignIn(name, password, reply));
+        let answer = self.0.users.call_for(SIGN_TIMEOUT, |reply| {
+            UsersMsg::SignIn(name, password, reply)
+        });
         answer.unwrap_or(Err(SignInError::Unavailable))
     }
 
@@ -207,7 +236,10 @@ impl Chat {
     /// # Errors
     /// If the store does not answer.
     pub fn sign_out(&self, token: Token) -> Result<bool, Unavailable> {
-        self.0.users.call(|reply| UsersMsg::SignOut(token, reply)).unwrap_or(Err(Unavailable))
+        self.0
+            .users
+            .call(|reply| UsersMsg::SignOut(token, reply))
+            .unwrap_or(Err(Unavailable))
     }
 
     /// Whose session it is; `None` if it is none, or over.
@@ -215,7 +247,10 @@ impl Chat {
     /// # Errors
     /// If the store does not answer.
     pub fn authenticate(&self, token: Token) -> Result<Option<Account>, Unavailable> {
-        self.0.users.call(|reply| UsersMsg::Authenticate(token, reply)).unwrap_or(Err(Unavailable))
+        self.0
+            .users
+            .call(|reply| UsersMsg::Authenticate(token, reply))
+            .unwrap_or(Err(Unavailable))
     }
 
     /// Makes a room.
@@ -231,7 +266,11 @@ impl Chat {
     ///
     /// # Errors
     /// If the store does not answer.
-    pub fn list_rooms(&self, after: Option<Arc<str>>, limit: usize) -> Result<Vec<Room>, Unavailable> {
+    pub fn list_rooms(
+        &self,
+        after: Option<Arc<str>>,
+        limit: usize,
+    ) -> Result<Vec<Room>, Unavailable> {
         self.read(ListRooms { after, limit })
     }
 
@@ -251,8 +290,13 @@ impl Chat {
             OpenRoomError::NoSuchRoom => PostError::NoSuchRoom,
             OpenRoomError::Storage => PostError::Storage,
         })?;
-        let post = NewPost { author: author.clone(), body, client_id };
-        room.call(|reply| RoomMsg::Post(post, reply)).unwrap_or(Err(PostError::Storage))
+        let post = NewPost {
+            author: author.clone(),
+            body,
+            client_id,
+        };
+        room.call(|reply| RoomMsg::Post(post, reply))
+            .unwrap_or(Err(PostError::Storage))
     }
 
     /// The process of a room, which is started if it does not run. One incarnation: ask again for each use.
@@ -278,7 +322,11 @@ impl Chat {
         page: Page,
         limit: usize,
     ) -> Result<Option<Vec<Message>>, Unavailable> {
-        self.read(HistoryOfRoom { name: room.as_str().into(), page, limit })
+        self.read(HistoryOfRoom {
+            name: room.as_str().into(),
+            page,
+            limit,
+        })
     }
 
     /// Sends what happens in a room to a process, until that ends: every message once it is committed, in order.
@@ -313,8 +361,11 @@ impl Chat {
     }
 
     fn read<Q: Query>(&self, query: Q) -> Result<Q::Output, Unavailable> {
-        let answer: Result<_, CallError> =
-            self.0.store.reader().call(|reply| ReaderMsg::read(query, reply));
+        let answer: Result<_, CallError> = self
+            .0
+            .store
+            .reader()
+            .call(|reply| ReaderMsg::read(query, reply));
         match answer {
             Ok(Ok(found)) => Ok(found),
             Ok(Err(_)) | Err(_) => Err(Unavailable),
@@ -324,6 +375,8 @@ impl Chat {
 
 impl fmt::Debug for Chat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Chat").field("store", &self.0.store).finish_non_exhaustive()
+        f.debug_struct("Chat")
+            .field("store", &self.0.store)
+            .finish_non_exhaustive()
     }
 }

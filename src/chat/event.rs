@@ -27,7 +27,10 @@ struct Inner {
 impl Committed {
     /// Wraps a message that is committed.
     pub(super) fn new(message: Message) -> Self {
-        Committed(Arc::new(Inner { message, encoded: Mutex::default() }))
+        Committed(Arc::new(Inner {
+            message,
+            encoded: Mutex::default(),
+        }))
     }
 
     /// The message.
@@ -41,7 +44,9 @@ impl Committed {
     /// If another caller asked for another type.
     pub fn encoded<T: Send + Sync + 'static>(&self, encode: impl FnOnce(&Message) -> T) -> Arc<T> {
         let mut place = self.0.encoded.lock();
-        let encoded = place.get_or_insert_with(|| Arc::new(encode(&self.0.message))).clone();
+        let encoded = place
+            .get_or_insert_with(|| Arc::new(encode(&self.0.message)))
+            .clone();
         drop(place);
         match encoded.downcast() {
             Ok(encoded) => encoded,

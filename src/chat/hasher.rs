@@ -40,7 +40,10 @@ impl GenServer for Hasher {
     type Msg = HasherMsg;
 
     fn init((): (), _cx: &mut Cx<Self>) -> Init<Self> {
-        Init::Ok(Hasher { argon2: Argon2::default(), nobody: None })
+        Init::Ok(Hasher {
+            argon2: Argon2::default(),
+            nobody: None,
+        })
     }
 
     fn handle(&mut self, msg: HasherMsg, _cx: &mut Cx<Self>) -> Next<HasherMsg> {
@@ -49,7 +52,9 @@ impl GenServer for Hasher {
             HasherMsg::Hash(_, reply) if reply.is_expired() => drop(reply),
             HasherMsg::Verify(_, _, reply) if reply.is_expired() => drop(reply),
             HasherMsg::Hash(password, reply) => reply.send(self.hash(password.as_bytes())),
-            HasherMsg::Verify(password, Some(hash), reply) => reply.send(self.verify(&password, &hash)),
+            HasherMsg::Verify(password, Some(hash), reply) => {
+                reply.send(self.verify(&password, &hash))
+            }
             HasherMsg::Verify(password, None, reply) => {
                 if self.nobody.is_none() {
                     self.nobody = self.hash(b"nobody has this password");
@@ -75,7 +80,10 @@ impl Hasher {
     }
 
     fn verify(&self, password: &Password, hash: &str) -> bool {
-        PasswordHash::new(hash)
-            .is_ok_and(|hash| self.argon2.verify_password(password.as_bytes(), &hash).is_ok())
+        PasswordHash::new(hash).is_ok_and(|hash| {
+            self.argon2
+                .verify_password(password.as_bytes(), &hash)
+                .is_ok()
+        })
     }
 }

@@ -7,6 +7,8 @@ mod account;
 mod application;
 #[cfg(feature = "cli")]
 pub mod arguments;
+#[cfg(feature = "chat")]
+pub mod assets;
 pub mod body;
 pub mod config;
 #[cfg(feature = "cli")]
@@ -21,6 +23,8 @@ mod rooms;
 pub mod store;
 mod text;
 mod users;
+#[cfg(feature = "chat")]
+pub mod web;
 
 pub use account::{Account, Token};
 pub use application::Chat;

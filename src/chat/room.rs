@@ -198,7 +198,13 @@ impl Room {
                         let Posted { seq, at, is_new } = posted;
                         reply.send(Ok(posted));
                         if is_new {
-                            room.publish(Message { seq, user, body, at, client_id });
+                            room.publish(Message {
+                                seq,
+                                user,
+                                body,
+                                at,
+                                client_id,
+                            });
                         }
                     }
                     Ok(Err(error)) => {
@@ -216,7 +222,10 @@ impl Room {
 
     /// R1: only what the writer has answered for comes here.
     fn publish(&mut self, message: Message) {
-        assert!(message.seq > self.head, "R2: the writer answers in the order of the numbers");
+        assert!(
+            message.seq > self.head,
+            "R2: the writer answers in the order of the numbers"
+        );
         self.head = message.seq;
         let event = RoomEvent::Message(Committed::new(message));
         self.args.topics.broadcast(&self.args.name, event);
@@ -238,7 +247,9 @@ impl Room {
     /// Asks the writer for the last number: the question waits behind all that it was given earlier.
     fn ask(&mut self, cx: &mut Cx<Self>) {
         self.asking = true;
-        let find = FindRoom { name: self.args.name.clone() };
+        let find = FindRoom {
+            name: self.args.name.clone(),
+        };
         let writer = self.args.store.writer().clone();
         cx.request_for(
             WRITE_TIMEOUT,
@@ -270,7 +281,9 @@ impl Room {
     fn found(&mut self, id: RoomId, seq: u64, cx: &mut Cx<Self>) {
         self.id = Some(id);
         self.head = self.head.max(seq);
-        self.args.topics.broadcast(&self.args.name, RoomEvent::Sync(self.head));
+        self.args
+            .topics
+            .broadcast(&self.args.name, RoomEvent::Sync(self.head));
         for (post, reply) in std::mem::take(&mut self.early) {
             self.write(id, post, reply, cx);
         }

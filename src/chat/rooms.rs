@@ -109,13 +109,11 @@ impl GenServer for Rooms {
 }
 
 impl Rooms {
-    fn create(
-        &self,
-        name: &Name,
-        reply: ReplyTo<Result<(), CreateRoomError>>,
-        cx: &mut Cx<Self>,
-    ) {
-        let create = CreateRoom { name: name.as_str().into(), at: self.0.clock.unix_ms() };
+    fn create(&self, name: &Name, reply: ReplyTo<Result<(), CreateRoomError>>, cx: &mut Cx<Self>) {
+        let create = CreateRoom {
+            name: name.as_str().into(),
+            at: self.0.clock.unix_ms(),
+        };
         let writer = self.0.store.writer().clone();
         cx.request(
             writer,
@@ -171,7 +169,7 @@ impl Rooms {
             clock: self.0.clock.clone(),
         };
         let room = Child::server::<Room>("room", args)
-            .name(self.0.registry.via(name.clone()))
+            .via(self.0.registry.via(name.clone()))
             .label(format!("room {name}"))
             .transient()
             .pooled();
@@ -181,7 +179,13 @@ impl Rooms {
             |started| DynamicMsg::start(room, started),
             move |rooms, _started, _| {
                 // Whoever has the name now is the room, this start or one that came first.
-                reply.send(rooms.0.registry.whereis(&name).ok_or(OpenRoomError::Storage));
+                reply.send(
+                    rooms
+                        .0
+                        .registry
+                        .whereis(&name)
+                        .ok_or(OpenRoomError::Storage),
+                );
                 Next::Loop
             },
         );

@@ -11,11 +11,11 @@ use super::store::{
     TouchSession, User,
 };
 use crate::behaviour::gen_server::{Cx, GenServer, Init, Next};
-use crate::process::{CallError, ReplyTo};
+use crate::process::Dest;
+use crate::process::{self, CallError, ReplyTo};
 use crate::service::balancer::Balancer;
 use crate::store::{Item, ReaderMsg, Store, WriteError, WriterMsg};
 use crate::sync::Arc;
-use crate::process::Dest;
 use crate::time::Clock;
 use std::fmt;
 use std::time::Duration;
@@ -34,7 +34,11 @@ pub enum UsersMsg {
     /// Make a user.
     SignUp(Name, Password, ReplyTo<Result<(), SignUpError>>),
     /// Open a session.
-    SignIn(Name, Password, ReplyTo<Result<(Token, Account), SignInError>>),
+    SignIn(
+        Name,
+        Password,
+        ReplyTo<Result<(Token, Account), SignInError>>,
+    ),
     /// End a session; answers whether there was one.
     SignOut(Token, ReplyTo<Result<bool, Unavailable>>),
     /// Whose session it is, if it is one.
@@ -115,7 +119,7 @@ impl fmt::Debug for UsersMsg {
 #[derive(Clone, Debug)]
 pub(super) struct UsersArgs {
     pub(super) store: Store,
-    pub(super) hashers: Balancer<HasherMsg>,
+    pub(super) hashers: Balancer<process::Name<HasherMsg>>,
     pub(super) sessions: Sessions,
     pub(super) clock: Clock,
 }
@@ -173,7 +177,11 @@ impl Users {
         reply: ReplyTo<Result<(), SignUpError>>,
         cx: &mut Cx<Self>,
     ) {
-        let create = CreateUser { name: name.as_str().into(), password_hash, at: self.0.clock.unix_ms() };
+        let create = CreateUser {
+            name: name.as_str().into(),
+            password_hash,
+            at: self.0.clock.unix_ms(),
+        };
         let writer = self.0.store.writer().clone();
         cx.request(
             writer,
@@ -196,7 +204,9 @@ impl Users {
         reply: ReplyTo<Result<(Token, Account), SignInError>>,
         cx: &mut Cx<Self>,
     ) {
-        let find = FindUser { name: name.as_str().into() };
+        let find = FindUser {
+            name: name.as_str().into(),
+        };
         let reader = self.0.store.reader().clone();
         cx.request(
             reader,
@@ -226,7 +236,10 @@ impl Users {
             move |users, answer, cx| {
                 match (answer, user) {
                     (Ok(true), Some(user)) => {
-                        let account = Account { id: user.id, name: user.name };
+                        let account = Account {
+                            id: user.id,
+                            name: user.name,
+                        };
                         users.open_session(account, reply, cx);
                     }
                     (Ok(_), _) => reply.send(Err(SignInError::WrongNameOrPassword)),
@@ -250,7 +263,11 @@ impl Users {
             return reply.send(Err(SignInError::Unavailable));
         }
         let token = Token::new(random);
-        let open = OpenSession { token: token.hash(), user: account.id, at: self.0.clock.unix_ms() };
+        let open = OpenSession {
+            token: token.hash(),
+            user: account.id,
+            at: self.0.clock.unix_ms(),
+        };
         let writer = self.0.store.writer().clone();
         cx.request(
             writer,
@@ -271,7 +288,9 @@ impl Users {
         reply: ReplyTo<Result<bool, Unavailable>>,
         cx: &mut Cx<Self>,
     ) {
-        let close = CloseSession { token: token.hash() };
+        let close = CloseSession {
+            token: token.hash(),
+        };
         let writer = self.0.store.writer().clone();
         cx.request(
             writer,
@@ -292,7 +311,10 @@ impl Users {
         reply: ReplyTo<Result<Option<Account>, Unavailable>>,
         cx: &mut Cx<Self>,
     ) {
-        let find = FindSession { token: token.hash(), expiry: self.expiry() };
+        let find = FindSession {
+            token: token.hash(),
+            expiry: self.expiry(),
+        };
         let reader = self.0.store.reader().clone();
         cx.request(
             reader,
@@ -315,14 +337,21 @@ impl Users {
     fn touch(&self, token: &Token, seen_at: i64) {
         let at = self.0.clock.unix_ms();
         if at - seen_at >= TOUCH_EVERY_MS {
-            let touch = TouchSession { token: token.hash(), at };
-            self.0.store.writer().cast(WriterMsg::from(Item::new(touch, |_| {})));
+            let touch = TouchSession {
+                token: token.hash(),
+                at,
+            };
+            self.0
+                .store
+                .writer()
+                .cast(WriterMsg::from(Item::new(touch, |_| {})));
         }
     }
 
     fn expiry(&self) -> Expiry {
         let now = self.0.clock.unix_ms();
-        let before = |age: Duration| now.saturating_sub(i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
+        let before =
+            |age: Duration| now.saturating_sub(i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
         Expiry {
             opened_before: before(self.0.sessions.lifetime),
             seen_before: before(self.0.sessions.idle_timeout),
@@ -330,7 +359,9 @@ impl Users {
     }
 
     fn purge(&self, cx: &mut Cx<Self>) {
-        let purge = PurgeSessions { expiry: self.expiry() };
+        let purge = PurgeSessions {
+            expiry: self.expiry(),
+        };
         let writer = self.0.store.writer().clone();
         cx.request(
             writer,

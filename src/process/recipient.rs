@@ -56,6 +56,17 @@ impl<T: std::marker::Send + 'static> Recipient<T> {
         self.pid
     }
 
+    /// A destination for another type of event, which `convert` turns into this one's.
+    pub fn map<U: std::marker::Send + 'static>(
+        self,
+        convert: impl Fn(U) -> T + std::marker::Send + Sync + 'static,
+    ) -> Recipient<U> {
+        Recipient {
+            pid: self.pid,
+            send: Arc::new(move |value| (self.send)(convert(value))),
+        }
+    }
+
     /// The same destination on behalf of another process: whoever keeps it forgets it when *that* process ends.
     pub fn owned_by(self, owner: impl Into<Pid>) -> Self {
         Recipient {

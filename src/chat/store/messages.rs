@@ -204,6 +204,49 @@ impl Query for HistoryOfRoom {
     }
 }
 
+/// What somebody who enters a room reads: a page, and how far the room is, both of one moment; `None` if there is no
+/// such room.
+#[derive(Clone, Debug)]
+pub struct EnterRoom {
+    /// The room's name, in NFC.
+    pub name: Arc<str>,
+    /// Which stretch.
+    pub page: Page,
+    /// How many at most; never more than [`HISTORY_MAX`].
+    pub limit: usize,
+}
+
+/// What [`EnterRoom`] finds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entered {
+    /// The number of the room's last message; 0 in an empty room.
+    pub head: u64,
+    /// The page, oldest first.
+    pub messages: Vec<Message>,
+}
+
+impl Query for EnterRoom {
+    type Output = Option<Entered>;
+
+    fn run(&self, db: &Connection) -> Result<Option<Entered>> {
+        let find = FindRoom {
+            name: self.name.clone(),
+        };
+        let Some(room) = Query::run(&find, db)? else {
+            return Ok(None);
+        };
+        let history = History {
+            room: room.id,
+            page: self.page,
+            limit: self.limit,
+        };
+        Ok(Some(Entered {
+            head: room.seq,
+            messages: history.run(db)?,
+        }))
+    }
+}
+
 fn message(row: &Row<'_>) -> Result<Message> {
     Ok(Message {
         seq: seq_from_sql(row, 0)?,

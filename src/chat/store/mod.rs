@@ -29,7 +29,10 @@ mod rooms;
 mod sessions;
 mod users;
 
-pub use messages::{HISTORY_MAX, History, HistoryOfRoom, Message, NoSuchRoom, Page, Post, Posted};
+pub use messages::{
+    EnterRoom, Entered, HISTORY_MAX, History, HistoryOfRoom, Message, NoSuchRoom, Page, Post,
+    Posted,
+};
 pub use rooms::{CreateRoom, FindRoom, ListRooms, ROOMS_LISTED_MAX, Room, RoomId};
 pub use sessions::{
     CloseSession, CloseSessionsOf, Expiry, FindSession, OpenSession, PurgeSessions, SESSIONS_MAX,

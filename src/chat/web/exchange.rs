@@ -44,7 +44,13 @@ impl Exchange {
         request: Request,
         responder: Responder,
     ) -> Self {
-        Exchange { site, route, proof, request, responder: Some(responder) }
+        Exchange {
+            site,
+            route,
+            proof,
+            request,
+            responder: Some(responder),
+        }
     }
 
     fn answer(&mut self, response: Response) -> Next<()> {
@@ -154,7 +160,8 @@ impl Exchange {
             return Err(too_many(retry.retry_after));
         }
         let body = self.object()?;
-        let name = Name::new(text(&body, "username")?).map_err(|error| invalid(&error.to_string()))?;
+        let name =
+            Name::new(text(&body, "username")?).map_err(|error| invalid(&error.to_string()))?;
         let password =
             Password::new(text(&body, "password")?).map_err(|error| invalid(&error.to_string()))?;
         Ok((name, password))
@@ -166,12 +173,20 @@ impl Exchange {
         let essence = content_type.split(';').next().unwrap_or("").trim();
         if !essence.eq_ignore_ascii_case("application/json") {
             let message = "the body must be application/json";
-            return Err(Response::error(Status::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", message));
+            return Err(Response::error(
+                Status::UNSUPPORTED_MEDIA_TYPE,
+                "unsupported_media_type",
+                message,
+            ));
         }
         match serde_json::from_slice(self.request.body()) {
             Ok(Value::Object(object)) => Ok(object),
             Ok(_) => Err(invalid("the body must be a JSON object")),
-            Err(_) => Err(Response::error(Status::BAD_REQUEST, "bad_json", "the body is no JSON")),
+            Err(_) => Err(Response::error(
+                Status::BAD_REQUEST,
+                "bad_json",
+                "the body is no JSON",
+            )),
         }
     }
 
@@ -183,7 +198,9 @@ impl Exchange {
             Route::Socket => by_subprotocol().or_else(|| self.proof.token()),
             _ => self.proof.token(),
         };
-        let Some(token) = token else { return self.answer(guard::unauthorized()) };
+        let Some(token) = token else {
+            return self.answer(guard::unauthorized());
+        };
         cx.request(
             self.site.users(),
             |reply| UsersMsg::Authenticate(token, reply),
@@ -201,7 +218,9 @@ impl Exchange {
         match &self.route {
             Route::Socket => {
                 if let Some(responder) = self.responder.take() {
-                    self.site.sockets.upgrade(Client { account }, &self.request, responder);
+                    self.site
+                        .sockets
+                        .upgrade(Client { account }, &self.request, responder);
                 }
                 Next::Stop(ExitReason::Normal)
             }
@@ -211,13 +230,20 @@ impl Exchange {
                 let name = name.clone();
                 self.messages(&name, cx)
             }
-            _ => self.answer(Response::error(Status::NOT_FOUND, "not_found", "there is nothing here")),
+            _ => self.answer(Response::error(
+                Status::NOT_FOUND,
+                "not_found",
+                "there is nothing here",
+            )),
         }
     }
 
     fn list_rooms(&mut self, cx: &mut Cx<Self>) -> Next<()> {
         let after = self.request.query_value("after").map(Arc::from);
-        let list = ListRooms { after, limit: ROOMS_LISTED_MAX };
+        let list = ListRooms {
+            after,
+            limit: ROOMS_LISTED_MAX,
+        };
         let reader = self.site.chat.store().reader().clone();
         cx.request(
             reader,
@@ -266,12 +292,18 @@ impl Exchange {
 
     fn messages(&mut self, room: &str, cx: &mut Cx<Self>) -> Next<()> {
         // What cannot be a room's name is no room's.
-        let Ok(name) = Name::new(room) else { return self.answer(no_room()) };
+        let Ok(name) = Name::new(room) else {
+            return self.answer(no_room());
+        };
         let (page, limit) = match self.page() {
             Ok(page) => page,
             Err(response) => return self.answer(response),
         };
-        let history = HistoryOfRoom { name: name.as_str().into(), page, limit };
+        let history = HistoryOfRoom {
+            name: name.as_str().into(),
+            page,
+            limit,
+        };
         let reader = self.site.chat.store().reader().clone();
         cx.request(
             reader,
@@ -297,7 +329,9 @@ impl Exchange {
             Some(value) => {
                 let is_number = value.bytes().all(|byte| byte.is_ascii_digit());
                 let parsed = value.parse::<u64>().ok().filter(|_| is_number);
-                parsed.map(Some).ok_or_else(|| invalid(&format!("{key} must be a whole number")))
+                parsed
+                    .map(Some)
+                    .ok_or_else(|| invalid(&format!("{key} must be a whole number")))
             }
         };
         let limit = match number("limit")? {
@@ -326,7 +360,11 @@ fn invalid(message: &str) -> Response {
 
 fn wrong() -> Response {
     let error = SignInError::WrongNameOrPassword;
-    Response::error(Status::UNAUTHORIZED, "wrong_name_or_password", &error.to_string())
+    Response::error(
+        Status::UNAUTHORIZED,
+        "wrong_name_or_password",
+        &error.to_string(),
+    )
 }
 
 fn no_room() -> Response {
@@ -334,7 +372,11 @@ fn no_room() -> Response {
 }
 
 fn unavailable() -> Response {
-    Response::error(Status::SERVICE_UNAVAILABLE, "storage", "the store does not answer; try again")
+    Response::error(
+        Status::SERVICE_UNAVAILABLE,
+        "storage",
+        "the store does not answer; try again",
+    )
 }
 
 fn busy() -> Response {
@@ -344,7 +386,11 @@ fn busy() -> Response {
 
 fn too_many(retry_after: Duration) -> Response {
     let seconds = retry_after.as_secs_f64().ceil().max(1.0) as u64;
-    let response = Response::error(Status::TOO_MANY_REQUESTS, "rate_limited", "too many attempts; wait a little");
+    let response = Response::error(
+        Status::TOO_MANY_REQUESTS,
+        "rate_limited",
+        "too many attempts; wait a little",
+    );
     match HeaderValue::new(seconds.to_string()) {
         Ok(value) => response.header(HeaderName::RETRY_AFTER, value),
         Err(_) => response,
@@ -353,15 +399,24 @@ fn too_many(retry_after: Duration) -> Response {
 
 fn signed_in(token: &Token, account: &Account) -> Response {
     let body = json!({"token": token.to_string(), "user": {"name": &*account.name}});
-    with_cookie(Response::new(Status::OK).json(body.to_string()), cookie(token.to_string()))
+    with_cookie(
+        Response::new(Status::OK).json(body.to_string()),
+        cookie(token.to_string()),
+    )
 }
 
 fn signed_out() -> Response {
-    with_cookie(Response::new(Status::NO_CONTENT), cookie(String::new()).max_age(Duration::ZERO))
+    with_cookie(
+        Response::new(Status::NO_CONTENT),
+        cookie(String::new()).max_age(Duration::ZERO),
+    )
 }
 
 fn cookie(value: String) -> SetCookie {
-    SetCookie::new(COOKIE, value).http_only().same_site(SameSite::Lax).path("/")
+    SetCookie::new(COOKIE, value)
+        .http_only()
+        .same_site(SameSite::Lax)
+        .path("/")
 }
 
 fn with_cookie(response: Response, cookie: SetCookie) -> Response {

@@ -26,11 +26,16 @@ pub(super) struct Foreign;
 impl Proof {
     pub(super) fn of(request: &Request) -> Proof {
         if let Some(authorization) = request.header("authorization") {
-            let token = authorization.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
-            return token.and_then(|(_, token)| Token::parse(token.trim())).map_or(Proof::None, Proof::Bearer);
+            let token = authorization
+                .split_once(' ')
+                .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+            return token
+                .and_then(|(_, token)| Token::parse(token.trim()))
+                .map_or(Proof::None, Proof::Bearer);
         }
         let sid = cookies(request).find(|(name, _)| *name == COOKIE);
-        sid.and_then(|(_, token)| Token::parse(token)).map_or(Proof::None, Proof::Cookie)
+        sid.and_then(|(_, token)| Token::parse(token))
+            .map_or(Proof::None, Proof::Cookie)
     }
 
     pub(super) fn token(&self) -> Option<Token> {
@@ -47,14 +52,22 @@ pub(super) fn check(request: &Request, proof: &Proof, origins: &Origins) -> Resu
     match (proof, origins.check(request)) {
         (Proof::Bearer(_), _) | (_, Origin::Allowed) | (Proof::None, Origin::Missing) => Ok(()),
         (_, Origin::Refused) => Err(Foreign),
-        (Proof::Cookie(_), Origin::Missing) => if is_own_read(request) { Ok(()) } else { Err(Foreign) },
+        (Proof::Cookie(_), Origin::Missing) => {
+            if is_own_read(request) {
+                Ok(())
+            } else {
+                Err(Foreign)
+            }
+        }
     }
 }
 
 /// Browsers send no Origin with what our own page reads by GET. They say otherwise where it comes from, in fields that
 /// no page can set: `Sec-Fetch-Site` (where the connection is trusted), and `Referer`.
 fn is_own_read(request: &Request) -> bool {
-    if !matches!(request.method(), Method::Get | Method::Head) || request.header("upgrade").is_some() {
+    if !matches!(request.method(), Method::Get | Method::Head)
+        || request.header("upgrade").is_some()
+    {
         return false;
     }
     if let Some(site) = request.header("sec-fetch-site") {
@@ -64,13 +77,19 @@ fn is_own_read(request: &Request) -> bool {
     let (Some(referer), Some(host)) = (request.header("referer"), request.header("host")) else {
         return false;
     };
-    let rest = referer.strip_prefix("http://").or_else(|| referer.strip_prefix("https://"));
+    let rest = referer
+        .strip_prefix("http://")
+        .or_else(|| referer.strip_prefix("https://"));
     rest.is_some_and(|rest| rest.split('/').next() == Some(host))
 }
 
 impl Foreign {
     pub(super) fn response(self) -> Response {
-        Response::error(Status::FORBIDDEN, "origin", "this page may not ask in your name")
+        Response::error(
+            Status::FORBIDDEN,
+            "origin",
+            "this page may not ask in your name",
+        )
     }
 }
 

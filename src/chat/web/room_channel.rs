@@ -17,10 +17,12 @@ use crate::chat::room::{NewPost, PostError, RoomMsg};
 use crate::chat::rooms::{OpenRoomError, RoomsMsg};
 use crate::chat::store::{EnterRoom, Entered, HISTORY_MAX, HistoryOfRoom, Message, Page, Posted};
 use crate::process::{CallError, Dest, Ref};
-use crate::service::rate_limit::RateLimit;
+use crate::service::limiter::RateLimit;
 use crate::store::ReaderMsg;
 use crate::sync::Arc;
-use crate::web::channel::{Broadcast, Channel, ChannelCx, Fill, Frame, Join, Payload, Reply, codec};
+use crate::web::channel::{
+    Broadcast, Channel, ChannelCx, Fill, Frame, Join, Payload, Reply, codec,
+};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -35,9 +37,9 @@ const NEWEST: usize = 50;
 pub(super) struct Shared {
     pub(super) chat: Chat,
     /// Messages of each user.
-    pub(super) sends: RateLimit<Arc<str>>,
+    pub(super) sends: Arc<RateLimit<Arc<str>>>,
     /// Joins of each user.
-    pub(super) joins: RateLimit<Arc<str>>,
+    pub(super) joins: Arc<RateLimit<Arc<str>>>,
 }
 
 /// Who is at the other end of a socket.
@@ -58,7 +60,11 @@ impl Channel for RoomChannel {
     type Msg = ();
 
     fn join(shared: Shared, payload: Payload, cx: &mut ChannelCx<'_, Self>) -> Join<Self> {
-        let Some(room) = cx.topic().strip_prefix(PREFIX).and_then(|name| Name::new(name).ok()) else {
+        let Some(room) = cx
+            .topic()
+            .strip_prefix(PREFIX)
+            .and_then(|name| Name::new(name).ok())
+        else {
             return Join::Refused(Payload::reason("not_found"));
         };
         let Ok(after) = after_of(&payload) else {
@@ -80,7 +86,11 @@ impl Channel for RoomChannel {
                 Ok(Err(OpenRoomError::Storage)) | Err(_) => cx.refuse(Payload::reason("storage")),
             },
         );
-        Join::Pending(RoomChannel { shared, room, after })
+        Join::Pending(RoomChannel {
+            shared,
+            room,
+            after,
+        })
     }
 
     fn handle_in(
@@ -106,7 +116,11 @@ impl Channel for RoomChannel {
             reply.error(retry_later("rate_limited", retry.retry_after));
             return Next::Loop;
         }
-        let post = NewPost { author, body, client_id };
+        let post = NewPost {
+            author,
+            body,
+            client_id,
+        };
         match self.shared.chat.registry().whereis(&*self.room) {
             Some(room) => self.post(&room, post, Attempt::First, reply, cx),
             None => self.reopen(post, reply, cx),
@@ -152,7 +166,11 @@ impl RoomChannel {
             Some(after) => (Page::After(after), limit),
             None => (Page::Newest, NEWEST.min(limit)),
         };
-        let enter = EnterRoom { name: self.room.clone(), page: page.0, limit: page.1 };
+        let enter = EnterRoom {
+            name: self.room.clone(),
+            page: page.0,
+            limit: page.1,
+        };
         let reader = self.shared.chat.store().reader().clone();
         cx.request(
             reader,
@@ -171,7 +189,9 @@ impl RoomChannel {
         if self.after.is_some_and(|after| after > head) {
             return cx.refuse(Payload::reason("bad_after"));
         }
-        let seen = messages.last().map_or(self.after.unwrap_or(0), |last| last.seq);
+        let seen = messages
+            .last()
+            .map_or(self.after.unwrap_or(0), |last| last.seq);
         let reply = json!({"seq": seen, "messages": json::messages(&messages)});
         cx.accept(reply, Some(seen));
         // What did not fit on the page.
@@ -194,7 +214,9 @@ impl RoomChannel {
             move |channel, answer, cx| {
                 match answer {
                     // It had ended before the post came: nothing has happened.
-                    Err(CallError::NoProc) if attempt == Attempt::First => channel.reopen(again, reply, cx),
+                    Err(CallError::NoProc) if attempt == Attempt::First => {
+                        channel.reopen(again, reply, cx)
+                    }
                     answer => channel.answer(answer, reply),
                 }
                 Next::Loop
@@ -212,7 +234,9 @@ impl RoomChannel {
                 match opened {
                     Ok(Ok(room)) => channel.post(&room, post, Attempt::Last, reply, cx),
                     Ok(Err(OpenRoomError::NoSuchRoom)) => reply.error(Payload::reason("not_found")),
-                    Ok(Err(OpenRoomError::Storage)) | Err(_) => reply.error(Payload::reason("storage")),
+                    Ok(Err(OpenRoomError::Storage)) | Err(_) => {
+                        reply.error(Payload::reason("storage"))
+                    }
                 }
                 Next::Loop
             },
@@ -254,7 +278,9 @@ struct Invalid;
 
 /// `{"after": SEQ?}`.
 fn after_of(payload: &Payload) -> Result<Option<u64>, Invalid> {
-    let Some(Value::Object(payload)) = payload.value() else { return Err(Invalid) };
+    let Some(Value::Object(payload)) = payload.value() else {
+        return Err(Invalid);
+    };
     match payload.get("after") {
         None | Some(Value::Null) => Ok(None),
         Some(after) => after.as_u64().map(Some).ok_or(Invalid),
@@ -263,8 +289,12 @@ fn after_of(payload: &Payload) -> Result<Option<u64>, Invalid> {
 
 /// `{"body","client_id"?}`; the word for what is wrong with it.
 fn post_of(payload: &Payload) -> Result<(Body, Option<ClientId>), &'static str> {
-    let Some(Value::Object(payload)) = payload.value() else { return Err("invalid") };
-    let Some(Value::String(body)) = payload.get("body") else { return Err("invalid") };
+    let Some(Value::Object(payload)) = payload.value() else {
+        return Err("invalid");
+    };
+    let Some(Value::String(body)) = payload.get("body") else {
+        return Err("invalid");
+    };
     let client_id = match payload.get("client_id") {
         None | Some(Value::Null) => None,
         Some(Value::String(id)) => Some(ClientId::new(id).map_err(|_| "invalid")?),
@@ -279,6 +309,8 @@ fn post_of(payload: &Payload) -> Result<(Body, Option<ClientId>), &'static str> 
 
 /// A refusal that says when to try again; at least a millisecond, so that nobody tries again at once for ever.
 fn retry_later(reason: &str, after: Duration) -> Payload {
-    let ms = u64::try_from(after.as_micros().div_ceil(1_000)).unwrap_or(u64::MAX).max(1);
+    let ms = u64::try_from(after.as_micros().div_ceil(1_000))
+        .unwrap_or(u64::MAX)
+        .max(1);
     json!({"reason": reason, "retry_after_ms": ms}).into()
 }

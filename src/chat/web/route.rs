@@ -29,7 +29,13 @@ const GET: &[Method] = &[Method::Get, Method::Head];
 
 /// Which route a method and the decoded segments of a path are.
 pub(super) fn find(method: Method, path: &[&str]) -> Result<Route, NoRoute> {
-    let get = |route| if GET.contains(&method) { Ok(route) } else { Err(NoRoute::Method(GET)) };
+    let get = |route| {
+        if GET.contains(&method) {
+            Ok(route)
+        } else {
+            Err(NoRoute::Method(GET))
+        }
+    };
     match path {
         ["health"] => get(Route::Health),
         ["socket", "websocket"] => get(Route::Socket),
@@ -56,11 +62,15 @@ pub(super) fn find(method: Method, path: &[&str]) -> Result<Route, NoRoute> {
 impl NoRoute {
     pub(super) fn response(&self) -> Response {
         match self {
-            NoRoute::NotFound => Response::error(Status::NOT_FOUND, "not_found", "there is nothing here"),
-            NoRoute::Method(allowed) => {
-                Response::error(Status::METHOD_NOT_ALLOWED, "method_not_allowed", "this cannot be done here")
-                    .header(HeaderName::ALLOW, Method::allow(allowed.iter().copied()))
+            NoRoute::NotFound => {
+                Response::error(Status::NOT_FOUND, "not_found", "there is nothing here")
             }
+            NoRoute::Method(allowed) => Response::error(
+                Status::METHOD_NOT_ALLOWED,
+                "method_not_allowed",
+                "this cannot be done here",
+            )
+            .header(HeaderName::ALLOW, Method::allow(allowed.iter().copied())),
         }
     }
 }
@@ -76,10 +86,18 @@ mod tests {
             (Method::Get, &["health"][..], Ok(Route::Health)),
             (Method::Post, &["health"], Err(NoRoute::Method(GET))),
             (Method::Post, &["api", "users"], Ok(Route::SignUp)),
-            (Method::Get, &["api", "users"], Err(NoRoute::Method(&[Method::Post]))),
+            (
+                Method::Get,
+                &["api", "users"],
+                Err(NoRoute::Method(&[Method::Post])),
+            ),
             (Method::Delete, &["api", "session"], Ok(Route::SignOut)),
             (Method::Head, &["api", "rooms"], Ok(Route::ListRooms)),
-            (Method::Get, &["api", "rooms", "방", "messages"], Ok(messages)),
+            (
+                Method::Get,
+                &["api", "rooms", "방", "messages"],
+                Ok(messages),
+            ),
             (Method::Get, &["api", "rooms", "방"], Err(NoRoute::NotFound)),
             (Method::Get, &["socket", "websocket"], Ok(Route::Socket)),
             (Method::Get, &[""], Ok(Route::Asset)),

@@ -9,9 +9,10 @@ use crate::behaviour::gen_server;
 use crate::chat::application::Chat;
 use crate::chat::assets;
 use crate::chat::config::Limit;
-use crate::process::Dest;
 use crate::chat::users::UsersMsg;
-use crate::service::rate_limit::{Rate, RateLimit};
+use crate::process::Dest;
+use crate::service::limiter::RateLimit;
+use crate::service::rate_limit::Rate;
 use crate::store::Health;
 use crate::sync::Arc;
 use crate::web::channel::UserSocket;
@@ -22,9 +23,6 @@ use crate::web::net::{Responder, Service};
 use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
-
-/// Keys that a limiter remembers at most: users, or addresses. 100,000 of them are a few megabytes.
-const LIMITED_MAX: usize = 100_000;
 
 /// The chat as a [`Service`] for the reactor.
 #[derive(Clone)]
@@ -45,22 +43,27 @@ impl Site {
     /// If one of the configured origins is none.
     pub fn new(chat: Chat) -> Result<Site, InvalidOrigin> {
         let limits = &chat.config().limits;
-        let per = |limit: Limit, period| limit.max().map_or(Rate::OFF, |max| Rate::per(max, period));
+        let per =
+            |limit: Limit, period| limit.max().map_or(Rate::OFF, |max| Rate::per(max, period));
         let sends = per(limits.messages_per_second, Duration::from_secs(1))
             .burst(limits.messages_burst.max().unwrap_or(u32::MAX));
-        let joins = per(limits.joins_per_second, Duration::from_secs(1))
-            .burst(limits.joins_per_second.max().map_or(1, |max| max.saturating_mul(2)));
+        let joins = per(limits.joins_per_second, Duration::from_secs(1)).burst(
+            limits
+                .joins_per_second
+                .max()
+                .map_or(1, |max| max.saturating_mul(2)),
+        );
         let sign_ins = per(limits.sign_ins_per_minute, Duration::from_secs(60))
             .burst(limits.sign_ins_per_minute.max().unwrap_or(1));
         let shared = Shared {
             chat: chat.clone(),
-            sends: RateLimit::new(sends, LIMITED_MAX),
-            joins: RateLimit::new(joins, LIMITED_MAX),
+            sends: Arc::new(RateLimit::new(sends)),
+            joins: Arc::new(RateLimit::new(joins)),
         };
         Ok(Site(Arc::new(Inner {
             origins: Origins::new(&chat.config().web.origins)?,
             sockets: UserSocket::new().channel::<RoomChannel>("room:*", shared),
-            sign_ins: RateLimit::new(sign_ins, LIMITED_MAX),
+            sign_ins: RateLimit::new(sign_ins),
             chat,
         })))
     }
@@ -94,7 +97,11 @@ impl Site {
             return respond(responder, foreign.response());
         }
         let exchange = Exchange::new(self.0.clone(), route, proof, request, responder);
-        if let Err(error) = gen_server::spec::<Exchange>(exchange).pooled().label("request").start() {
+        if let Err(error) = gen_server::spec::<Exchange>(exchange)
+            .pooled()
+            .label("request")
+            .start()
+        {
             // The responder went with it, and has said that something went wrong.
             log::warn!(target: "perennial::chat", "no process for a request: {error}");
         }
@@ -128,7 +135,9 @@ fn asset(request: &Request) -> Response {
     let Some(asset) = assets::find(request.path()) else {
         return Response::error(Status::NOT_FOUND, "not_found", "there is nothing here");
     };
-    let known = request.header("if-none-match").is_some_and(|tags| tags.contains(asset.etag));
+    let known = request
+        .header("if-none-match")
+        .is_some_and(|tags| tags.contains(asset.etag));
     let response = if known {
         Response::new(Status::NOT_MODIFIED)
     } else {
@@ -146,4 +155,3 @@ impl fmt::Debug for Site {
         write!(f, "Site({:?})", self.0.chat)
     }
 }
-
