@@ -11,7 +11,7 @@ use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use std::fmt;
 
 /// What a hasher is asked.
-pub enum HasherMsg {
+pub(super) enum HasherMsg {
     /// Hash a password with a new salt: the hash in PHC form; `None` if the system has no random numbers to give.
     Hash(Password, ReplyTo<Option<Arc<str>>>),
     /// Tell whether a password belongs to a hash. Without a hash the answer is no, and takes as long: who asks
