@@ -180,6 +180,13 @@ pub(crate) trait Process: Send + Sync + 'static {
 
     /// Runs one turn on the stack of the caller, if this process is the next one of this worker.
     fn run_in_place(self: Arc<Self>);
+
+    /// The process, which calls this itself, is about to wait: the parker that is unparked for whatever comes.
+    /// `None` if something is in the mailbox already.
+    fn fall_asleep(&self) -> Option<Arc<Parker>>;
+
+    /// The wait is over.
+    fn awake(&self);
 }
 
 /// The entries that do not depend on the message type.

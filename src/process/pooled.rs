@@ -18,7 +18,7 @@ use crate::process::start::Ack;
 use crate::reason::ExitReason;
 use crate::scheduler::{Runnable, Turn};
 use crate::sync::atomic::{AtomicUsize, Ordering};
-use crate::sync::{Arc, Mutex};
+use crate::sync::{Arc, Mutex, Parker};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// How many entries a turn handles at most, so that neighbours get theirs.
@@ -200,6 +200,12 @@ impl<B: Behaviour> Process for Pooled<B> {
         let task: Arc<dyn Runnable> = self;
         runtime.scheduler().run_in_place(&task);
     }
+
+    fn fall_asleep(&self) -> Option<Arc<Parker>> {
+        panic!("a pooled process cannot wait in a call of its own: make it a thread process");
+    }
+
+    fn awake(&self) {}
 }
 
 impl<B: Behaviour> Mailbox<B::Msg> for Pooled<B> {

@@ -180,6 +180,20 @@ impl<M: Send + 'static> Process for Thread<M> {
     }
 
     fn run_in_place(self: Arc<Self>) {}
+
+    fn fall_asleep(&self) -> Option<Arc<Parker>> {
+        self.core.start_waiting(self.parker.clone(), None);
+        self.state.fetch_or(SLEEPS, Ordering::AcqRel);
+        if self.mailbox_len() > 0 {
+            Thread::awake(self);
+            return None;
+        }
+        Some(self.parker.clone())
+    }
+
+    fn awake(&self) {
+        Thread::awake(self);
+    }
 }
 
 impl<M: Send + 'static> Mailbox<M> for Thread<M> {
