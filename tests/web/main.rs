@@ -1,11 +1,13 @@
 //! The web layer from outside: tables for what is pure, plain sockets for what is not.
 #![cfg(feature = "web")]
 
+mod actor;
 mod client;
 mod door;
 
 mod channel_any;
 mod channel_codec;
+mod channel_ends;
 mod channel_events;
 mod channel_joins;
 mod channel_numbered;
