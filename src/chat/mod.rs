@@ -2,6 +2,8 @@
 
 #[cfg(feature = "cli")]
 pub mod arguments;
+#[cfg(feature = "web")]
+pub mod assets;
 pub mod body;
 pub mod config;
 #[cfg(feature = "cli")]
