@@ -2,7 +2,9 @@
 #![cfg(feature = "chat")]
 
 mod arguments;
+mod assets;
 mod body;
 mod config;
 mod name;
+mod page;
 mod password;

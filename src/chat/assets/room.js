@@ -194,8 +194,9 @@ export class Room {
   #receive(message) {
     if (this.last === null || message.seq <= this.last) return;
     if (message.seq > this.last + 1) {
-      // A gap cannot be shown (invariant 1). The server can tell what is between.
-      this.channel.rejoin();
+      // A gap cannot be shown (invariant 1). The server can tell what is between; if it is being asked already,
+      // its answer will go on from `last`, and this message will come again.
+      if (this.status === "joined") this.channel.rejoin();
       return;
     }
     this.messages.push(message);

@@ -211,7 +211,7 @@ class Channel {
    */
   push(event, payload) {
     if (this.state !== "joined") return Promise.resolve({ status: "closed", response: {} });
-    return this.#request(this.socket.nextRef(), event, payload);
+    return new Promise((resolve) => this.#request(this.socket.nextRef(), event, payload, resolve));
   }
 
   connected() {
@@ -220,7 +220,8 @@ class Channel {
     this.state = "joining";
     this.joinRef = this.socket.nextRef();
     const joinRef = this.joinRef;
-    this.#request(joinRef, "phx_join", this.params()).then((answer) => {
+    // Not by a promise: what follows the answer must find the channel joined.
+    this.#request(joinRef, "phx_join", this.params(), (answer) => {
       if (this.joinRef === joinRef) this.#answered(answer);
     });
   }
@@ -246,17 +247,15 @@ class Channel {
     }
   }
 
-  #request(ref, event, payload) {
-    return new Promise((resolve) => {
-      const settle = (answer) => {
-        this.timers.clear(ref);
-        this.pending.delete(ref);
-        resolve(answer);
-      };
-      this.pending.set(ref, settle);
-      this.timers.set(ref, ANSWER_MS, () => settle({ status: "timeout", response: {} }));
-      this.socket.send(this.joinRef, ref, this.topic, event, payload);
-    });
+  #request(ref, event, payload, answered) {
+    const settle = (answer) => {
+      this.timers.clear(ref);
+      this.pending.delete(ref);
+      answered(answer);
+    };
+    this.pending.set(ref, settle);
+    this.timers.set(ref, ANSWER_MS, () => settle({ status: "timeout", response: {} }));
+    this.socket.send(this.joinRef, ref, this.topic, event, payload);
   }
 
   #answered({ status, response }) {
