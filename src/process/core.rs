@@ -148,6 +148,13 @@ impl Core {
     pub(crate) fn end_call(&self) {
         self.current_call.store(0, Ordering::Release);
     }
+
+    /// The call of this address is being answered: the running callback has it in hand no more, if it had.
+    pub(crate) fn answers(&self, call: usize) {
+        if self.current_call() == call {
+            self.end_call();
+        }
+    }
 }
 
 /// The identity of a pending call while somebody holds it.

@@ -44,7 +44,8 @@ pub enum Balance {
     /// One after the other: for work of equal pieces.
     #[default]
     RoundRobin,
-    /// The one with the fewest messages, in its mailbox and in hand; among equals in turn. Looks at all of them.
+    /// The one with the fewest messages in its mailbox, a call that it has in hand among them; among equals one that
+    /// is idle, and then in turn. Looks at all of them.
     LeastLoaded,
     /// The less loaded of two at random: nearly as even, and looks at two however many there are.
     PowerOfTwoChoices,
@@ -138,10 +139,12 @@ fn alive<D: Dest>(worker: &D) -> Option<Ref<D::Msg>> {
     }
 }
 
-/// How much a worker has to do: what waits for it, and what it has in hand.
-fn load<M: Send + 'static>(worker: &Ref<M>) -> usize {
+/// How much a worker has to do: what waits for it and the call it has in hand; among equals, whether it runs at
+/// all. A worker that has just answered runs on for a moment, so running alone weighs less than a call.
+fn load<M: Send + 'static>(worker: &Ref<M>) -> (usize, bool) {
     let mailbox = worker.mailbox();
-    mailbox.mailbox_len() + usize::from(mailbox.is_scheduled())
+    let in_hand = usize::from(mailbox.core().current_call() != 0);
+    (mailbox.mailbox_len() + in_hand, mailbox.is_scheduled())
 }
 
 /// Makes a number look random: the finalizer of the generator SplitMix64.

@@ -12,6 +12,8 @@ enum Msg {
     Who(ReplyTo<Pid>),
     /// Says that it has begun, and waits.
     Hold(Sender<Pid>, Receiver<()>),
+    /// The same as a call.
+    Keep(Sender<Pid>, Receiver<()>, ReplyTo<()>),
     Crash,
 }
 
@@ -32,6 +34,11 @@ impl GenServer for Worker {
                 begun.send(cx.pid()).unwrap();
                 // A test that ends lets go as well.
                 let _ = go_on.recv();
+            }
+            Msg::Keep(begun, go_on, reply) => {
+                begun.send(cx.pid()).unwrap();
+                let _ = go_on.recv();
+                reply.send(());
             }
             Msg::Crash => panic!("out of paper"),
         }
@@ -106,26 +113,25 @@ fn balancer_without_workers_leads_nowhere() {
     });
 }
 
-/// A worker that is busy, or has a queue, is left alone while another has nothing to do.
+/// A worker that has a call in hand is left alone while another has answered all of its own.
 #[test]
-fn loaded_worker_is_left_alone() {
+fn worker_with_a_call_in_hand_is_left_alone() {
     for balance in [Balance::LeastLoaded, Balance::PowerOfTwoChoices] {
         in_runtime(|| {
             let workers = workers(Kind::Thread, 2);
             let balancer = Balancer::new(balance, workers.clone());
-            eventually("both are idle", || {
-                let status = |worker| process::info(worker).unwrap().status;
-                workers
-                    .iter()
-                    .all(|worker| status(worker) == process::Status::Waiting)
-            });
             let ((begun, has_begun), (go, wait)) = (mpsc::channel(), mpsc::channel());
-            balancer.cast(Msg::Hold(begun, wait));
+            let (asks, answered) = (balancer.clone(), mpsc::channel());
+            process::spawn::<()>(move |_| {
+                let kept = asks.call_for(LONG, |reply| Msg::Keep(begun, wait, reply));
+                answered.0.send(kept).unwrap();
+            });
             let busy = has_begun.recv_timeout(LONG).unwrap();
             let idle = workers.iter().find(|worker| worker.pid() != busy).unwrap();
-            let counts = answers(&balancer, 20);
-            assert_eq!(counts, HashMap::from([(idle.pid(), 20)]));
-            drop(go);
+            let counts = answers(&balancer, 200);
+            assert_eq!(counts, HashMap::from([(idle.pid(), 200)]));
+            go.send(()).unwrap();
+            assert_eq!(answered.1.recv_timeout(LONG).unwrap(), Ok(()));
             stop(&workers);
         });
     }
