@@ -295,3 +295,30 @@ fn unbounded_mailbox_takes_all() {
         }
     });
 }
+/// The same where the server had taken a look at its mailbox before it became busy.
+#[test]
+fn drop_oldest_drops_the_oldest_of_all_that_wait() {
+    both_servers(|kind| {
+        let (server, log) = plain(kind, Some((4, Overflow::DropOldest)));
+        let first = busy(&server);
+        let (started, running) = mpsc::channel();
+        let (second, wait) = crate::support::scripted::gate();
+        delivered(server.try_cast(run(move |_, _| {
+            let _ = started.send(());
+            wait();
+            Next::Loop
+        })));
+        for n in 1..=3 {
+            delivered(server.try_cast(Msg::Note(n)));
+        }
+        drop(first);
+        running.recv_timeout(LONG).expect("it runs the second one");
+        // Three wait; there is room for one, and then the oldest go.
+        for n in 4..=6 {
+            delivered(server.try_cast(Msg::Note(n)));
+        }
+        drop(second);
+        stop(&server);
+        assert_eq!(log.noted(), [3, 4, 5, 6]);
+    });
+}
