@@ -9,7 +9,6 @@ use crate::process::context::Context;
 use crate::process::core::{Process, flag};
 use crate::process::current;
 use crate::process::death::End;
-use crate::process::error::CallError;
 use crate::process::relations::Effect;
 use crate::process::signal::{Down, Entry, Exit};
 use crate::process::start::Ack;
@@ -127,7 +126,7 @@ impl<B: Behaviour> Body<B> {
         };
         current::begin_callback(None);
         let made = init(&mut self.cx);
-        fail_all(current::end_callback());
+        current::fail_unanswered(current::end_callback());
         // Before there is a state, so that its end does without `terminate`.
         let overtaken = self.overtaken();
         match made {
@@ -236,7 +235,7 @@ impl<B: Behaviour> Body<B> {
         }
         // The requests that it dropped: if it goes on nobody will answer them, and if it stops its end says why.
         if !matches!(flow, Flow::Stop(_)) {
-            fail_all(unanswered);
+            current::fail_unanswered(unanswered);
         }
         self.follow(flow)
     }
@@ -298,12 +297,5 @@ impl<B: Behaviour> Body<B> {
         };
         state.terminated();
         end
-    }
-}
-
-/// Requests that were dropped by a process that lives on.
-fn fail_all(unanswered: Vec<Arc<dyn PendingCall>>) {
-    for call in unanswered {
-        call.fail(CallError::NoReply);
     }
 }

@@ -9,8 +9,8 @@ use crate::process::core::{Process, flag};
 use crate::process::current;
 use crate::process::error::CallError;
 use crate::process::oneshot::{Answer, Continuation, Slot};
+use crate::sync::Arc;
 use crate::sync::atomic::{AtomicU8, Ordering};
-use crate::sync::{Arc, thread};
 use std::fmt;
 use std::time::Instant;
 
@@ -195,7 +195,7 @@ impl<T: Send + 'static> Drop for ReplyTo<T> {
         }
         let own = |process: &Arc<dyn Process>| process.core().pid == target.pid;
         if current::with(|process| process.is_some_and(own))
-            && (thread::panicking() || current::leave_unanswered(pending.clone()))
+            && current::leave_unanswered(pending.clone())
         {
             return;
         }

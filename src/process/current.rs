@@ -3,7 +3,7 @@
 use crate::pid::Pid;
 use crate::process::call::PendingCall;
 use crate::process::core::{Process, flag};
-use crate::process::error::NotAProcess;
+use crate::process::error::{CallError, NotAProcess};
 use crate::process::runtime::Shared;
 use crate::process::unwind::{self, By};
 use crate::reason::ExitReason;
@@ -124,13 +124,21 @@ pub(crate) fn begin_callback(deadline: Option<Instant>) {
 pub(crate) fn end_callback() -> Vec<Arc<dyn PendingCall>> {
     DEADLINE.set(None);
     IN_CALLBACK.set(false);
-    UNANSWERED.with_borrow_mut(std::mem::take)
+    UNANSWERED.take()
 }
 
-/// A request of the running process was dropped without an answer. `false` if no callback runs, and so nobody
-/// will decide later what that meant.
+/// Requests that were dropped by a process that lives on.
+pub(crate) fn fail_unanswered(unanswered: Vec<Arc<dyn PendingCall>>) {
+    for call in unanswered {
+        call.fail(CallError::NoReply);
+    }
+}
+
+/// A request of the running process was dropped without an answer. `false` if nobody will decide later what that
+/// meant: the end of the callback that runs, or, if the thread unwinds, the end of the process or the next look
+/// at its mailbox.
 pub(crate) fn leave_unanswered(call: Arc<dyn PendingCall>) -> bool {
-    if !IN_CALLBACK.get() {
+    if !IN_CALLBACK.get() && !thread::panicking() {
         return false;
     }
     UNANSWERED.with_borrow_mut(|unanswered| unanswered.push(call));

@@ -59,6 +59,15 @@ impl Bound {
             .retain(|parker| !Arc::ptr_eq(parker, sender));
     }
 
+    /// Takes the entry that waits longest, and lets those in who wait for its place.
+    pub(crate) fn pop<M>(&self, queue: &Mutex<Queue<M>>) -> Option<Entry<M>> {
+        let (entry, was_full) = queue.lock().pop(self)?;
+        if was_full {
+            self.room();
+        }
+        Some(entry)
+    }
+
     /// Lets the senders that wait look again.
     pub(crate) fn room(&self) {
         let waiting = std::mem::take(&mut *self.waiting.lock());
@@ -79,7 +88,7 @@ pub(crate) struct Queue<M> {
     /// already, so it has to run once more before it goes idle.
     poked: bool,
     closed: bool,
-    /// How many bounded entries there are here and in the batch that is being run.
+    /// How many bounded entries there are here.
     bounded: usize,
 }
 
@@ -141,7 +150,6 @@ impl<M> Queue<M> {
                     wake: self.append(entry),
                     dropped: Some(oldest),
                 }),
-                // All that counts is being run at this moment.
                 None => Err(Refused::Full(entry)),
             },
         }
@@ -175,15 +183,13 @@ impl<M> Queue<M> {
         !batch.is_empty()
     }
 
-    /// Takes the entry that waits longest.
-    pub(crate) fn pop(&mut self) -> Option<Entry<M>> {
-        self.first.take().or_else(|| self.rest.pop_front())
-    }
-
-    /// Counts a bounded entry as handled; `true` if the mailbox was full until now.
-    pub(crate) fn handled(&mut self, bound: &Bound) -> bool {
-        self.bounded -= 1;
-        self.bounded + 1 == bound.max
+    /// Takes the entry that waits longest; whether the mailbox was full until now.
+    fn pop(&mut self, bound: &Bound) -> Option<(Entry<M>, bool)> {
+        let entry = self.first.take().or_else(|| self.rest.pop_front())?;
+        let counts = entry.is_bounded();
+        let was_full = counts && self.bounded == bound.max;
+        self.bounded -= usize::from(counts);
+        Some((entry, was_full))
     }
 
     /// Marks the process as to be run, whatever waits; `true` if it was idle and open.

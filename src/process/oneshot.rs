@@ -15,7 +15,7 @@ pub(crate) type Continuation<T> = Box<dyn FnOnce(Answer<T>) + Send>;
 /// Invariant: the state goes Open → (Parked →) Done → Closed or Open → Closed, never back; so the first
 /// answer wins, and one that comes after the wait is given up is dropped by the one who brought it.
 pub(crate) struct Slot<T> {
-    /// Equals `true` once there is an answer: lets a spinning caller look without the lock.
+    /// Equals `true` once there is nothing left to bring: lets a spinning caller look without the lock.
     done: AtomicBool,
     state: Mutex<State<T>>,
 }
@@ -72,7 +72,7 @@ impl<T> Slot<T> {
         Ok(())
     }
 
-    /// Equals `true` once an answer came, whether it was taken or not.
+    /// Equals `true` once an answer came, whether it was taken or not, or nobody waits for one any more.
     pub(crate) fn is_done(&self) -> bool {
         self.done.load(Ordering::Acquire)
     }
@@ -101,7 +101,9 @@ impl<T> Slot<T> {
 
     /// Gives the wait up; the answer if it came in the meantime.
     pub(crate) fn close(&self) -> Option<Answer<T>> {
-        match std::mem::replace(&mut *self.state.lock(), State::Closed) {
+        self.done.store(true, Ordering::Release);
+        let had = std::mem::replace(&mut *self.state.lock(), State::Closed);
+        match had {
             State::Done(answer) => Some(answer),
             _ => None,
         }

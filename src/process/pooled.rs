@@ -19,6 +19,7 @@ use crate::reason::ExitReason;
 use crate::scheduler::{Runnable, Turn};
 use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::sync::{Arc, Mutex, Parker};
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// How many entries a turn handles at most, so that neighbours get theirs.
@@ -108,16 +109,21 @@ impl<B: Behaviour> Pooled<B> {
                 }
                 budget -= 1;
                 self.taken.store(body.batch.len(), Ordering::Relaxed);
-                if let Some(bound) = &self.bound
-                    && entry.is_bounded()
-                    && self.queue.lock().handled(bound)
-                {
-                    bound.room();
-                }
                 body.handle(me, entry)?;
             }
-            if !self.queue.lock().take(&mut body.batch) {
+            if !self.refill(&mut body.batch) {
                 return Ok(Outcome::Idle);
+            }
+        }
+    }
+
+    /// Takes what waits, from a bounded mailbox one at a time: what is out of the queue can make no room any more.
+    fn refill(&self, batch: &mut VecDeque<Entry<B::Msg>>) -> bool {
+        match &self.bound {
+            None => self.queue.lock().take(batch),
+            Some(bound) => {
+                batch.extend(bound.pop(&self.queue));
+                !batch.is_empty()
             }
         }
     }

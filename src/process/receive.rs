@@ -109,6 +109,8 @@ impl<M: Send + 'static> ThreadContext<M> {
         if thread::panicking() {
             self.thread.next(Some(now()))
         } else {
+            // What was dropped in the course of a panic that was caught: nobody will answer it.
+            current::fail_unanswered(current::end_callback());
             self.thread.next(deadline)
         }
     }

@@ -64,16 +64,7 @@ impl<M: Send + 'static> Thread<M> {
     fn pop(&self) -> Option<Entry<M>> {
         match &self.inbox {
             Inbox::Channel(_, receiver) => receiver.try_recv().ok(),
-            Inbox::Bounded(bound, queue) => {
-                let mut queue = queue.lock();
-                let entry = queue.pop()?;
-                let room = entry.is_bounded() && queue.handled(bound);
-                drop(queue);
-                if room {
-                    bound.room();
-                }
-                Some(entry)
-            }
+            Inbox::Bounded(bound, queue) => bound.pop(queue),
         }
     }
 

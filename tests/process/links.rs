@@ -220,10 +220,13 @@ fn unlink_in_time_saves_one_that_does_not_trap() {
         let b = a.child(other);
         let (peer, mut watch) = (b.pid(), process::watch(b.pid()));
         let (end, ended) = std::sync::mpsc::channel::<()>();
+        let (begun, began) = std::sync::mpsc::channel::<()>();
         a.order(move |inside| {
+            begun.send(()).expect("the test waits");
             ended.recv_timeout(crate::support::LONG).expect("told");
             inside.unlink(peer);
         });
+        began.recv_timeout(crate::support::LONG).expect("it runs");
         b.end(died());
         b.ended(&mut watch);
         end.send(()).expect("the puppet waits");

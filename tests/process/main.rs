@@ -1,7 +1,9 @@
 //! The process kernel, seen from outside: every rule on both kinds of process.
 
+mod calls;
 mod exits;
 mod links;
+mod mailbox;
 mod monitors;
 mod names;
 mod order;

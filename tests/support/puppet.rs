@@ -135,6 +135,11 @@ impl Inside<'_> {
         self.state.kept.push(Box::new(value));
     }
 
+    /// How many requests it holds.
+    pub(crate) fn holds(&self) -> usize {
+        self.state.held.len()
+    }
+
     /// The oldest request that it was told to hold.
     pub(crate) fn held(&mut self) -> Option<ReplyTo<u64>> {
         self.state.held.pop_front()
@@ -371,6 +376,14 @@ impl Puppet {
     pub(crate) fn traps(self) -> Self {
         self.run(|inside| inside.trap_exit(true));
         self
+    }
+
+    /// Waits until the puppet holds a request.
+    #[track_caller]
+    pub(crate) fn holds_one(&self) {
+        eventually("the request is held", || {
+            self.run(|inside| inside.holds() > 0)
+        });
     }
 
     /// Has the puppet link itself to another.
