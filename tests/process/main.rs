@@ -7,6 +7,7 @@ mod mailbox;
 mod monitors;
 mod names;
 mod order;
+mod outside;
 #[path = "../support/mod.rs"]
 mod support;
 mod timers;

@@ -28,6 +28,8 @@ mod net_http;
 mod net_limits;
 mod net_shutdown;
 mod net_websocket;
+mod router;
+mod server_process;
 mod support;
 mod websocket_frames;
 mod websocket_handshake;

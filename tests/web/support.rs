@@ -233,6 +233,16 @@ impl Client {
         answer
     }
 
+    /// Reads what follows a head.
+    pub(crate) fn skip_content(&mut self, head: &str, is_head: bool) {
+        let length = head
+            .lines()
+            .find_map(|line| line.strip_prefix("content-length: "));
+        if let Some(length) = length.filter(|_| !is_head) {
+            self.take(length.parse().expect("content-length is a number"));
+        }
+    }
+
     /// The server has closed, in order, and there is nothing before the end.
     #[track_caller]
     pub(crate) fn expect_end(&mut self) {

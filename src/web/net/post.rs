@@ -32,6 +32,8 @@ pub(super) enum Command {
     Shutdown(Instant),
     /// Drop everything and return.
     Stop,
+    /// Nothing, but do not sleep.
+    Wake,
 }
 
 /// The sending side. A clone is the same queue.

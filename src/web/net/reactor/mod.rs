@@ -114,9 +114,9 @@ impl Remote {
         self.post.send(Command::Stop);
     }
 
-    /// Makes a [`turn`](Reactor::turn) that waits return.
+    /// Ends a [`wait`](Reactor::wait), or the next one if it has not begun.
     pub fn wake(&self) {
-        self.post.wake();
+        self.post.send(Command::Wake);
     }
 }
 
@@ -180,14 +180,17 @@ impl Reactor {
 
     /// Turns until it is shut down. Fails if the system's poll does, which leaves nothing to run on.
     pub fn run(mut self) -> io::Result<()> {
-        while self.turn(None)? == Turn::Next {}
-        Ok(())
+        loop {
+            self.wait(None)?;
+            if self.work() == Turn::Done {
+                return Ok(());
+            }
+        }
     }
 
-    /// Waits for something to do, at most `wait_max`, and does it: for a caller that has other things to look at
-    /// between two turns.
-    pub fn turn(&mut self, wait_max: Option<Duration>) -> io::Result<Turn> {
-        self.wait(wait_max)?;
+    /// Does what there is to do, for as long as a turn is; then [`wait`](Reactor::wait) for more. For a caller that
+    /// has other things to look at between two turns.
+    pub fn work(&mut self) -> Turn {
         let now = self.clock.now();
         self.date.update();
         self.take_events();
@@ -203,13 +206,14 @@ impl Reactor {
             None => false,
         };
         if is_drained || self.is_stopped {
-            Ok(Turn::Done)
+            Turn::Done
         } else {
-            Ok(Turn::Next)
+            Turn::Next
         }
     }
 
-    fn wait(&mut self, wait_max: Option<Duration>) -> io::Result<()> {
+    /// Waits for something to do, at most `wait_max`.
+    pub fn wait(&mut self, wait_max: Option<Duration>) -> io::Result<()> {
         let may_sleep = self.inbox.may_sleep()
             && self.ready.is_empty()
             && !(self.may_accept && self.accept_again_at.is_none() && self.acceptor.is_some());
@@ -264,6 +268,8 @@ impl Reactor {
                 }
             }
         }
+        // A turn that follows without a wait has none.
+        self.events.clear();
     }
 
     fn remove(&mut self, id: ConnectionId) {
@@ -307,6 +313,7 @@ impl Reactor {
             }
             Command::Shutdown(until) => self.drain(until, now),
             Command::Stop => self.is_stopped = true,
+            Command::Wake => {}
         }
     }
 
