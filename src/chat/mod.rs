@@ -18,6 +18,8 @@ mod event;
 mod hasher;
 pub mod name;
 pub mod password;
+#[cfg(feature = "chat")]
+mod program;
 mod room;
 mod rooms;
 pub mod store;
@@ -29,6 +31,8 @@ pub mod web;
 pub use account::{Account, Token};
 pub use application::Chat;
 pub use event::{Committed, RoomEvent};
+#[cfg(feature = "chat")]
+pub use program::{Program, ProgramError};
 pub use room::{NewPost, PostError, RoomMsg};
 pub use rooms::{CreateRoomError, OpenRoomError, RoomsMsg};
 pub use users::{SignInError, SignUpError, Unavailable, UsersMsg};

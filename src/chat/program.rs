@@ -1,0 +1,138 @@
+//! The whole chat as one tree, from start to orderly stop: what the `perennial` program runs, and what a test can.
+
+use super::application::Chat;
+use super::config::{Config, Limit};
+use super::web::Site;
+use crate::behaviour::supervisor::{self, Child, Msg, Strategy, Supervisor};
+use crate::process::{Ref, StartError};
+use crate::store::OpenError;
+use crate::web::Server;
+use crate::web::http::InvalidOrigin;
+use crate::web::net::{self, BindError, Listener};
+use std::fmt;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// Restarts of the whole chat, or of the whole web server, that are allowed. Their own supervisors have tried before.
+const RESTARTS: (usize, Duration) = (3, Duration::from_secs(60));
+
+/// A running chat server.
+///
+/// ```
+/// use perennial::chat::Program;
+/// use perennial::chat::config::Config;
+/// # let data = std::env::temp_dir().join(format!("perennial-doc-program-{}", std::process::id()));
+/// # let config = Config { data: data.clone(), ..Config::default() };
+/// let config = Config { listen: "127.0.0.1:0".parse()?, ..config };
+/// let program = Program::start(&config)?;
+/// println!("listening on http://{}", program.local_addr());
+/// program.stop();
+/// # drop(program);
+/// # std::fs::remove_dir_all(&data)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Program {
+    chat: Chat,
+    tree: Ref<Msg>,
+    addr: SocketAddr,
+}
+
+/// Why the chat could not be started.
+#[derive(Debug)]
+pub enum ProgramError {
+    /// The data directory is in use, newer than this program, damaged, or cannot be read.
+    Data(OpenError),
+    /// The address cannot be listened on.
+    Listen(BindError),
+    /// One of `web.origins` is no origin.
+    Origin(InvalidOrigin),
+    /// A process did not start.
+    Start(StartError),
+}
+
+impl fmt::Display for ProgramError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ProgramError::Data(error) => error.fmt(f),
+            ProgramError::Listen(error) => error.fmt(f),
+            ProgramError::Origin(error) => error.fmt(f),
+            ProgramError::Start(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for ProgramError {}
+
+impl Program {
+    /// Starts the chat and its web server in the current runtime; returns when it takes connections.
+    ///
+    /// # Errors
+    /// See [`ProgramError`]. Nothing is left running then.
+    pub fn start(config: &Config) -> Result<Program, ProgramError> {
+        Program::start_with(config, crate::store::Config::new(&config.data))
+    }
+
+    /// As [`start`](Program::start), with settings of the store that the chat's configuration does not know.
+    ///
+    /// # Errors
+    /// As [`start`](Program::start).
+    pub fn start_with(
+        config: &Config,
+        store: crate::store::Config,
+    ) -> Result<Program, ProgramError> {
+        let listener =
+            Listener::bind(config.listen, net_config(config)).map_err(ProgramError::Listen)?;
+        let addr = listener.local_addr();
+        let chat = Chat::open_with(config, store).map_err(ProgramError::Data)?;
+        let site = Site::new(chat.clone()).map_err(ProgramError::Origin)?;
+        let server = Server::new(listener, site).drain(config.shutdown.deadline / 2);
+        let (restarts, period) = RESTARTS;
+        let rebuilt = chat.clone();
+        // The server needs the chat: a chat that starts again has its server start again after it.
+        let tree = Supervisor::new(Strategy::RestForOne)
+            .label("perennial")
+            .intensity(restarts, period)
+            .child(Child::supervisor("chat", move || rebuilt.supervisor()))
+            .child(server.child("web"))
+            .start()
+            .map_err(ProgramError::Start)?;
+        Ok(Program { chat, tree, addr })
+    }
+
+    /// Where it waits for connections.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// The chat behind it.
+    pub fn chat(&self) -> &Chat {
+        &self.chat
+    }
+
+    /// The top of its tree.
+    pub fn tree(&self) -> &Ref<Msg> {
+        &self.tree
+    }
+
+    /// Stops in reverse order: no more connections, WebSockets are closed with 1012, rooms end, and the store commits
+    /// what it has taken. Returns when that is done.
+    pub fn stop(&self) {
+        if let Err(error) = supervisor::stop(&self.tree) {
+            log::warn!(target: "perennial::chat", "the tree had ended before it was stopped: {error}");
+        }
+    }
+}
+
+fn net_config(config: &Config) -> net::Config {
+    let limits = &config.limits;
+    let off_is_zero = |limit: Limit| limit.max().unwrap_or(0) as usize;
+    let off_is_all = |limit: Limit| limit.max().map_or(usize::MAX, |max| max as usize);
+    net::Config {
+        connections_per_ip: off_is_zero(limits.connections_per_ip),
+        http_connections_max: off_is_zero(limits.connections_unauthenticated),
+        out_frames_max: off_is_all(limits.outbound_frames),
+        out_bytes_max: off_is_all(limits.outbound_bytes),
+        ..net::Config::default()
+    }
+}
