@@ -84,7 +84,8 @@ impl Actor {
     fn wait(&self) {
         let _ = self.0.told.send(Told::Waits);
         let go = self.0.go.lock().expect("a lock");
-        go.recv_timeout(DEADLINE).expect("a go in time");
+        // Longer than any test waits: nothing goes on by itself.
+        go.recv_timeout(3 * DEADLINE).expect("a go in time");
     }
 }
 

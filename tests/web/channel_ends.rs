@@ -175,6 +175,7 @@ fn channel_that_does_not_stop_is_killed() {
         hand.advance(Duration::from_millis(4_999));
         client.hears_nothing();
         assert!(process::is_alive(channel));
+        let mut watch = process::watch(channel);
         hand.advance(Duration::from_millis(1));
         // The kill has a grace; when that is over the channel's identity is cut, and its client is out.
         let left = client.next_while(|| hand.advance(Duration::from_millis(100)));
@@ -182,7 +183,8 @@ fn channel_that_does_not_stop_is_killed() {
         let topic = "room:stubborn";
         assert_eq!(left, Heard::Text(json!(["1", "2", topic, "phx_reply", ok])));
         client.hears(ended("1", topic, "phx_close"));
-        assert!(!process::is_alive(channel));
+        let cut = watch.wait(Duration::ZERO).expect("an end");
+        assert_eq!(cut.reason, ExitReason::Killed);
         behind.go.send(()).expect("a channel that waits");
         client.connection.closed();
     });
