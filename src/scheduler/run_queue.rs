@@ -186,3 +186,45 @@ fn insist<T>(mut steal: impl FnMut() -> Steal<T>) -> Option<T> {
         }
     }
 }
+
+#[cfg(all(test, loom))]
+mod tests {
+    use super::*;
+    use crate::sync::model::explore;
+    use crate::sync::{Arc, Mutex, thread};
+
+    /// The owner fills and empties its slot and queue; a thief steals, the watchdog evacuates.
+    #[test]
+    fn loom_every_task_is_taken_once() {
+        explore(|| {
+            let (queues, mut owners) = RunQueues::new(2);
+            let (queues, taken) = (Arc::new(queues), Arc::new(Mutex::new(Vec::new())));
+            let thief = owners.pop().expect("two were made");
+            let owner = owners.pop().expect("two were made");
+            let (shared, list) = (queues.clone(), taken.clone());
+            let watchdog = thread::spawn("watchdog".into(), None, move || {
+                shared.evacuate(0);
+                let stolen = shared.steal(1, &thief, 2, 0);
+                let queued = std::iter::from_fn(|| thief.pop());
+                list.lock().extend(stolen.into_iter().chain(queued));
+            });
+            for task in 0..3 {
+                owner.push_lifo(task);
+            }
+            let in_place = owner.pop_lifo_if(|task| *task == 2);
+            let other = owner.pop_lifo_if(|task| *task == 0);
+            let next = owner.pop_lifo().or_else(|| owner.pop());
+            assert!(in_place.is_none_or(|task| task == 2));
+            watchdog
+                .expect("a model has threads")
+                .join()
+                .expect("no panic");
+            let mut taken = std::mem::take(&mut *taken.lock());
+            taken.extend(in_place.into_iter().chain(other).chain(next));
+            taken.extend(queues.drain());
+            taken.sort_unstable();
+            assert_eq!(taken, [0, 1, 2]);
+            assert_eq!(queues.len(2), 0);
+        });
+    }
+}

@@ -174,3 +174,185 @@ impl Sleep {
         (sleeping(word) as usize, searching(word) as usize)
     }
 }
+
+#[cfg(all(test, loom))]
+mod tests {
+    use super::super::run_queue::{Owner, RunQueues};
+    use super::*;
+    use crate::sync::atomic::{AtomicBool, AtomicUsize};
+    use crate::sync::model::explore;
+    use crate::sync::{Arc, thread};
+
+    /// A pool whose tasks are numbers and whose workers follow the rules of `worker` and `search`, without spinning.
+    struct Model {
+        queues: RunQueues<usize>,
+        sleep: Sleep,
+        workers: usize,
+        tasks: usize,
+        ran: AtomicUsize,
+        stopping: AtomicBool,
+        /// If set, task 0 holds its worker up until task 1 has run.
+        hog: Option<Parker>,
+    }
+
+    impl Model {
+        fn new(
+            workers: usize,
+            tasks: usize,
+            hog: Option<Parker>,
+        ) -> (Arc<Self>, Vec<Owner<usize>>) {
+            let (queues, owners) = RunQueues::new(workers);
+            let model = Model {
+                queues,
+                sleep: Sleep::new(workers, 2),
+                workers,
+                tasks,
+                ran: AtomicUsize::new(0),
+                stopping: AtomicBool::new(false),
+                hog,
+            };
+            (Arc::new(model), owners)
+        }
+
+        fn has_work(&self) -> bool {
+            self.queues.has_work(self.workers)
+        }
+
+        fn stopping(&self) -> bool {
+            self.stopping.load(Ordering::Acquire)
+        }
+
+        /// As a plain thread does.
+        fn inject(&self, task: usize) {
+            self.queues.inject(task);
+            self.sleep.notify();
+        }
+
+        /// The last task of all ends the pool, as a shutdown does.
+        fn run(&self, task: usize) {
+            match &self.hog {
+                Some(hog) if task == 0 => hog.park(),
+                Some(hog) => hog.unpark(),
+                None => {}
+            }
+            if self.ran.fetch_add(1, Ordering::AcqRel) + 1 == self.tasks {
+                self.stopping.store(true, Ordering::Release);
+                self.sleep.counts();
+                self.sleep.wake_all();
+            }
+        }
+
+        fn look(&self, index: usize, owner: &Owner<usize>) -> Option<usize> {
+            owner
+                .pop()
+                .or_else(|| self.queues.take_injected_batch(owner))
+                .or_else(|| self.queues.steal(index, owner, self.workers, 0))
+        }
+
+        fn work(&self, index: usize, owner: &Owner<usize>) {
+            let mut searching = false;
+            while !self.stopping() {
+                if !searching && let Some(task) = owner.pop() {
+                    self.run(task);
+                    continue;
+                }
+                searching = searching || self.sleep.search();
+                if searching && let Some(task) = self.look(index, owner) {
+                    searching = false;
+                    self.sleep.found(|| self.has_work());
+                    self.run(task);
+                } else if !self.stopping() {
+                    let awake = || self.has_work() || self.stopping();
+                    self.sleep.sleep(index, searching, None, awake);
+                    searching = true;
+                }
+            }
+        }
+    }
+
+    fn start(model: &Arc<Model>, owners: Vec<Owner<usize>>) -> Vec<thread::JoinHandle<()>> {
+        let workers = owners.into_iter().enumerate();
+        workers
+            .map(|(index, owner)| {
+                let model = model.clone();
+                let main = move || model.work(index, &owner);
+                thread::spawn(format!("worker-{index}"), None, main).expect("a model has threads")
+            })
+            .collect()
+    }
+
+    fn join(threads: Vec<thread::JoinHandle<()>>) {
+        for thread in threads {
+            thread.join().expect("no panic");
+        }
+    }
+
+    /// A lost wake-up leaves everybody asleep, which loom reports as a deadlock.
+    #[test]
+    fn loom_one_worker_sleeps_through_no_task() {
+        explore(|| {
+            let (model, owners) = Model::new(1, 2, None);
+            let workers = start(&model, owners);
+            model.inject(0);
+            model.inject(1);
+            join(workers);
+        });
+    }
+
+    #[test]
+    fn loom_two_workers_sleep_through_no_task() {
+        explore(|| {
+            let (model, owners) = Model::new(2, 2, None);
+            let workers = start(&model, owners);
+            model.inject(0);
+            model.inject(1);
+            join(workers);
+        });
+    }
+
+    /// The worker that found the first task may have taken the second one along; it has to wake the other worker, as
+    /// nobody else will.
+    #[test]
+    fn loom_task_behind_a_long_turn_is_found() {
+        explore(|| {
+            let (model, owners) = Model::new(2, 2, Some(Parker::new()));
+            let workers = start(&model, owners);
+            model.inject(0);
+            model.inject(1);
+            join(workers);
+        });
+    }
+
+    #[test]
+    fn loom_two_producers_wake_one_worker() {
+        explore(|| {
+            let (model, owners) = Model::new(1, 2, None);
+            let workers = start(&model, owners);
+            let other = model.clone();
+            let producer = thread::spawn("producer".into(), None, move || other.inject(0));
+            model.inject(1);
+            join(workers);
+            join(vec![producer.expect("a model has threads")]);
+        });
+    }
+
+    /// A sleeper that gets up by itself, at the end of its patience or because it saw work, and a waker who has chosen it
+    /// at the same moment: the permit is used up, and nobody is counted twice.
+    #[test]
+    fn loom_permits_and_counts_add_up() {
+        explore(|| {
+            let sleep = Arc::new(Sleep::new(1, 2));
+            let woken = sleep.clone();
+            let sleeper = thread::spawn("sleeper".into(), None, move || {
+                woken.sleep(0, false, None, || true);
+                assert!(!woken.parker(0).try_take(), "a permit is left over");
+            });
+            sleep.notify();
+            sleeper
+                .expect("a model has threads")
+                .join()
+                .expect("no panic");
+            assert_eq!(sleep.counts(), (0, 1));
+        });
+    }
+}

@@ -26,7 +26,7 @@
 //! orders that did not happen in this run.
 
 #[cfg(loom)]
-mod model;
+pub(crate) mod model;
 #[cfg(tsan)]
 mod once;
 mod parker;
@@ -48,11 +48,10 @@ pub use std::sync::atomic;
 
 #[cfg(tsan)]
 pub use once::{Lazy, Once};
-#[cfg(not(any(tsan, loom)))]
+#[cfg(not(tsan))]
 pub use std::sync::{LazyLock as Lazy, Once};
 
 /// Unbounded channels, of which only `send` and `try_recv` are used: waiting is always on a [`Parker`].
-#[cfg(not(loom))]
 pub mod channel {
     pub use crossbeam_channel::{Receiver, Sender, TryRecvError, unbounded};
 }

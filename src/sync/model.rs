@@ -4,6 +4,19 @@ use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::time::Instant;
 
+/// Every order of a model's steps is explored in which at most so many threads are interrupted where they could go on. Most mistakes
+/// show with one; with three the larger models take minutes, with no bound they take hours.
+#[cfg(test)]
+const INTERRUPTIONS_MAX: usize = 2;
+
+/// Runs a model in every order, or as far as `LOOM_MAX_PREEMPTIONS` says.
+#[cfg(test)]
+pub(crate) fn explore(model: impl Fn() + Send + Sync + 'static) {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = builder.preemption_bound.or(Some(INTERRUPTIONS_MAX));
+    builder.check(model);
+}
+
 /// What never happens in a model: loom's locks are poisoned only by a panic, which ends it.
 const POISONED: &str = "a model that panics ends";
 
@@ -16,12 +29,25 @@ pub struct Mutex<T>(loom::sync::Mutex<T>);
 pub struct MutexGuard<'a, T>(Option<loom::sync::MutexGuard<'a, T>>);
 
 impl<T> Mutex<T> {
+    /// Holds a value.
     pub fn new(value: T) -> Self {
         Mutex(loom::sync::Mutex::new(value))
     }
 
+    /// Waits for the lock.
     pub fn lock(&self) -> MutexGuard<'_, T> {
         MutexGuard(Some(self.0.lock().expect(POISONED)))
+    }
+
+    /// Waits for the lock.
+    pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
+        let held = self.0.try_lock().ok()?;
+        Some(MutexGuard(Some(held)))
+    }
+
+    /// The value.
+    pub fn into_inner(self) -> T {
+        self.0.into_inner().expect(POISONED)
     }
 }
 
@@ -48,17 +74,25 @@ pub struct Condvar(loom::sync::Condvar);
 pub struct WaitTimeoutResult;
 
 impl WaitTimeoutResult {
+    /// Never.
     pub fn timed_out(&self) -> bool {
         false
     }
 }
 
 impl Condvar {
+    /// One that nobody waits for.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Waits to be notified.
     pub fn wait<T>(&self, guard: &mut MutexGuard<'_, T>) {
         let held = guard.0.take().expect("held except within a wait");
         guard.0 = Some(self.0.wait(held).expect(POISONED));
     }
 
+    /// Waits to be notified; the deadline never comes.
     pub fn wait_until<T>(
         &self,
         guard: &mut MutexGuard<'_, T>,
@@ -68,10 +102,12 @@ impl Condvar {
         WaitTimeoutResult
     }
 
+    /// Wakes one.
     pub fn notify_one(&self) {
         self.0.notify_one();
     }
 
+    /// Wakes all.
     pub fn notify_all(&self) {
         self.0.notify_all();
     }
@@ -84,21 +120,24 @@ pub struct RwLock<T>(loom::sync::RwLock<T>);
 pub use loom::sync::{RwLockReadGuard, RwLockWriteGuard};
 
 impl<T> RwLock<T> {
+    /// Holds a value.
     pub fn new(value: T) -> Self {
         RwLock(loom::sync::RwLock::new(value))
     }
 
+    /// Waits until nobody writes.
     pub fn read(&self) -> RwLockReadGuard<'_, T> {
         self.0.read().expect(POISONED)
     }
 
+    /// Waits until nobody reads or writes.
     pub fn write(&self) -> RwLockWriteGuard<'_, T> {
         self.0.write().expect(POISONED)
     }
 }
 
 pub(super) mod thread {
-    pub use loom::thread::{JoinHandle, yield_now};
+    pub use loom::thread::{JoinHandle, ThreadId, current, yield_now};
 
     /// Starts a thread of the model.
     pub fn spawn<T: 'static>(
@@ -114,6 +153,7 @@ pub(super) mod thread {
 /// are about who looks at them when.
 pub(super) mod deque {
     use super::{Mutex, fmt};
+    use loom::sync::atomic::{AtomicUsize, Ordering};
     use std::collections::VecDeque;
     use std::sync::Arc;
 
@@ -126,19 +166,29 @@ pub(super) mod deque {
         Retry,
     }
 
-    struct List<T>(Arc<Mutex<VecDeque<T>>>);
+    /// A list and its length, which is read without the lock: so looking whether there is something orders nothing, as in
+    /// the real queues.
+    struct List<T>(Arc<(AtomicUsize, Mutex<VecDeque<T>>)>);
 
     impl<T> List<T> {
         fn new() -> Self {
-            List(Arc::new(Mutex::new(VecDeque::new())))
+            List(Arc::new((AtomicUsize::new(0), Mutex::new(VecDeque::new()))))
         }
 
         fn push(&self, task: T) {
-            self.0.lock().push_back(task);
+            let mut list = self.0.1.lock();
+            list.push_back(task);
+            self.0.0.store(list.len(), Ordering::Release);
         }
 
         fn pop(&self) -> Option<T> {
-            self.0.lock().pop_front()
+            if self.is_empty() {
+                return None;
+            }
+            let mut list = self.0.1.lock();
+            let task = list.pop_front()?;
+            self.0.0.store(list.len(), Ordering::Release);
+            Some(task)
         }
 
         fn steal(&self) -> Steal<T> {
@@ -146,11 +196,11 @@ pub(super) mod deque {
         }
 
         fn is_empty(&self) -> bool {
-            self.0.lock().is_empty()
+            self.len() == 0
         }
 
         fn len(&self) -> usize {
-            self.0.lock().len()
+            self.0.0.load(Ordering::Acquire)
         }
     }
 
@@ -202,15 +252,15 @@ pub(super) mod deque {
         }
     }
 
-    /// Half of what is there: the first is returned, the others move.
+    /// The first is returned, half of what is behind it moves.
     fn batch<T>(from: &List<T>, to: &Worker<T>) -> Steal<T> {
-        let mut from = from.0.lock();
-        let Some(first) = from.pop_front() else {
+        let Some(first) = from.pop() else {
             return Steal::Empty;
         };
-        let more = from.len() / 2;
-        for task in from.drain(..more) {
-            to.push(task);
+        for _ in 0..from.len() / 2 {
+            if let Some(task) = from.pop() {
+                to.push(task);
+            }
         }
         Steal::Success(first)
     }

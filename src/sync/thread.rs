@@ -1,10 +1,11 @@
 //! Threads: named and joined, never detached.
 
-#[cfg(loom)]
-pub use super::model::thread::{JoinHandle, spawn, yield_now};
+pub use std::thread::{available_parallelism, panicking};
 
+#[cfg(loom)]
+pub use super::model::thread::{JoinHandle, ThreadId, current, spawn, yield_now};
 #[cfg(not(loom))]
-pub use std::thread::{JoinHandle, ThreadId, available_parallelism, current, panicking, yield_now};
+pub use std::thread::{JoinHandle, ThreadId, current, yield_now};
 
 /// Starts a thread named after its job; fails with the system's error when it has no more threads to give.
 #[cfg(not(loom))]
