@@ -8,6 +8,7 @@
 #[path = "../support/vfs.rs"]
 mod vfs;
 
+mod fixture;
 mod ledger;
 mod scratch;
 

@@ -1,154 +1,23 @@
 //! The writer and the readers as processes: killed, hung, full, out of disk, stopped in order.
 
-use crate::ledger::{
-    Answer, Append, Entries, Refused, SCHEMA, config, entries, texts_without_gaps, try_open,
+use crate::fixture::{
+    Fixture, PATIENCE, acknowledged, eventually, keep_busy, rests, send, send_busy, sizes, start,
 };
+use crate::ledger::{Append, Refused, config, entries, texts_without_gaps, try_open};
 use crate::scratch::Scratch;
 use crate::vfs::{Disk, Fault};
 use perennial::prelude::*;
-use perennial::process::{self, CallError, Status, ZombieCut};
-use perennial::store::event::{CheckedAfterUncleanStop, Committed, Recovered};
+use perennial::process::{self, CallError, ZombieCut};
+use perennial::store::event::{CheckedAfterUncleanStop, Recovered};
 use perennial::store::rusqlite::Connection;
-use perennial::store::{
-    Config, Database, ErrorKind, Health, Item, Operation, ReaderMsg, Store, WriteError, WriterMsg,
-};
+use perennial::store::{Config, ErrorKind, Health, ReaderMsg, WriteError};
 use perennial::time::Clock;
 use perennial::{ExitReason, Pid, Runtime, supervisor};
 use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
-
-/// Longer than anything here takes on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(30);
-
-struct Fixture {
-    store: Store,
-    supervisor: Ref<supervisor::Msg>,
-    runtime: Runtime,
-}
-
-fn start(config: Config, runtime: Runtime) -> Fixture {
-    let _guard = runtime.enter();
-    let store = Store::new("store", Database::open(config, &SCHEMA).unwrap());
-    let supervisor = store.start().unwrap();
-    Fixture {
-        store,
-        supervisor,
-        runtime,
-    }
-}
-
-impl Fixture {
-    fn new(scratch: &Scratch) -> Self {
-        start(config(scratch), Runtime::new().unwrap())
-    }
-
-    fn write(&self, append: Append) -> Result<Answer, CallError> {
-        let _guard = self.runtime.enter();
-        self.store
-            .writer()
-            .call_for(PATIENCE, |reply| WriterMsg::write(append, reply))
-    }
-
-    fn read(&self, book: i64) -> Vec<(i64, String)> {
-        let _guard = self.runtime.enter();
-        let reader = self.store.reader();
-        reader
-            .call(|reply| ReaderMsg::read(Entries(book), reply))
-            .unwrap()
-            .unwrap()
-    }
-
-    fn writer(&self) -> Pid {
-        let _guard = self.runtime.enter();
-        self.store
-            .writer()
-            .whereis()
-            .expect("the writer is up")
-            .pid()
-    }
-
-    /// Waits until a writer other than this one is up.
-    fn successor_of(&self, writer: Pid) -> Pid {
-        let _guard = self.runtime.enter();
-        let next = || self.store.writer().whereis().map(|writer| writer.pid());
-        eventually(|| next().is_some_and(|next| next != writer));
-        next().unwrap()
-    }
-
-    fn stop(self) {
-        let guard = self.runtime.enter();
-        supervisor::stop(&self.supervisor).unwrap();
-        drop(guard);
-        let report = self.runtime.shutdown(PATIENCE);
-        assert_eq!(report.zombies, 0);
-    }
-}
-
-#[track_caller]
-fn eventually(mut is_so: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !is_so() {
-        assert!(Instant::now() < deadline, "it did not come to pass");
-        std::thread::yield_now();
-    }
-}
-
-/// Sends a write whose answer comes through a channel.
-fn send(fixture: &Fixture, append: Append) -> Receiver<Answer> {
-    let _guard = fixture.runtime.enter();
-    let (tell, answer) = channel();
-    let item = Item::new(append, move |result| drop(tell.send(result)));
-    fixture.store.writer().cast(item.into());
-    answer
-}
-
-/// Waits until all are told that they are on the disk; their numbers.
-fn acknowledged(answers: impl IntoIterator<Item = Receiver<Answer>>) -> Vec<i64> {
-    let number = |answer: Receiver<Answer>| answer.recv_timeout(PATIENCE).unwrap().unwrap();
-    answers.into_iter().map(number).collect()
-}
-
-/// Keeps the writer busy until it is told to go on.
-struct Busy(Mutex<Receiver<()>>, Sender<()>);
-
-impl Operation for Busy {
-    type Output = ();
-    type Refused = Refused;
-
-    fn apply(&self, _db: &Connection) -> Result<(), WriteError<Refused>> {
-        self.1.send(()).unwrap();
-        self.0.lock().unwrap().recv_timeout(PATIENCE).unwrap();
-        Ok(())
-    }
-}
-
-/// Makes the writer busy; what lets it go on.
-fn keep_busy(fixture: &Fixture) -> Sender<()> {
-    let (go, busy) = send_busy(fixture);
-    busy.recv_timeout(PATIENCE).unwrap();
-    go
-}
-
-/// Sends what will make the writer busy; what lets it go on, and when it is.
-fn send_busy(fixture: &Fixture) -> (Sender<()>, Receiver<()>) {
-    let _guard = fixture.runtime.enter();
-    let ((go, wait), (is_busy, busy)) = (channel(), channel());
-    let item = Item::new(Busy(Mutex::new(wait), is_busy), |_| ());
-    fixture.store.writer().cast(item.into());
-    (go, busy)
-}
-
-fn sizes(config: &Config) -> Arc<Mutex<Vec<usize>>> {
-    let sizes = Arc::new(Mutex::new(Vec::new()));
-    let log = sizes.clone();
-    config
-        .telemetry
-        .attach(move |committed: &Committed| log.lock().unwrap().push(committed.items));
-    sizes
-}
+use std::time::Duration;
 
 #[test]
 fn a_write_is_on_the_disk_when_it_is_answered() {
@@ -236,16 +105,6 @@ fn while_commits_come_fast_a_batch_waits_for_those_who_were_just_answered() {
     acknowledged(company);
     eventually(|| *sizes.lock().unwrap() == [1, 3, 1, 3]);
     fixture.stop();
-}
-
-/// Waits until the writer has nothing to do.
-fn rests(fixture: &Fixture) {
-    let _guard = fixture.runtime.enter();
-    let writer = fixture.writer();
-    eventually(|| {
-        let info = process::info(writer).expect("the writer lives");
-        info.status == Status::Waiting && info.message_queue_len == 0
-    });
 }
 
 #[test]
