@@ -30,9 +30,12 @@ enum State {
 /// Watches a process from any thread; [`process::monitor`](crate::process::monitor) is for processes.
 ///
 /// ```
+/// use perennial::prelude::*;
 /// use perennial::{ExitReason, process};
-/// let worker = process::spawn::<()>(|_| {});
-/// let down = process::watch(&worker).wait(std::time::Duration::from_secs(5)).unwrap();
+/// let worker = process::spawn::<()>(|cx| drop(cx.receive()));
+/// let mut watch = process::watch(&worker);
+/// worker.cast(());
+/// let down = watch.wait(std::time::Duration::from_secs(5)).unwrap();
 /// assert_eq!(down.reason, ExitReason::Normal);
 /// ```
 pub fn watch(what: impl Into<ProcessId>) -> Watch {
