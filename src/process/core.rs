@@ -62,6 +62,16 @@ struct Waiting {
     parker: Option<Arc<Parker>>,
     /// The call whose answer it waits for, once it has parked.
     call: Option<Arc<dyn PendingCall>>,
+    /// The process that waits on top of its stack: it runs there in its place, or is being started there.
+    under: Option<Arc<dyn Process>>,
+}
+
+/// What a process waits for.
+pub(crate) enum Edge {
+    /// The answer of a call.
+    Call(Arc<dyn PendingCall>),
+    /// That a process which waits on top of its stack goes on.
+    Under(Arc<dyn Process>),
 }
 
 impl Core {
@@ -108,6 +118,7 @@ impl Core {
         *self.waiting.lock() = Waiting {
             parker: Some(parker),
             call,
+            under: None,
         };
     }
 
@@ -116,9 +127,16 @@ impl Core {
         drop(had);
     }
 
-    /// The call whose answer this process waits for, once it has parked.
-    pub(crate) fn waiting_call(&self) -> Option<Arc<dyn PendingCall>> {
-        self.waiting.lock().call.clone()
+    /// Publishes that a process waits on top of the stack of this one.
+    pub(crate) fn start_lying_under(&self, top: &Arc<dyn Process>) {
+        self.waiting.lock().under = Some(top.clone());
+    }
+
+    /// What this process waits for, once it has parked, or somebody has on top of its stack.
+    pub(crate) fn waits_for(&self) -> Option<Edge> {
+        let waiting = self.waiting.lock();
+        let call = waiting.call.clone().map(Edge::Call);
+        call.or_else(|| waiting.under.clone().map(Edge::Under))
     }
 
     /// The address of the call that the running callback received, 0 for none.

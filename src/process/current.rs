@@ -13,6 +13,9 @@ use std::time::Instant;
 
 thread_local! {
     static PROCESS: RefCell<Option<Arc<dyn Process>>> = const { RefCell::new(None) };
+    /// Whose stack the running process is on top of, from the bottom up: it runs in place of a process that
+    /// calls it, or is being started by one.
+    static BELOW: RefCell<Vec<Arc<dyn Process>>> = const { RefCell::new(Vec::new()) };
     /// When the request that the running callback handles is due: nested calls inherit it.
     static DEADLINE: Cell<Option<Instant>> = const { Cell::new(None) };
     /// Equals `true` while a behaviour's callback runs: its end decides what became of dropped requests.
@@ -24,7 +27,8 @@ thread_local! {
 
 /// Puts a process onto this thread until dropped; what was there before comes back.
 pub(crate) struct Entered {
-    process: Option<Arc<dyn Process>>,
+    /// Equals `true` if there was a process before.
+    nested: bool,
     deadline: Option<Instant>,
     in_callback: bool,
     unanswered: Vec<Arc<dyn PendingCall>>,
@@ -32,8 +36,11 @@ pub(crate) struct Entered {
 
 /// Makes `process` the current one of this thread.
 pub(crate) fn enter(process: Arc<dyn Process>) -> Entered {
+    let before = PROCESS.replace(Some(process));
+    let nested = before.is_some();
+    BELOW.with_borrow_mut(|below| below.extend(before));
     Entered {
-        process: PROCESS.replace(Some(process)),
+        nested,
         deadline: DEADLINE.replace(None),
         in_callback: IN_CALLBACK.replace(false),
         // A process that runs in place of a waiting one decides only about its own requests.
@@ -43,7 +50,12 @@ pub(crate) fn enter(process: Arc<dyn Process>) -> Entered {
 
 impl Drop for Entered {
     fn drop(&mut self) {
-        let process = PROCESS.replace(self.process.take());
+        let before = if self.nested {
+            BELOW.with_borrow_mut(Vec::pop)
+        } else {
+            None
+        };
+        let process = PROCESS.replace(before);
         DEADLINE.set(self.deadline);
         IN_CALLBACK.set(self.in_callback);
         let left = UNANSWERED.replace(std::mem::take(&mut self.unanswered));
@@ -57,6 +69,11 @@ pub(crate) fn process() -> Option<Arc<dyn Process>> {
         .try_with(|process| process.borrow().clone())
         .ok()
         .flatten()
+}
+
+/// Whose stack the process that runs on this thread is on top of.
+pub(crate) fn below() -> Vec<Arc<dyn Process>> {
+    BELOW.with_borrow(Clone::clone)
 }
 
 /// The process that runs on this thread, or the error that there is none.

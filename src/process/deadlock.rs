@@ -2,7 +2,8 @@
 
 use crate::pid::Pid;
 use crate::process::call::{PendingCall, Phase};
-use crate::process::core::{Process, address};
+use crate::process::core::{Edge, Process, address};
+use crate::process::error::CallError;
 use crate::process::runtime::Shared;
 use crate::sync::Arc;
 use crate::telemetry::Event;
@@ -14,8 +15,33 @@ const PATH_MAX: usize = 64;
 pub(crate) struct Cycle {
     /// Who is in it; the first waits for the second, the last for the first.
     pub(crate) path: Vec<Pid>,
-    /// The calls by their addresses: two looks that see the same calls see the same deadlock.
-    pub(crate) calls: Vec<usize>,
+    /// What they wait for, in the same order.
+    edges: Vec<Edge>,
+}
+
+impl Cycle {
+    /// The edges by their addresses: two looks that see the same ones see the same deadlock.
+    pub(crate) fn identity(&self) -> Vec<usize> {
+        let address = |edge: &Edge| match edge {
+            Edge::Call(call) => address(call),
+            Edge::Under(process) => Arc::as_ptr(process).cast::<()>() as usize,
+        };
+        self.edges.iter().map(address).collect()
+    }
+
+    /// Fails the last call in the circle but the one of whoever looked; `false` if there is none.
+    pub(crate) fn fail_another(&self) -> bool {
+        let calls = self.edges.iter().enumerate().skip(1).rev();
+        let call = calls.into_iter().find_map(|(at, edge)| match edge {
+            Edge::Call(call) => Some((at, call)),
+            Edge::Under(_) => None,
+        });
+        let Some((at, call)) = call else { return false };
+        let mut path = self.path.clone();
+        path.rotate_left(at);
+        call.fail(CallError::Deadlock(path));
+        true
+    }
 }
 
 /// A deadlock was found, and stayed for two looks.
@@ -27,25 +53,26 @@ pub struct DeadlockFound {
 
 impl Event for DeadlockFound {}
 
-/// Follows the calls from `start`; the circle if they lead back to it.
+/// Follows who waits for whom from `start`; the circle if that leads back to it.
 pub(crate) fn cycle_of(start: &Arc<dyn Process>) -> Option<Cycle> {
     let mut cycle = Cycle {
         path: vec![start.core().pid],
-        calls: Vec::new(),
+        edges: Vec::new(),
     };
-    let mut call = start.core().waiting_call()?;
+    let mut at = start.clone();
     for _ in 0..PATH_MAX {
-        if !depends(&call) {
-            return None;
-        }
-        cycle.calls.push(address(&call));
-        let target = call.target().core();
-        if target.pid == start.core().pid {
+        let edge = at.core().waits_for()?;
+        let next = match &edge {
+            Edge::Call(call) if !depends(call) => return None,
+            Edge::Call(call) => call.target().clone(),
+            Edge::Under(top) => top.clone(),
+        };
+        cycle.edges.push(edge);
+        if next.core().pid == start.core().pid {
             return Some(cycle);
         }
-        cycle.path.push(target.pid);
-        let next = target.waiting_call()?;
-        call = next;
+        cycle.path.push(next.core().pid);
+        at = next;
     }
     None
 }

@@ -134,7 +134,7 @@ pub(crate) fn start<B: Behaviour>(
         return started;
     }
     launch(&shared, &mut prepared, init, Some(ack.clone()))?;
-    let answer = wait::for_answer(&ack.pending);
+    let answer = wait::for_start(&ack.pending);
     let outcome = ack.outcome(answer);
     if let Err(StartError::Timeout | StartError::PoolExhausted | StartError::Exiting) = &outcome {
         abandon(&process, &prepared.started);

@@ -24,14 +24,31 @@ const DEADLOCK_PROBE: Duration = Duration::from_millis(10);
 
 /// Waits for the answer of a call whose request is in the mailbox.
 pub(crate) fn for_answer<T: Send + 'static>(pending: &Arc<Pending<T>>) -> Answer<T> {
+    wait(pending, Part::Caller)
+}
+
+/// Waits until a process that this one started has acknowledged that. Where the two wait for each other it is the
+/// other's call that fails, as it would anywhere else in its `init`.
+pub(crate) fn for_start(pending: &Arc<Pending<()>>) -> Answer<()> {
+    wait(pending, Part::Starter)
+}
+
+fn wait<T: Send + 'static>(pending: &Arc<Pending<T>>, part: Part) -> Answer<T> {
     if let Some(answer) = quick(pending) {
         return answer;
     }
     let give_up = |error| pending.slot.close().unwrap_or(Err(error));
-    match blocking(pending.target(), |caller| parked(pending, caller)) {
+    match blocking(pending.target(), |caller| parked(pending, caller, part)) {
         Some(answer) => answer,
         None => give_up(CallError::PoolExhausted),
     }
+}
+
+/// Whose wait it is, where a deadlock is found.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Caller,
+    Starter,
 }
 
 /// Waits for what a process that is watched already was started to bring, until `deadline` at most (for ever if
@@ -44,11 +61,8 @@ pub(crate) fn for_result<T: Send + 'static>(
         return Ok(answer);
     }
     let waited = blocking(pending.target(), |caller| {
-        let _published = Published {
-            caller,
-            watch: None,
-        };
-        until_answered(pending, caller, deadline)
+        let _published = Published::new(caller, None);
+        until_answered(pending, caller, deadline, Part::Caller)
     });
     waited.unwrap_or(Err(CallError::PoolExhausted))
 }
@@ -93,7 +107,28 @@ fn blocking<R>(
 /// Takes back what waiting has published, whatever way it ends.
 struct Published<'a> {
     caller: Option<&'a Arc<dyn Process>>,
+    /// Those on whose stack the caller waits: they wait with it.
+    below: Vec<Arc<dyn Process>>,
     watch: Option<(&'a Arc<dyn Process>, MonitorRef)>,
+}
+
+impl<'a> Published<'a> {
+    fn new(
+        caller: Option<&'a Arc<dyn Process>>,
+        watch: Option<(&'a Arc<dyn Process>, MonitorRef)>,
+    ) -> Self {
+        let below = current::below();
+        if let Some(caller) = caller {
+            for process in &below {
+                process.core().start_lying_under(caller);
+            }
+        }
+        Published {
+            caller,
+            below,
+            watch,
+        }
+    }
 }
 
 impl Drop for Published<'_> {
@@ -101,8 +136,8 @@ impl Drop for Published<'_> {
         if let Some((target, monitor)) = self.watch {
             call::unwatch(target, monitor);
         }
-        if let Some(caller) = self.caller {
-            caller.core().stop_waiting();
+        for process in self.caller.into_iter().chain(&self.below) {
+            process.core().stop_waiting();
         }
     }
 }
@@ -110,17 +145,15 @@ impl Drop for Published<'_> {
 fn parked<T: Send + 'static>(
     pending: &Arc<Pending<T>>,
     caller: Option<&Arc<dyn Process>>,
+    part: Part,
 ) -> Answer<T> {
     let monitor = match call::watch(pending) {
         Ok(monitor) => monitor,
         // It ended. An answer that it gave before that still counts.
         Err(error) => return pending.slot.close().unwrap_or(Err(error)),
     };
-    let _published = Published {
-        caller,
-        watch: Some((pending.target(), monitor)),
-    };
-    until_answered(pending, caller, pending.deadline())
+    let _published = Published::new(caller, Some((pending.target(), monitor)));
+    until_answered(pending, caller, pending.deadline(), part)
         .unwrap_or_else(|error| pending.slot.close().unwrap_or(Err(error)))
 }
 
@@ -129,6 +162,7 @@ fn until_answered<T: Send + 'static>(
     pending: &Arc<Pending<T>>,
     caller: Option<&Arc<dyn Process>>,
     deadline: Option<Instant>,
+    part: Part,
 ) -> Result<Answer<T>, CallError> {
     let parker = current::parker();
     if let Some(caller) = caller {
@@ -137,7 +171,7 @@ fn until_answered<T: Send + 'static>(
             .start_waiting(parker.clone(), Some(pending.clone()));
     }
     let shared = &pending.target().core().runtime;
-    let mut probe = Probe::new(shared, caller);
+    let mut probe = Probe::new(shared, caller, part);
     loop {
         if !pending.slot.park_with(&parker) {
             return Ok(pending.slot.close().unwrap_or(Err(CallError::NoReply)));
@@ -185,17 +219,19 @@ pub(crate) fn park_until(shared: &Arc<Shared>, parker: &Arc<Parker>, until: Opti
 struct Probe<'a> {
     shared: &'a Arc<Shared>,
     caller: Option<&'a Arc<dyn Process>>,
+    part: Part,
     at: Option<Instant>,
     seen: Option<Vec<usize>>,
 }
 
 impl<'a> Probe<'a> {
-    fn new(shared: &'a Arc<Shared>, caller: Option<&'a Arc<dyn Process>>) -> Self {
+    fn new(shared: &'a Arc<Shared>, caller: Option<&'a Arc<dyn Process>>, part: Part) -> Self {
         let on = caller.is_some() && shared.settings.deadlock != DeadlockPolicy::Off;
         let at = on.then(|| shared.clock.now() + DEADLOCK_PROBE);
         Probe {
             shared,
             caller,
+            part,
             at,
             seen: None,
         }
@@ -213,13 +249,20 @@ impl<'a> Probe<'a> {
             self.at = None;
             return None;
         };
-        if self.seen.as_ref() != Some(&cycle.calls) {
-            self.seen = Some(cycle.calls);
+        let identity = cycle.identity();
+        if self.seen.as_ref() != Some(&identity) {
+            self.seen = Some(identity);
             self.at = Some(now + DEADLOCK_PROBE);
             return None;
         }
         self.at = None;
         deadlock::report(self.shared, &cycle.path);
-        (self.shared.settings.deadlock == DeadlockPolicy::Error).then_some(cycle.path)
+        if self.shared.settings.deadlock != DeadlockPolicy::Error {
+            return None;
+        }
+        if self.part == Part::Starter && cycle.fail_another() {
+            return None;
+        }
+        Some(cycle.path)
     }
 }

@@ -616,3 +616,65 @@ fn answers_do_not_go_through_the_mailbox() {
         }
     });
 }
+/// One that has answered and then calls its caller back finds it free, or is told at once that it is not: the
+/// pool may have run it on the stack of its caller.
+#[test]
+fn callback_after_the_answer_never_hangs() {
+    all_pairs(|one, other| {
+        for _ in 0..20 {
+            let (a, b) = (one.puppet(), other.puppet());
+            let (back, both) = (a.me(), [b.pid(), a.pid()]);
+            let (sender, called_back) = mpsc::channel();
+            let calling = calls(
+                &a,
+                &b,
+                with(move |reply, _| {
+                    reply.send(1);
+                    let _ = sender.send(back.call_for(3 * LONG, |reply| Msg::Ask(1, reply)));
+                }),
+            );
+            assert_eq!(calling.answer(), Ok(1));
+            match called_back.recv_timeout(LONG) {
+                Ok(Ok(2)) => {}
+                Ok(Err(CallError::Deadlock(path))) => {
+                    assert_eq!((one, other), (Breed::Pooled, Breed::Pooled));
+                    assert_eq!(path, both);
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    });
+}
+
+/// A start waits for `init`, so an `init` that calls its starter waits for itself.
+#[test]
+fn init_that_calls_its_starter_is_a_deadlock() {
+    struct Caller;
+    impl GenServer for Caller {
+        type Args = (Ref<Msg>, mpsc::Sender<Answer>);
+        type Msg = ();
+        fn init((starter, sender): Self::Args, _: &mut Cx<Self>) -> Init<Self> {
+            let _ = sender.send(starter.call_for(3 * LONG, |reply| Msg::Ask(1, reply)));
+            Init::Ok(Caller)
+        }
+        fn handle(&mut self, _: (), _: &mut Cx<Self>) -> Next<()> {
+            Next::Loop
+        }
+    }
+    all_pairs(|one, other| {
+        let starter = one.puppet();
+        let (sender, answer) = mpsc::channel();
+        let child = starter.run(move |inside| {
+            let spec = gen_server::spec::<Caller>((inside.me().clone(), sender));
+            match other {
+                Breed::Pooled => spec.pooled().start(),
+                _ => spec.thread().start(),
+            }
+        });
+        match answer.recv_timeout(LONG) {
+            Ok(Err(CallError::Deadlock(path))) => assert_eq!(path.len(), 2),
+            other => panic!("{other:?}"),
+        }
+        gen_server::stop(&child.expect("the child is up")).expect("it stops");
+    });
+}
