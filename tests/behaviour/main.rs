@@ -4,8 +4,14 @@
     reason = "a test fails by panicking, in its helpers too"
 )]
 
+mod actor;
 mod stage;
 
-mod supervisor_smoke;
+mod dynamic;
+mod supervisor_admin;
+mod supervisor_auto;
+mod supervisor_end;
+mod supervisor_restart;
+mod supervisor_start;
 mod task;
 mod task_supervisor;

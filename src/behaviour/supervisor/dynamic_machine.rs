@@ -31,6 +31,10 @@ pub(super) struct Dynamic {
     children: HashMap<Key, Entry>,
     by_pid: HashMap<Pid, Key>,
     next_key: Key,
+    /// Children whose `init` is not through.
+    starting: usize,
+    /// Questions about all children, which wait for those.
+    questions: Vec<Request>,
     /// Why it is to end, once it is.
     ending: Option<ExitReason>,
 }
@@ -62,6 +66,8 @@ pub(super) fn launch(supervisor: DynamicSupervisor) -> (Options, InitFn<Dynamic>
             children: HashMap::new(),
             by_pid: HashMap::new(),
             next_key: 0,
+            starting: 0,
+            questions: Vec::new(),
             ending: None,
         };
         Ok((dynamic, Flow::Loop))
@@ -141,6 +147,7 @@ impl Dynamic {
         match entry.slot.begin(cx.me()) {
             Ok((pid, reference)) => {
                 entry.slot.status = Status::Starting(pid);
+                self.starting += 1;
                 entry.reference = Some(reference);
                 self.by_pid.insert(pid, key);
             }
@@ -154,6 +161,10 @@ impl Dynamic {
             return;
         }
         let key = entry.slot.key;
+        self.starting -= 1;
+        let Some(entry) = self.children.get_mut(&key) else {
+            return;
+        };
         match result {
             Ok(()) => {
                 let died = entry.slot.died.take();
@@ -272,6 +283,7 @@ impl Dynamic {
         };
         match entry.slot.status {
             Status::Starting(_) | Status::Running(_) => {
+                self.starting -= usize::from(entry.slot.status == Status::Starting(pid));
                 entry.stoppers.push(reply);
                 entry.slot.stop(cx, pid);
             }
@@ -331,6 +343,7 @@ impl Dynamic {
             return;
         }
         self.ending = Some(reason);
+        self.starting = 0;
         self.children.retain(|_, entry| {
             entry.slot.forget_timer();
             match entry.slot.status {
@@ -350,19 +363,38 @@ impl Dynamic {
             // Its end will say why.
             Request::Start(_, reply) => drop(reply),
             Request::Terminate(pid, reply) => self.terminate(cx, pid, reply),
-            Request::Which(reply) => reply.send(self.children.values().map(info).collect()),
-            Request::Count(reply) => {
-                let mut counts = Counts::default();
-                for entry in self.children.values() {
-                    let running = matches!(entry.slot.state(), ChildState::Running(_));
-                    counts.add(entry.slot.child.spec.kind, running);
+            question => self.questions.push(question),
+        }
+    }
+
+    /// Answers questions about all children, once none of them is half way to life: as in OTP, where a supervisor
+    /// that starts a child does nothing else.
+    fn answer(&mut self) {
+        if self.starting > 0 {
+            return;
+        }
+        for question in std::mem::take(&mut self.questions) {
+            match question {
+                Request::Which(reply) => reply.send(self.children.values().map(info).collect()),
+                Request::Count(reply) => reply.send(self.count()),
+                Request::Start(..) | Request::Terminate(..) => {
+                    unreachable!("these are no questions")
                 }
-                reply.send(counts);
             }
         }
     }
 
+    fn count(&self) -> Counts {
+        let mut counts = Counts::default();
+        for entry in self.children.values() {
+            let running = matches!(entry.slot.state(), ChildState::Running(_));
+            counts.add(entry.slot.child.spec.kind, running);
+        }
+        counts
+    }
+
     fn flow(&mut self) -> Flow {
+        self.answer();
         match &self.ending {
             Some(reason) if self.children.is_empty() => Flow::Stop(reason.clone()),
             _ => Flow::Loop,

@@ -191,6 +191,7 @@ impl Machine {
         crate::process::link::unlink_flush_from(&cx.me().process(), pid);
         self.tell(cx, &id, What::Stopped(pid, reason));
         self.step_done(key);
+        self.forget_temporary(key);
     }
 
     fn acked(&mut self, cx: &SupCx, pid: Pid, result: Result<(), StartError>) {
@@ -372,12 +373,7 @@ impl Machine {
                 }
             }
             Purpose::Restart(key) => {
-                if let Some(slot) = self.slot(key)
-                    && slot.status.pid().is_none()
-                    && slot.child.spec.restart == Restart::Temporary
-                {
-                    self.remove(key);
-                }
+                self.forget_temporary(key);
             }
             Purpose::Clear(key) => self.put_off(cx, key),
             Purpose::StartChild(key, reply) => {
@@ -391,17 +387,22 @@ impl Machine {
                 reply.send(Ok(self.slot(key).and_then(|slot| slot.status.pid())));
             }
             Purpose::Terminate(key, reply) => {
-                if self
-                    .slot(key)
-                    .is_some_and(|slot| slot.child.spec.restart == Restart::Temporary)
-                {
-                    self.remove(key);
-                }
+                self.forget_temporary(key);
                 reply.send(Ok(()));
             }
             Purpose::Shutdown(reason) => return Some(reason),
         }
         None
+    }
+
+    /// A temporary child that does not run is no child any more.
+    fn forget_temporary(&mut self, key: Key) {
+        let temporary = |slot: &mut Slot| {
+            slot.child.spec.restart == Restart::Temporary && slot.status.pid().is_none()
+        };
+        if self.slot(key).is_some_and(temporary) {
+            self.remove(key);
+        }
     }
 
     fn forget_ignored_temporaries(&mut self) {

@@ -1,0 +1,219 @@
+//! A child that does what a script says, and writes down what happens to it.
+
+use crate::stage::{LONG, eventually};
+use perennial::prelude::*;
+use perennial::process::{self, Kind};
+use perennial::supervisor::{self, ChildInfo, ChildState, ServerChild};
+use perennial::{ExitReason, Pid, Runtime};
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// What becomes of one start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Start {
+    Up,
+    Ignore,
+    Fail,
+    Panic,
+    /// Waits in `init` until it is killed.
+    Hang,
+}
+
+/// How a child takes the signal to end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Manner {
+    /// It ends by the signal.
+    #[default]
+    Plain,
+    /// It traps exits, and ends after `terminate`.
+    Traps,
+    /// As `Traps`, but its `terminate` waits for ever.
+    Stubborn,
+    /// It unlinks itself from its supervisor at the start.
+    Unlinks,
+}
+
+/// What all children of one case have in common: the record, in order.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Log(Arc<Mutex<Vec<String>>>);
+
+impl Log {
+    pub(crate) fn write(&self, line: impl Into<String>) {
+        self.0.lock().unwrap().push(line.into());
+    }
+
+    /// What was written since this was last asked.
+    pub(crate) fn take(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.lock().unwrap())
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.lock().unwrap().len()
+    }
+}
+
+/// One child's part.
+#[derive(Clone, Debug)]
+pub(crate) struct Script {
+    id: &'static str,
+    log: Log,
+    /// What becomes of the next starts; then all are `Up`.
+    starts: Arc<Mutex<VecDeque<Start>>>,
+    manner: Manner,
+}
+
+impl Log {
+    pub(crate) fn script(&self, id: &'static str) -> Script {
+        Script {
+            id,
+            log: self.clone(),
+            starts: Arc::default(),
+            manner: Manner::default(),
+        }
+    }
+
+    pub(crate) fn child(&self, id: &'static str) -> ServerChild<Actor> {
+        self.script(id).child()
+    }
+}
+
+impl Script {
+    pub(crate) fn starts(self, starts: impl IntoIterator<Item = Start>) -> Self {
+        self.next(starts);
+        self
+    }
+
+    /// From now on.
+    pub(crate) fn next(&self, starts: impl IntoIterator<Item = Start>) {
+        *self.starts.lock().unwrap() = starts.into_iter().collect();
+    }
+
+    pub(crate) fn manner(self, manner: Manner) -> Self {
+        Script { manner, ..self }
+    }
+
+    pub(crate) fn child(&self) -> ServerChild<Actor> {
+        Child::server::<Actor>(self.id, self.clone())
+    }
+}
+
+pub(crate) enum ActorMsg {
+    Stop(ExitReason),
+}
+
+pub(crate) struct Actor(Script);
+
+impl GenServer for Actor {
+    type Args = Script;
+    type Msg = ActorMsg;
+
+    fn init(script: Script, cx: &mut Cx<Self>) -> Init<Self> {
+        cx.set_label(script.id);
+        match script.manner {
+            Manner::Plain => {}
+            Manner::Traps | Manner::Stubborn => drop(cx.trap_exit(true)),
+            Manner::Unlinks => cx.unlink(cx.parent()),
+        }
+        let start = script
+            .starts
+            .lock()
+            .unwrap()
+            .pop_front()
+            .unwrap_or(Start::Up);
+        script.log.write(format!("{} {start:?}", script.id));
+        match start {
+            Start::Up => Init::Ok(Actor(script)),
+            Start::Ignore => Init::Ignore,
+            Start::Fail => Init::Stop(ExitReason::other("no")),
+            Start::Panic => panic!("no"),
+            Start::Hang => {
+                process::sleep(Duration::MAX);
+                process::sleep(10 * LONG);
+                Init::Ok(Actor(script))
+            }
+        }
+    }
+
+    fn handle(&mut self, msg: ActorMsg, _: &mut Cx<Self>) -> Next<ActorMsg> {
+        match msg {
+            ActorMsg::Stop(reason) => Next::Stop(reason),
+        }
+    }
+
+    fn terminate(&mut self, reason: &ExitReason, _: &mut Cx<Self>) {
+        self.0.log.write(format!("{} ends: {reason}", self.0.id));
+        if self.0.manner == Manner::Stubborn {
+            process::sleep(10 * LONG);
+        }
+    }
+}
+
+/// A supervisor under test.
+pub(crate) struct Tree {
+    pub(crate) sup: Ref<supervisor::Msg>,
+}
+
+impl Tree {
+    pub(crate) fn of(supervisor: Supervisor) -> Tree {
+        Tree {
+            sup: supervisor.start().expect("the supervisor starts"),
+        }
+    }
+
+    /// The states of the children, in start order. Answered when nothing is under way.
+    pub(crate) fn states(&self) -> Vec<ChildState> {
+        let mut all = supervisor::which_children(&self.sup).expect("the supervisor lives");
+        all.reverse();
+        all.iter().map(|info: &ChildInfo| info.state).collect()
+    }
+
+    pub(crate) fn ids(&self) -> Vec<String> {
+        let mut all = supervisor::which_children(&self.sup).expect("the supervisor lives");
+        all.reverse();
+        all.iter()
+            .map(|info| info.id.as_deref().unwrap_or("").to_owned())
+            .collect()
+    }
+
+    pub(crate) fn pid(&self, at: usize) -> Pid {
+        match self.states()[at] {
+            ChildState::Running(pid) => pid,
+            other => panic!("child {at} is {other:?}"),
+        }
+    }
+
+    pub(crate) fn stop(self) {
+        supervisor::stop(&self.sup).expect("the supervisor stops");
+    }
+}
+
+/// Ends a child from outside and waits for that.
+pub(crate) fn end(pid: Pid, reason: ExitReason) {
+    let mut watch = process::watch(pid);
+    process::exit(pid, reason);
+    watch.wait(LONG).expect("it ends");
+}
+
+pub(crate) fn crash() -> ExitReason {
+    ExitReason::other("crash")
+}
+
+/// Plays a case with children of both kinds, each in a runtime that is empty and without zombies at the end.
+pub(crate) fn on_both_kinds(case: impl Fn()) {
+    for kind in [Kind::Pooled, Kind::Thread] {
+        let runtime = Runtime::builder()
+            .workers(2)
+            .default_kind(kind)
+            .build()
+            .unwrap();
+        let entered = runtime.enter();
+        case();
+        eventually("all processes have ended", || {
+            runtime.counts().processes == 0
+        });
+        drop(entered);
+        let report = runtime.shutdown(LONG);
+        assert_eq!(report.zombies, 0, "{kind:?}: {report:?}");
+    }
+}

@@ -1,0 +1,266 @@
+//! Supervisors whose children come and go.
+
+use crate::actor::{Actor, ActorMsg, Log, Manner, Start, crash, end, on_both_kinds};
+use crate::stage::{LONG, eventually};
+use perennial::prelude::*;
+use perennial::process::{self, StartError};
+use perennial::supervisor::dynamic_supervisor::{self as dynamic};
+use perennial::supervisor::{
+    self, ChildError, DynamicMsg, Restart, ServerChild, Shutdown, StartChildError,
+};
+use perennial::{ExitReason, Pid};
+use std::time::Duration;
+
+fn start() -> Ref<DynamicMsg> {
+    DynamicSupervisor::new()
+        .intensity(1_000, LONG)
+        .start()
+        .unwrap()
+}
+
+fn child(sup: &Ref<DynamicMsg>, child: ServerChild<Actor>) -> Ref<ActorMsg> {
+    dynamic::start_child(sup, child).unwrap()
+}
+
+fn active(sup: &Ref<DynamicMsg>) -> usize {
+    dynamic::count_children(sup).unwrap().active
+}
+
+// dyn.temporary, dyn.transient, dyn.permanent
+#[test]
+fn restart_type_and_reason_decide() {
+    on_both_kinds(|| {
+        for (restart, reason, back) in [
+            (Restart::Temporary, crash(), false),
+            (Restart::Transient, ExitReason::Shutdown, false),
+            (Restart::Transient, ExitReason::shutdown_with(1), false),
+            (Restart::Transient, crash(), true),
+            (Restart::Permanent, ExitReason::Shutdown, true),
+            (Restart::Permanent, crash(), true),
+        ] {
+            let log = Log::default();
+            let sup = start();
+            end(
+                child(&sup, log.child("a").restart(restart)).pid(),
+                reason.clone(),
+            );
+            eventually("it is back or gone", || {
+                let counts = dynamic::count_children(&sup).unwrap();
+                counts.active == counts.specs && counts.specs == usize::from(back)
+            });
+            assert_eq!(
+                log.take().len(),
+                1 + usize::from(back),
+                "{restart:?} {reason}"
+            );
+            supervisor::stop(&sup).unwrap();
+        }
+    });
+}
+
+// dyn.restart_values, dyn.try_again
+#[test]
+fn failed_restart_is_tried_again_and_an_ignored_one_forgets_the_child() {
+    on_both_kinds(|| {
+        let log = Log::default();
+        let (sup, script) = (start(), log.script("a"));
+        let first = child(&sup, script.child());
+        script.next([Start::Fail, Start::Panic, Start::Up]);
+        end(first.pid(), crash());
+        eventually("it is back", || active(&sup) == 1);
+        assert_eq!(log.take(), ["a Up", "a Fail", "a Panic", "a Up"]);
+        script.next([Start::Ignore]);
+        let pid = only(&sup);
+        end(pid, crash());
+        eventually("it is forgotten", || {
+            dynamic::count_children(&sup).unwrap().specs == 0
+        });
+        supervisor::stop(&sup).unwrap();
+    });
+}
+
+fn only(sup: &Ref<DynamicMsg>) -> Pid {
+    match dynamic::which_children(sup).unwrap()[..] {
+        [
+            supervisor::ChildInfo {
+                state: supervisor::ChildState::Running(pid),
+                ..
+            },
+        ] => pid,
+        ref other => panic!("{other:?}"),
+    }
+}
+
+// dyn.max_restarts, dyn.max_restarts_retry
+#[test]
+fn one_restart_too_many_ends_the_supervisor_and_all_children() {
+    on_both_kinds(|| {
+        let log = Log::default();
+        let sup = DynamicSupervisor::new().intensity(2, LONG).start().unwrap();
+        let mut watch = process::watch(&sup);
+        let bystander = child(&sup, log.script("b").manner(Manner::Traps).child());
+        let script = log.script("a");
+        let first = child(&sup, script.child());
+        script.next([Start::Fail; 10]);
+        end(first.pid(), crash());
+        assert_eq!(watch.wait(LONG).unwrap().reason, ExitReason::Shutdown);
+        assert!(!bystander.is_alive());
+        assert!(log.take().contains(&"b ends: shutdown".to_owned()));
+    });
+}
+
+// dyn.max_children, dyn.max_children_restarting_init
+#[test]
+fn limit_of_children_counts_those_that_wait_for_a_restart() {
+    on_both_kinds(|| {
+        let log = Log::default();
+        let none = DynamicSupervisor::new().max_children(0).start().unwrap();
+        assert_eq!(
+            dynamic::start_child(&none, log.child("a")),
+            Err(StartChildError::MaxChildren)
+        );
+        supervisor::stop(&none).unwrap();
+        let one = DynamicSupervisor::new().max_children(1).start().unwrap();
+        let first = child(&one, log.child("a").backoff(LONG, LONG));
+        assert_eq!(
+            dynamic::start_child(&one, log.child("b")),
+            Err(StartChildError::MaxChildren)
+        );
+        end(first.pid(), crash());
+        eventually("it waits", || active(&one) == 0);
+        assert_eq!(
+            dynamic::start_child(&one, log.child("b")),
+            Err(StartChildError::MaxChildren)
+        );
+        supervisor::stop(&one).unwrap();
+    });
+}
+
+// dyn.throw_error_exit
+#[test]
+fn child_that_does_not_start_is_an_error_and_nothing_else() {
+    on_both_kinds(|| {
+        let log = Log::default();
+        let sup = start();
+        let bad = |start| log.script("a").starts([start]).child();
+        let failed = dynamic::start_child(&sup, bad(Start::Fail)).unwrap_err();
+        assert_eq!(
+            failed,
+            StartChildError::Failed(StartError::Exit(ExitReason::other("no")))
+        );
+        let panicked = dynamic::start_child(&sup, bad(Start::Panic)).unwrap_err();
+        assert!(matches!(
+            panicked,
+            StartChildError::Failed(StartError::Exit(ExitReason::Panic(_)))
+        ));
+        let ignored = dynamic::start_child(&sup, bad(Start::Ignore)).unwrap_err();
+        assert_eq!(ignored, StartChildError::Failed(StartError::Ignored));
+        let args_panic = Child::with::<Actor>("p", || panic!("no arguments"));
+        assert!(matches!(
+            dynamic::start_child(&sup, args_panic),
+            Err(StartChildError::Failed(_))
+        ));
+        assert_eq!(dynamic::count_children(&sup).unwrap().specs, 0);
+        supervisor::stop(&sup).unwrap();
+    });
+}
+
+// dyn.terminate_child_brutal, dyn.terminate_child_integer, dyn.terminate_restarting
+#[test]
+fn child_is_stopped_by_its_pid_once() {
+    on_both_kinds(|| {
+        let log = Log::default();
+        let sup = start();
+        for (rule, reason) in [
+            (Shutdown::BrutalKill, ExitReason::Killed),
+            (Shutdown::Timeout(LONG), ExitReason::Shutdown),
+        ] {
+            let it = child(
+                &sup,
+                log.script("a").manner(Manner::Traps).child().shutdown(rule),
+            );
+            let mut watch = process::watch(&it);
+            assert_eq!(dynamic::terminate_child(&sup, &it), Ok(()));
+            assert_eq!(watch.wait(LONG).unwrap().reason, reason);
+            assert_eq!(
+                dynamic::terminate_child(&sup, &it),
+                Err(ChildError::NotFound)
+            );
+        }
+        let waiting = child(&sup, log.child("w").backoff(LONG, LONG));
+        end(waiting.pid(), crash());
+        eventually("it waits", || active(&sup) == 0);
+        assert_eq!(dynamic::terminate_child(&sup, &waiting), Ok(()));
+        assert_eq!(
+            dynamic::terminate_child(&sup, &waiting),
+            Err(ChildError::NotFound)
+        );
+        supervisor::stop(&sup).unwrap();
+    });
+}
+
+// dyn.stop_brutal, dyn.stop_infinity, dyn.stop_integer, dyn.stop_expired, dyn.stop_mixed
+#[test]
+fn all_children_are_stopped_at_once_each_by_its_rule() {
+    on_both_kinds(|| {
+        let log = Log::default();
+        let sup = start();
+        let mut watches = [
+            (Shutdown::BrutalKill, Manner::Traps, ExitReason::Killed),
+            (Shutdown::Infinity, Manner::Traps, ExitReason::Shutdown),
+            (Shutdown::Timeout(LONG), Manner::Plain, ExitReason::Shutdown),
+            (
+                Shutdown::Timeout(Duration::from_millis(20)),
+                Manner::Stubborn,
+                ExitReason::Killed,
+            ),
+        ]
+        .map(|(rule, manner, reason)| {
+            let it = child(&sup, log.script("a").manner(manner).child().shutdown(rule));
+            (process::watch(&it), reason)
+        });
+        supervisor::stop(&sup).unwrap();
+        for (watch, reason) in &mut watches {
+            assert_eq!(&watch.wait(LONG).unwrap().reason, reason);
+        }
+    });
+}
+
+// sup.simple_one_for_one_scale
+#[test]
+fn thousands_of_children_come_and_go() {
+    let runtime = perennial::Runtime::new().unwrap();
+    let _entered = runtime.enter();
+    let log = Log::default();
+    let sup = start();
+    let children: Vec<_> = (0..5_000)
+        .map(|_| child(&sup, log.child("a").transient()))
+        .collect();
+    assert_eq!(active(&sup), 5_000);
+    for it in &children[..2_500] {
+        it.cast(ActorMsg::Stop(ExitReason::Normal));
+    }
+    eventually("half of them has ended", || active(&sup) == 2_500);
+    supervisor::stop(&sup).unwrap();
+    assert_eq!(process::counts().processes, 0);
+}
+
+#[test]
+fn dynamic_supervisor_is_a_child_like_any_other() {
+    static ROOMS: Name<DynamicMsg> = Name::new("rooms");
+    on_both_kinds(|| {
+        let log = Log::default();
+        let rooms = DynamicSupervisor::new().name(&ROOMS).child("rooms");
+        let top = Supervisor::new(Strategy::OneForOne)
+            .child(rooms)
+            .start()
+            .unwrap();
+        let first = dynamic::start_child(&ROOMS, log.child("a")).unwrap();
+        let before = ROOMS.whereis().unwrap();
+        end(before.pid(), ExitReason::Kill);
+        process::watch(&first).wait(LONG).unwrap();
+        supervisor::which_children(&top).unwrap();
+        assert_eq!(dynamic::count_children(&ROOMS).unwrap().specs, 0);
+        supervisor::stop(&top).unwrap();
+    });
+}
