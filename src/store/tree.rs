@@ -2,12 +2,12 @@
 
 use crate::behaviour::supervisor::{Child, Msg, Strategy, Supervisor};
 use crate::process::{Name, Overflow, Ref, StartError};
+use crate::service::balancer::{Balance, Balancer};
 use crate::store::database::Database;
 use crate::store::health::Health;
 use crate::store::reader::{Reader, ReaderMsg};
 use crate::store::writer::{Writer, WriterMsg};
 use crate::sync::Arc;
-use crate::sync::atomic::{AtomicUsize, Ordering};
 use std::fmt;
 
 /// A database with the processes that write and read it: where to send what. A clone is the same store.
@@ -60,9 +60,7 @@ struct Inner {
     name: String,
     database: Database,
     writer: Name<WriterMsg>,
-    readers: Vec<Name<ReaderMsg>>,
-    /// Whose turn it is to read.
-    turn: AtomicUsize,
+    readers: Balancer<Name<ReaderMsg>>,
 }
 
 impl Store {
@@ -70,14 +68,13 @@ impl Store {
     /// runtime may hold several stores.
     pub fn new(name: &str, database: Database) -> Self {
         let readers = 1..=database.config().readers;
+        let reader = |n| Name::owned(format!("{name}.reader-{n}"));
         Store(Arc::new(Inner {
-            writer: Name::owned(format!("{name}.writer")),
-            readers: readers
-                .map(|n| Name::owned(format!("{name}.reader-{n}")))
-                .collect(),
             name: name.to_owned(),
             database,
-            turn: AtomicUsize::new(0),
+            writer: Name::owned(format!("{name}.writer")),
+            // The least loaded, so that nobody waits behind a long query while another reader is idle.
+            readers: Balancer::new(Balance::LeastLoaded, readers.map(reader)),
         }))
     }
 
@@ -101,16 +98,10 @@ impl Store {
         &self.0.writer
     }
 
-    /// Where to send what is to be read: the readers in turn, without those that are being restarted. Ask again
-    /// for each query.
-    pub fn reader(&self) -> &Name<ReaderMsg> {
-        let readers = &self.0.readers;
-        let turn = self.0.turn.fetch_add(1, Ordering::Relaxed);
-        let in_turn = |n: usize| &readers[(turn.wrapping_add(n)) % readers.len()];
-        let alive = (0..readers.len())
-            .map(in_turn)
-            .find(|reader| reader.whereis().is_some());
-        alive.unwrap_or(in_turn(0))
+    /// Where to send what is to be read: all readers as one destination. Each query goes to the one with the least
+    /// to do, and never to one that is being restarted.
+    pub fn reader(&self) -> &Balancer<Name<ReaderMsg>> {
+        &self.0.readers
     }
 
     /// Whether writes are taken now.
@@ -137,7 +128,7 @@ impl Store {
             .thread()
             .mailbox(config.queue_max, Overflow::Reject)
             .exclusive();
-        let reading = readers.iter().map(|reader| {
+        let reading = readers.workers().iter().map(|reader| {
             Child::server::<Reader>(reader.as_str(), database.clone())
                 .name(reader)
                 .thread()

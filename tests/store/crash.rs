@@ -2,7 +2,7 @@
 //!
 //! The program is this test binary, started again with an environment variable.
 
-use crate::ledger::{Append, config, entries, item, open, texts_without_gaps, try_open};
+use crate::ledger::{Append, DATABASE, config, entries, item, open, texts_without_gaps, try_open};
 use crate::scratch::Scratch;
 use perennial::store::{Config, WriterCore};
 use std::io::{BufRead, BufReader, Write};
@@ -174,7 +174,7 @@ fn a_torn_log_loses_its_torn_end_and_nothing_before_it() {
         sizes.push(std::fs::metadata(&log).unwrap().len());
     }
     let (file, log) = (
-        std::fs::read(scratch.database()).unwrap(),
+        std::fs::read(scratch.data().join(DATABASE)).unwrap(),
         std::fs::read(&log).unwrap(),
     );
     drop((writer, database));
@@ -183,7 +183,7 @@ fn a_torn_log_loses_its_torn_end_and_nothing_before_it() {
     for cut in (0..=log.len()).step_by(512) {
         let torn = Scratch::new();
         std::fs::create_dir(torn.data()).unwrap();
-        std::fs::write(torn.database(), &file).unwrap();
+        std::fs::write(torn.data().join(DATABASE), &file).unwrap();
         std::fs::write(torn.data().join("perennial.db-wal"), &log[..cut]).unwrap();
         let whole = sizes.iter().filter(|size| **size <= cut as u64).count();
         match try_open(config(&torn)) {

@@ -1,7 +1,7 @@
 //! The data directory: for its owner only, and for one program at a time.
 
 use crate::crash::Child;
-use crate::ledger::{Append, config, entries, open, try_open, write};
+use crate::ledger::{Append, DATABASE, config, entries, open, try_open, write};
 use crate::scratch::Scratch;
 use perennial::store::ErrorKind;
 use std::fs;
@@ -12,11 +12,11 @@ fn everything_is_for_the_owner_only() {
     use std::os::unix::fs::PermissionsExt;
     let scratch = Scratch::new();
     let mut config = config(&scratch);
-    config.directory = scratch.path().join("deep/down/data");
+    config.directory = scratch.data().join("deep/down");
     let directory = config.directory.clone();
     let (database, mut writer) = open(config);
     write(&mut writer, Append::new(1, "private")).unwrap();
-    database.backup(&scratch.path().join("copy.db")).unwrap();
+    database.backup(&scratch.data().join("copy.db")).unwrap();
     let mode = |path: &std::path::Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&directory), 0o700);
     let files: Vec<_> = fs::read_dir(&directory)
@@ -27,7 +27,7 @@ fn everything_is_for_the_owner_only() {
     for file in files {
         assert_eq!(mode(&file), 0o600, "{}", file.display());
     }
-    assert_eq!(mode(&scratch.path().join("copy.db")), 0o600);
+    assert_eq!(mode(&scratch.data().join("copy.db")), 0o600);
 }
 
 #[cfg(unix)]
@@ -36,10 +36,14 @@ fn a_database_that_others_could_read_is_taken_from_them() {
     use std::os::unix::fs::PermissionsExt;
     let scratch = Scratch::new();
     drop(open(config(&scratch)));
-    fs::set_permissions(scratch.database(), fs::Permissions::from_mode(0o644)).unwrap();
+    fs::set_permissions(
+        scratch.data().join(DATABASE),
+        fs::Permissions::from_mode(0o644),
+    )
+    .unwrap();
     let _open = open(config(&scratch));
     assert_eq!(
-        fs::metadata(scratch.database())
+        fs::metadata(scratch.data().join(DATABASE))
             .unwrap()
             .permissions()
             .mode()
@@ -98,9 +102,10 @@ fn a_program_cannot_open_a_directory_twice() {
 #[test]
 fn a_directory_that_cannot_be_made_is_an_error_with_its_name() {
     let scratch = Scratch::new();
-    fs::write(scratch.path().join("file"), "").unwrap();
+    fs::create_dir(scratch.data()).unwrap();
+    fs::write(scratch.data().join("file"), "").unwrap();
     let mut config = config(&scratch);
-    config.directory = scratch.path().join("file/data");
+    config.directory = scratch.data().join("file/data");
     let error = try_open(config).unwrap_err();
     assert_eq!(*error.kind(), ErrorKind::Io);
     assert!(error.to_string().contains("file/data"), "{error}");

@@ -48,8 +48,8 @@ impl Fixture {
 
     pub(crate) fn read(&self, book: i64) -> Vec<(i64, String)> {
         let _guard = self.runtime.enter();
-        let reader = self.store.reader();
-        reader
+        self.store
+            .reader()
             .call(|reply| ReaderMsg::read(Entries(book), reply))
             .unwrap()
             .unwrap()

@@ -7,6 +7,9 @@ use perennial::store::{
 };
 use std::sync::mpsc::{Receiver, channel};
 
+/// The file in a data directory.
+pub(crate) const DATABASE: &str = "perennial.db";
+
 pub(crate) const APPLICATION_ID: i32 = 0x1ed6e5;
 
 pub(crate) static SCHEMA: Schema = Schema {

@@ -1,7 +1,8 @@
 //! What a database may be when it is opened: new, ours, old, newer, foreign, damaged.
 
 use crate::ledger::{
-    APPLICATION_ID, Append, SCHEMA, config, entries, open, texts_without_gaps, try_open, write,
+    APPLICATION_ID, Append, DATABASE, SCHEMA, config, entries, open, texts_without_gaps, try_open,
+    write,
 };
 use crate::scratch::Scratch;
 use perennial::store::event::{CheckedAfterUncleanStop, Migrated};
@@ -16,10 +17,10 @@ use std::sync::{Arc, Mutex};
 /// Makes a file with SQLite, without the store.
 fn plant(scratch: &Scratch, sql: &str) -> Vec<u8> {
     fs::create_dir(scratch.data()).unwrap();
-    let db = Connection::open(scratch.database()).unwrap();
+    let db = Connection::open(scratch.data().join(DATABASE)).unwrap();
     db.execute_batch(sql).unwrap();
     drop(db);
-    fs::read(scratch.database()).unwrap()
+    fs::read(scratch.data().join(DATABASE)).unwrap()
 }
 
 #[track_caller]
@@ -28,7 +29,7 @@ fn assert_refused_untouched(scratch: &Scratch, before: &[u8], kind: &ErrorKind) 
     assert_eq!(error.kind(), kind);
     assert!(!error.is_recoverable());
     assert!(
-        fs::read(scratch.database()).unwrap() == before,
+        fs::read(scratch.data().join(DATABASE)).unwrap() == before,
         "the file is as it was"
     );
     assert!(
@@ -76,7 +77,7 @@ fn a_file_that_is_no_database_is_refused_untouched() {
     let scratch = Scratch::new();
     fs::create_dir(scratch.data()).unwrap();
     let before = b"minutes of the meeting of the gardeners' club, ".repeat(90);
-    fs::write(scratch.database(), &before).unwrap();
+    fs::write(scratch.data().join(DATABASE), &before).unwrap();
     assert_refused_untouched(&scratch, &before, &ErrorKind::NotADatabase);
 }
 
@@ -136,7 +137,11 @@ fn an_orderly_stop_leaves_one_file_that_holds_everything() {
     assert_eq!(left, ["perennial.db", "perennial.lock"]);
     let elsewhere = Scratch::new();
     fs::create_dir(elsewhere.data()).unwrap();
-    fs::copy(scratch.database(), elsewhere.database()).unwrap();
+    fs::copy(
+        scratch.data().join(DATABASE),
+        elsewhere.data().join(DATABASE),
+    )
+    .unwrap();
     let database = try_open(config(&elsewhere)).unwrap();
     assert_eq!(texts_without_gaps(&entries(&database, 1)), ["a"]);
 }
@@ -159,11 +164,11 @@ fn grown(scratch: &Scratch) {
 }
 
 fn damage(scratch: &Scratch, page: usize) {
-    let mut file = fs::read(scratch.database()).unwrap();
+    let mut file = fs::read(scratch.data().join(DATABASE)).unwrap();
     let pages = file.len() / 4096;
     assert!(page < pages, "{pages}");
     file[page * 4096..page * 4096 + 64].fill(0xA5);
-    fs::write(scratch.database(), file).unwrap();
+    fs::write(scratch.data().join(DATABASE), file).unwrap();
 }
 
 #[test]
@@ -181,7 +186,7 @@ fn damage_is_found_after_an_unclean_stop() {
 fn damage_anywhere_in_the_structure_is_found() {
     let scratch = Scratch::new();
     grown(&scratch);
-    let whole = fs::read(scratch.database()).unwrap();
+    let whole = fs::read(scratch.data().join(DATABASE)).unwrap();
     for page in 0..whole.len() / 4096 {
         damage(&scratch, page);
         let error = try_open(config(&scratch)).expect_err(&format!("page {page} is damaged"));
@@ -191,7 +196,7 @@ fn damage_anywhere_in_the_structure_is_found() {
             _ => matches!(error.kind(), ErrorKind::Corrupt(_)),
         };
         assert!(expected, "page {page}: {error:?}");
-        fs::write(scratch.database(), &whole).unwrap();
+        fs::write(scratch.data().join(DATABASE), &whole).unwrap();
     }
     try_open(config(&scratch)).unwrap();
 }
@@ -202,7 +207,7 @@ fn a_file_that_was_cut_is_found() {
     grown(&scratch);
     let file = fs::File::options()
         .write(true)
-        .open(scratch.database())
+        .open(scratch.data().join(DATABASE))
         .unwrap();
     file.set_len(file.metadata().unwrap().len() / 2).unwrap();
     let error = try_open(config(&scratch)).unwrap_err();
@@ -280,7 +285,7 @@ fn a_missing_step_is_taken_after_a_copy() {
     assert_eq!(*try_open(config(&scratch)).unwrap_err().kind(), newer);
     let elsewhere = Scratch::new();
     fs::create_dir(elsewhere.data()).unwrap();
-    fs::copy(backup, elsewhere.database()).unwrap();
+    fs::copy(backup, elsewhere.data().join(DATABASE)).unwrap();
     let database = try_open(config(&elsewhere)).unwrap();
     assert_eq!(texts_without_gaps(&entries(&database, 1)), ["old"]);
 }

@@ -4,10 +4,11 @@ use crate::fixture::{
     Fixture, PATIENCE, acknowledged, eventually, keep_busy, rests, send, send_busy, sizes, start,
 };
 use crate::ledger::{Append, Refused, config, entries, texts_without_gaps, try_open};
+use crate::reading::Ask;
 use crate::scratch::Scratch;
 use crate::vfs::{Disk, Fault};
 use perennial::prelude::*;
-use perennial::process::{self, CallError, ZombieCut};
+use perennial::process::{self, CallError, Status, ZombieCut};
 use perennial::store::event::{CheckedAfterUncleanStop, Recovered};
 use perennial::store::rusqlite::Connection;
 use perennial::store::{Config, ErrorKind, Health, ReaderMsg, WriteError};
@@ -15,7 +16,7 @@ use perennial::time::Clock;
 use perennial::{ExitReason, Pid, Runtime, supervisor};
 use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::channel;
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -394,19 +395,51 @@ fn a_reader_that_dies_is_replaced_and_the_other_serves_meanwhile() {
     let fixture = Fixture::new(&scratch);
     fixture.write(Append::new(1, "a")).unwrap().unwrap();
     let guard = fixture.runtime.enter();
-    let readers: Vec<Pid> = (0..2)
-        .map(|_| fixture.store.reader().whereis().unwrap().pid())
-        .collect();
-    assert_ne!(readers[0], readers[1], "they read in turn");
-    process::exit(readers[0], ExitReason::Kill);
-    process::watch(readers[0]).wait(PATIENCE).unwrap();
+    let dead = fixture.store.reader().pick().unwrap().pid();
+    process::exit(dead, ExitReason::Kill);
+    process::watch(dead).wait(PATIENCE).unwrap();
     for _ in 0..4 {
         assert_eq!(texts_without_gaps(&fixture.read(1)), ["a"]);
     }
-    eventually(|| {
-        let reader = fixture.store.reader().whereis();
-        reader.is_some_and(|reader| !readers.contains(&reader.pid()))
+    let readers = fixture.store.reader().workers();
+    eventually(|| readers.iter().all(|reader| reader.whereis().is_some()));
+    drop(guard);
+    fixture.stop();
+}
+
+/// A query that does not end until it is told to; what says so, and when it runs.
+fn long_query(fixture: &Fixture) -> (Sender<()>, Receiver<()>) {
+    let ((go, wait), (runs, running)) = (channel::<()>(), channel());
+    let wait = Mutex::new(wait);
+    let query = Ask(move |_: &Connection| {
+        runs.send(()).unwrap();
+        wait.lock().unwrap().recv_timeout(PATIENCE).unwrap();
+        Ok(())
     });
+    fixture
+        .store
+        .reader()
+        .cast(ReaderMsg::read_then(query, |_| ()));
+    (go, running)
+}
+
+#[test]
+fn nobody_waits_behind_a_long_query_while_another_reader_is_idle() {
+    let scratch = Scratch::new();
+    let fixture = Fixture::new(&scratch);
+    let guard = fixture.runtime.enter();
+    let (go, running) = long_query(&fixture);
+    running.recv_timeout(PATIENCE).unwrap();
+    // A reader that has just answered runs on for a moment, and is as busy then as the one with the long query.
+    let pid = |reader: &Name<ReaderMsg>| reader.whereis().unwrap().pid();
+    let readers: Vec<Pid> = fixture.store.reader().workers().iter().map(pid).collect();
+    let busy = |pid: &Pid| process::info(*pid).unwrap().status == Status::Running;
+    eventually(|| readers.iter().filter(|pid| busy(pid)).count() == 1);
+    for _ in 0..10 {
+        assert_eq!(fixture.read(1), []);
+        eventually(|| readers.iter().filter(|pid| busy(pid)).count() == 1);
+    }
+    go.send(()).unwrap();
     drop(guard);
     fixture.stop();
 }
@@ -429,28 +462,16 @@ fn readers_read_while_there_is_no_writer() {
 #[test]
 fn a_read_whose_caller_gave_up_is_not_run() {
     let scratch = Scratch::new();
-    let fixture = start(
-        Config {
-            readers: 1,
-            ..config(&scratch)
-        },
-        Runtime::new().unwrap(),
-    );
+    let config = Config {
+        readers: 1,
+        ..config(&scratch)
+    };
+    let fixture = start(config, Runtime::new().unwrap());
     let guard = fixture.runtime.enter();
-    let ((go, wait), (is_busy, busy)) = (channel::<()>(), channel());
-    let wait = Mutex::new(wait);
-    let blocking = crate::reading::Ask(move |_: &Connection| {
-        is_busy.send(()).unwrap();
-        wait.lock().unwrap().recv_timeout(PATIENCE).unwrap();
-        Ok(())
-    });
-    fixture
-        .store
-        .reader()
-        .cast(ReaderMsg::read_then(blocking, |_| ()));
-    busy.recv_timeout(PATIENCE).unwrap();
+    let (go, running) = long_query(&fixture);
+    running.recv_timeout(PATIENCE).unwrap();
     let (ran, has_run) = channel();
-    let late = crate::reading::Ask(move |_: &Connection| {
+    let late = Ask(move |_: &Connection| {
         ran.send(()).unwrap();
         Ok(())
     });

@@ -1,7 +1,7 @@
 //! A directory for one test, gone when the test is over.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 pub(crate) struct Scratch(PathBuf);
@@ -16,18 +16,9 @@ impl Scratch {
         Scratch(path)
     }
 
-    /// The directory itself.
-    pub(crate) fn path(&self) -> &Path {
-        &self.0
-    }
-
     /// A data directory in it, which does not exist yet.
     pub(crate) fn data(&self) -> PathBuf {
         self.0.join("data")
-    }
-
-    pub(crate) fn database(&self) -> PathBuf {
-        self.data().join("perennial.db")
     }
 }
 
