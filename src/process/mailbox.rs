@@ -231,3 +231,110 @@ impl<M> Queue<M> {
         self.rest.len() + usize::from(self.first.is_some())
     }
 }
+
+#[cfg(all(test, loom))]
+mod tests {
+    use super::*;
+    use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+    use crate::sync::model::explore;
+    use crate::sync::thread;
+
+    /// A pooled process as the rules of `pooled` have it: whoever finds it idle runs it, in place of a worker.
+    struct Model {
+        queue: Mutex<Queue<usize>>,
+        /// Taken by a turn, as the body of a process is.
+        body: Mutex<Option<VecDeque<Entry<usize>>>>,
+        running: AtomicBool,
+        handled: AtomicUsize,
+        /// Set before the process is told to look at its flags, which the beginning of a turn does.
+        flag: AtomicBool,
+        seen: AtomicBool,
+    }
+
+    impl Model {
+        fn new() -> Arc<Self> {
+            let mut queue = Queue::new();
+            assert!(queue.idle());
+            Arc::new(Model {
+                queue: Mutex::new(queue),
+                body: Mutex::new(Some(VecDeque::new())),
+                running: AtomicBool::new(false),
+                handled: AtomicUsize::new(0),
+                flag: AtomicBool::new(false),
+                seen: AtomicBool::new(false),
+            })
+        }
+
+        fn send(&self, message: usize) {
+            let pushed = self.queue.lock().push(Entry::Message(message), None);
+            if pushed.is_ok_and(|pushed| pushed.wake) {
+                self.run();
+            }
+        }
+
+        fn kill(&self) {
+            self.flag.store(true, Ordering::Release);
+            let idle = self.queue.lock().schedule();
+            if idle {
+                self.run();
+            }
+        }
+
+        fn run(&self) {
+            loop {
+                assert!(
+                    !self.running.swap(true, Ordering::AcqRel),
+                    "two turns at once"
+                );
+                let mut batch = self.body.lock().take().expect("left by the turn before");
+                if self.flag.load(Ordering::Acquire) {
+                    self.seen.store(true, Ordering::Release);
+                }
+                while self.queue.lock().take(&mut batch) {
+                    self.handled.fetch_add(batch.len(), Ordering::AcqRel);
+                    batch.clear();
+                }
+                self.running.store(false, Ordering::Release);
+                *self.body.lock() = Some(batch);
+                if self.queue.lock().idle() {
+                    return;
+                }
+            }
+        }
+
+        /// Everything was handled, and the process is idle.
+        fn rests(&self, messages: usize) {
+            assert_eq!(self.handled.load(Ordering::Acquire), messages);
+            assert!(!self.queue.lock().is_scheduled());
+        }
+    }
+
+    fn aside(model: &Arc<Model>, f: fn(&Model)) -> thread::JoinHandle<()> {
+        let model = model.clone();
+        thread::spawn("other".into(), None, move || f(&model)).expect("a model has threads")
+    }
+
+    #[test]
+    fn loom_no_message_is_lost_and_no_turn_doubled() {
+        explore(|| {
+            let model = Model::new();
+            let others = [1, 2].map(|_| aside(&model, |model| model.send(1)));
+            model.send(3);
+            others.map(|other| other.join().expect("no panic"));
+            model.rests(3);
+        });
+    }
+
+    /// A flag that is set while a turn runs, which may have looked already, is seen by another one.
+    #[test]
+    fn loom_flag_is_seen_before_the_process_rests() {
+        explore(|| {
+            let model = Model::new();
+            let other = aside(&model, Model::kill);
+            model.send(1);
+            other.join().expect("no panic");
+            model.rests(1);
+            assert!(model.seen.load(Ordering::Acquire));
+        });
+    }
+}

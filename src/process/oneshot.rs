@@ -109,3 +109,61 @@ impl<T> Slot<T> {
         }
     }
 }
+
+#[cfg(all(test, loom))]
+mod tests {
+    use super::*;
+    use crate::sync::model::explore;
+    use crate::sync::thread;
+
+    fn put_aside(slot: &Arc<Slot<u8>>, value: u8) -> thread::JoinHandle<bool> {
+        let slot = slot.clone();
+        let put = move || slot.put(Ok(value)).is_ok();
+        thread::spawn("replier".into(), None, put).expect("a model has threads")
+    }
+
+    /// An answer that comes while the caller is about to park; if it woke nobody, loom would report a deadlock.
+    #[test]
+    fn loom_answer_wakes_whoever_parks() {
+        explore(|| {
+            let (slot, parker) = (Arc::new(Slot::new()), Arc::new(Parker::new()));
+            let replier = put_aside(&slot, 7);
+            let answer = loop {
+                if let Some(answer) = slot.take() {
+                    break answer;
+                }
+                if slot.park_with(&parker) {
+                    parker.park();
+                }
+            };
+            assert_eq!(answer, Ok(7));
+            assert!(replier.join().expect("no panic"));
+            assert!(slot.take().is_none(), "it was taken");
+        });
+    }
+
+    /// A server answers while its end answers for it.
+    #[test]
+    fn loom_first_answer_wins() {
+        explore(|| {
+            let slot = Arc::new(Slot::new());
+            let replier = put_aside(&slot, 1);
+            let late = slot.put(Ok(2)).is_err();
+            let early = replier.join().expect("no panic");
+            assert_eq!(early, late);
+            assert!(slot.is_done());
+            assert_eq!(slot.take(), Some(Ok(if early { 1 } else { 2 })));
+        });
+    }
+
+    /// An answer that comes while the caller gives up is either the caller's or comes back to the replier.
+    #[test]
+    fn loom_answer_is_taken_or_comes_back() {
+        explore(|| {
+            let slot = Arc::new(Slot::new());
+            let replier = put_aside(&slot, 7);
+            let taken = slot.close().is_some();
+            assert_eq!(replier.join().expect("no panic"), taken);
+        });
+    }
+}

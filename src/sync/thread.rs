@@ -9,10 +9,6 @@ pub use std::thread::{JoinHandle, ThreadId, current, yield_now};
 
 /// Starts a thread named after its job; fails with the system's error when it has no more threads to give.
 #[cfg(not(loom))]
-#[allow(
-    clippy::disallowed_methods,
-    reason = "the façade is the one place that starts threads"
-)]
 pub fn spawn<T: Send + 'static>(
     name: String,
     stack_size: Option<usize>,
