@@ -16,7 +16,9 @@ fn waiter(told: Sender<u32>) -> Ref<u32> {
             let bell = bell.clone();
             wait_outside(
                 // The waiter lives as long as its bell.
-                move || drop(bell.send(())),
+                move || {
+                    let _ = bell.send(());
+                },
                 || bells.recv_timeout(PATIENCE).expect("the alarm rings"),
             );
             while let Some(received) = cx.receive_timeout(Duration::ZERO) {
