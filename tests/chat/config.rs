@@ -161,6 +161,8 @@ fn times_have_units() {
             "{error}"
         );
     }
+    let error = refused(set("sessions.idle_timeout", "59s")).to_string();
+    assert!(error.contains("a time from 1m to 3650d"), "{error}");
     // A bare 300 meant as microseconds is caught, not obeyed for five minutes.
     assert!(
         refused(set("store.commit_wait", "300"))

@@ -31,7 +31,7 @@ export class Presence {
       if (this.waiting.length < WAITING_MAX) this.waiting.push(diff);
       return;
     }
-    // Joins before leaves: an update is both, and must not make the name vanish.
+    // An update is both: a join of the new meta and a leave of the old.
     this.#join(diff?.joins);
     this.#leave(diff?.leaves);
   }

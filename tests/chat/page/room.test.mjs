@@ -190,6 +190,16 @@ test("rate_limited and busy wait as long as they are told to, and keep the order
   }
 });
 
+test("a post that waited when the connection went is sent after the join, and only then", async () => {
+  const room = await joined(3);
+  room.post("one");
+  await FakeWebSocket.last.answer("new_msg", "error", { reason: "rate_limited", retry_after_ms: 5_000 });
+  await reconnected(room);
+  await FakeWebSocket.last.answer("phx_join", "ok", { seq: 3, messages: [] });
+  await pass(5_000);
+  assert.equal(posts().length, 1);
+});
+
 test("storage, invalid and too_long fail, and the next post goes on", async () => {
   for (const reason of ["storage", "invalid", "too_long"]) {
     begin();
