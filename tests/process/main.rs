@@ -2,12 +2,14 @@
 
 mod calls;
 mod exits;
+mod kill;
 mod links;
 mod mailbox;
 mod monitors;
 mod names;
 mod order;
 mod outside;
+mod receive;
 #[path = "../support/mod.rs"]
 mod support;
 mod timers;
