@@ -10,8 +10,10 @@ mod names;
 mod order;
 mod outside;
 mod receive;
+mod start;
 #[path = "../support/mod.rs"]
 mod support;
+mod table;
 mod timers;
 mod trap_exit;
 mod unwinding;
