@@ -24,6 +24,10 @@ fn list_holds_who_lives_and_nobody_who_is_dead() {
             assert!(alive.iter().all(|puppet| listed.contains(&puppet.pid())));
             let known: HashSet<Pid> = alive.iter().chain(&dying).map(Puppet::pid).collect();
             assert!(listed.is_subset(&known));
+            for puppet in alive.iter().chain(&dying) {
+                puppet.end(ExitReason::Normal);
+                puppet.gone();
+            }
         }
     });
 }
