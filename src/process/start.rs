@@ -14,7 +14,7 @@ use crate::process::reference::Ref;
 use crate::process::report::Spawned;
 use crate::process::runtime::Shared;
 use crate::process::thread::{self, Thread};
-use crate::process::{current, exit, link, monitor, runtime, threads, wait};
+use crate::process::{current, exit, link, monitor, runtime, threads, wait, watch};
 use crate::reason::ExitReason;
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{self, Arc};
@@ -303,7 +303,8 @@ fn launch<B: Behaviour>(
     }
 }
 
-/// Ends a process whose starter waits no longer, and leaves no trace of it with the starter.
+/// Ends a process whose starter waits no longer, and leaves no trace of it with the starter: not even its name is
+/// taken any more when the starter hears of the failure. That takes as long as the grace of the kill at most.
 fn abandon<M: Send + 'static>(process: &Arc<dyn Process>, started: &Started<M>) {
     if let Some(starter) = current::process() {
         link::unlink_flush_from(&starter, process.core().pid);
@@ -311,7 +312,10 @@ fn abandon<M: Send + 'static>(process: &Arc<dyn Process>, started: &Started<M>) 
             monitor::demonitor_flush_by(&starter, monitor);
         }
     }
+    let core = process.core();
+    let mut watch = watch::watch_in(&core.runtime, core.pid);
     exit::kill(process);
+    let _ended = watch.wait(Duration::MAX);
 }
 
 fn parent(options: &Options) -> Result<Option<Arc<dyn Process>>, StartError> {

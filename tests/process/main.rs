@@ -2,14 +2,18 @@
 
 mod calls;
 mod exits;
+mod kill;
 mod links;
 mod mailbox;
 mod monitors;
 mod names;
 mod order;
 mod outside;
+mod receive;
+mod start;
 #[path = "../support/mod.rs"]
 mod support;
+mod table;
 mod timers;
 mod trap_exit;
 mod unwinding;

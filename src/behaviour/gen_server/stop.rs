@@ -1,7 +1,7 @@
 //! Stopping a server from outside, in order.
 
 use crate::process::call::Pending;
-use crate::process::core::Signal;
+use crate::process::core::{Process, Signal};
 use crate::process::{CallError, ProcessId, current, runtime, wait};
 use crate::reason::ExitReason;
 use crate::sync::Arc;
@@ -31,7 +31,9 @@ pub fn stop_for(
     current::checkpoint();
     let shared = runtime::current();
     let (pid, _, process) = server.into().resolve(&shared);
-    let Some(process) = process else {
+    // One that has ended may be found for another moment.
+    let alive = |process: &Arc<dyn Process>| process.core().relations.lock().ended().is_none();
+    let Some(process) = process.filter(alive) else {
         return Err(CallError::NoProc);
     };
     if pid == current::pid() {
