@@ -5,6 +5,7 @@ mod links;
 mod monitors;
 mod names;
 mod order;
+mod sleep;
 #[path = "../support/mod.rs"]
 mod support;
 mod timers;
