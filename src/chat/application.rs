@@ -355,6 +355,11 @@ impl Chat {
         &self.0.rooms
     }
 
+    /// Where the chat reads the time.
+    pub(super) fn clock(&self) -> &Clock {
+        &self.0.clock
+    }
+
     /// Where everything is kept.
     pub(super) fn store(&self) -> &Store {
         &self.0.store

@@ -86,6 +86,7 @@ impl Program {
         let addr = listener.local_addr();
         let chat = Chat::open_with(config, store).map_err(ProgramError::Data)?;
         let site = Site::new(chat.clone()).map_err(ProgramError::Origin)?;
+        let presence = site.child();
         let server = Server::new(listener, site).drain(config.shutdown.deadline / 2);
         let (restarts, period) = RESTARTS;
         let rebuilt = chat.clone();
@@ -94,6 +95,7 @@ impl Program {
             .label("perennial")
             .intensity(restarts, period)
             .child(Child::supervisor("chat", move || rebuilt.supervisor()))
+            .child(presence)
             .child(server.child("web"))
             .start()
             .map_err(ProgramError::Start)?;

@@ -171,9 +171,10 @@ pub(crate) fn park(shared: &Arc<Shared>, parker: &Arc<Parker>, deadline: Option<
 /// signal ends the wait, and the process.
 pub fn sleep(duration: Duration) {
     let shared = runtime::current();
-    let Some(deadline) = shared.clock.now().checked_add(duration) else {
-        return;
-    };
+    // What the clock cannot tell never comes.
+    let deadline = shared.clock.now().checked_add(duration);
     let parker = current::parker();
-    while shared.clock.now() < deadline && park(&shared, &parker, Some(deadline)) {}
+    while deadline.is_none_or(|deadline| shared.clock.now() < deadline)
+        && park(&shared, &parker, deadline)
+    {}
 }

@@ -10,6 +10,7 @@ mod names;
 mod order;
 mod outside;
 mod receive;
+mod sleep;
 mod start;
 #[path = "../support/mod.rs"]
 mod support;

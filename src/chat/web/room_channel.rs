@@ -8,6 +8,7 @@
 //! by its number.
 
 use super::json;
+use super::members::Members;
 use crate::behaviour::gen_server::{Info, Next};
 use crate::chat::application::Chat;
 use crate::chat::body::{Body, BodyError, ClientId};
@@ -40,6 +41,7 @@ pub(super) struct Shared {
     pub(super) sends: Arc<RateLimit<Arc<str>>>,
     /// Joins of each user.
     pub(super) joins: Arc<RateLimit<Arc<str>>>,
+    pub(super) members: Members,
 }
 
 /// Who is at the other end of a socket.
@@ -159,6 +161,10 @@ enum Attempt {
 }
 
 impl RoomChannel {
+    pub(super) fn members(&self) -> Members {
+        self.shared.members().clone()
+    }
+
     fn read_page(&mut self, cx: &mut ChannelCx<'_, Self>) -> Next<()> {
         let max = self.shared.chat.config().limits.join_messages.max();
         let limit = max.map_or(HISTORY_MAX, |max| (max as usize).min(HISTORY_MAX));
@@ -196,6 +202,8 @@ impl RoomChannel {
         cx.accept(reply, Some(seen));
         // What did not fit on the page.
         cx.fastlane().cast(Broadcast::Sync(head));
+        let shared = self.shared.clone();
+        shared.members().enter(shared.chat.clock(), cx);
         Next::Loop
     }
 

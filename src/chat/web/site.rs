@@ -3,9 +3,11 @@
 
 use super::exchange::Exchange;
 use super::guard::{self, Proof};
+use super::members::Members;
 use super::room_channel::{Client, RoomChannel, Shared};
 use super::route::{self, Route};
 use crate::behaviour::gen_server;
+use crate::behaviour::supervisor::Child;
 use crate::chat::application::Chat;
 use crate::chat::assets;
 use crate::chat::config::Limit;
@@ -32,6 +34,7 @@ pub(super) struct Inner {
     pub(super) chat: Chat,
     pub(super) origins: Origins,
     pub(super) sockets: UserSocket<Client>,
+    members: Members,
     /// Attempts to sign up or in, by address.
     pub(super) sign_ins: RateLimit<IpAddr>,
 }
@@ -59,13 +62,23 @@ impl Site {
             chat: chat.clone(),
             sends: Arc::new(RateLimit::new(sends)),
             joins: Arc::new(RateLimit::new(joins)),
+            members: Members::new(),
         };
+        let members = shared.members.clone();
         Ok(Site(Arc::new(Inner {
             origins: Origins::new(&chat.config().web.origins)?,
             sockets: UserSocket::new().channel::<RoomChannel>("room:*", shared),
             sign_ins: RateLimit::new(sign_ins),
+            members,
             chat,
         })))
+    }
+}
+
+impl Site {
+    /// What the site needs in the tree before the web server: the tracker of who is where.
+    pub fn child(&self) -> Child {
+        self.0.members.child()
     }
 }
 

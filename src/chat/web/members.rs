@@ -1,0 +1,92 @@
+//! Who is in which room: one entry per user, with one meta for each of their connections.
+
+use super::room_channel::{RoomChannel, Shared};
+use crate::behaviour::gen_server::Next;
+use crate::behaviour::supervisor::{Child, ServerChild};
+use crate::process::{self, Recipient};
+use crate::service::presence::{self, Config, Presence};
+use crate::service::pub_sub::PubSub;
+use crate::sync::Arc;
+use crate::time::Clock;
+use crate::web::channel::presence::{DIFF_EVENT, Fields, STATE_EVENT, diff, state};
+use crate::web::channel::{Broadcast, ChannelCx, Frame, codec};
+
+/// The tracker, and where it tells what changed, by topic: each diff encoded once.
+#[derive(Clone, Debug)]
+pub(super) struct Members {
+    tracker: process::Name<presence::Msg<Fields>>,
+    changes: PubSub<Frame>,
+}
+
+impl Members {
+    pub(super) fn new() -> Self {
+        Members {
+            tracker: process::Name::new("chat.presence"),
+            changes: PubSub::new("chat.presence"),
+        }
+    }
+
+    /// The tracker as part of a tree.
+    pub(super) fn child(&self) -> Child {
+        let changes = self.changes.clone();
+        let config = Config::new(move |topic: &Arc<str>, changed| {
+            match codec::broadcast(topic, DIFF_EVENT, &diff(changed)) {
+                Ok(frame) => changes.broadcast(topic, frame),
+                Err(error) => {
+                    log::error!(target: "perennial::chat", "a presence diff is no frame: {error}")
+                }
+            }
+        });
+        let tracker: ServerChild<Presence<Fields>> = Child::server("presence", config);
+        tracker.name(&self.tracker).pooled().into()
+    }
+
+    /// The client of a channel has joined: others are told, and it is told who is there. It follows the changes from
+    /// before it asks, so that it misses none.
+    pub(super) fn enter(&self, clock: &Clock, cx: &mut ChannelCx<'_, RoomChannel>) {
+        let topic: Arc<str> = cx.topic().into();
+        self.changes.subscribe(&topic, subscription(cx));
+        let (pid, key) = (cx.pid(), cx.assigns().account.name.clone());
+        let mut meta = Fields::new();
+        meta.insert("online_at".to_owned(), (clock.unix_ms() / 1_000).into());
+        cx.request(
+            self.tracker.clone(),
+            |reply| presence::Msg::Track {
+                pid,
+                topic,
+                key,
+                meta,
+                reply,
+            },
+            |channel, _, cx| {
+                channel.members().tell_state(cx);
+                Next::Loop
+            },
+        );
+    }
+
+    fn tell_state(&self, cx: &mut ChannelCx<'_, RoomChannel>) {
+        let topic: Arc<str> = cx.topic().into();
+        cx.request(
+            self.tracker.clone(),
+            |reply| presence::Msg::State(topic, reply),
+            |_, present, cx| {
+                // A tracker that ends takes this channel with it: the client joins again, and is told then.
+                if let Ok(present) = present {
+                    cx.push(STATE_EVENT, state(&present));
+                }
+                Next::Loop
+            },
+        );
+    }
+}
+
+fn subscription(cx: &ChannelCx<'_, RoomChannel>) -> Recipient<Frame> {
+    cx.fastlane().map(Broadcast::Event).owned_by(cx.pid())
+}
+
+impl Shared {
+    pub(super) fn members(&self) -> &Members {
+        &self.members
+    }
+}
