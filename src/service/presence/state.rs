@@ -277,6 +277,11 @@ impl<M: Clone> State<M> {
         !self.dirty.is_empty()
     }
 
+    /// Equals `true` if the process is tracked anywhere.
+    pub fn tracks(&self, pid: Pid) -> bool {
+        self.owners.contains_key(&pid)
+    }
+
     /// Equals `true` if nobody is tracked and nothing is left to tell.
     pub fn is_empty(&self) -> bool {
         self.topics.is_empty() && self.owners.is_empty()
