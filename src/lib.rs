@@ -37,6 +37,7 @@ pub use process::{Name, Ref, ReplyTo, Runtime};
 pub use reason::ExitReason;
 pub use service::balancer::{self, Balance, Balancer};
 pub use service::limiter::RateLimit;
+pub use service::presence;
 pub use service::pub_sub::{self, PubSub};
 pub use service::registry::{self, DuplicateRegistry, Registry, Via};
 

@@ -43,7 +43,7 @@ fn exit<T>(reason: ExitReason) -> Option<Result<T, TaskError>> {
     Some(Err(TaskError::Exit(reason)))
 }
 
-/// task.async
+/// Rows: task.async
 #[test]
 fn spawned_task_is_linked_and_brings_one_result() {
     on_both_kinds(|kind| {
@@ -116,7 +116,7 @@ fn result_never_enters_the_mailbox() {
     });
 }
 
-/// v.await_timeout_task_lives
+/// Rows: v.await_timeout_task_lives
 #[test]
 fn task_outlives_a_join_that_timed_out() {
     on_both_kinds(|kind| {
@@ -154,7 +154,7 @@ fn result_is_had_once() {
     });
 }
 
-/// v.crash_kills_caller
+/// Rows: v.crash_kills_caller
 #[test]
 fn crash_of_a_task_ends_an_owner_that_does_not_trap() {
     on_both_kinds(|kind| {
@@ -192,7 +192,7 @@ fn owner_that_traps_exits_gets_the_reason_and_the_exit() {
     });
 }
 
-/// v.caller_normal_exit
+/// Rows: v.caller_normal_exit
 #[test]
 fn task_goes_on_after_the_normal_end_of_its_owner() {
     on_both_kinds(|kind| {
@@ -223,7 +223,7 @@ fn task_ends_with_an_owner_that_crashes() {
     });
 }
 
-/// task.non_owner
+/// Rows: task.non_owner
 #[test]
 fn only_the_owner_may_wait() {
     on_both_kinds(|kind| {
@@ -257,7 +257,7 @@ fn plain_thread_has_no_linked_task() {
     });
 }
 
-/// task.yield_timeout
+/// Rows: task.yield_timeout
 #[test]
 fn yield_may_be_repeated() {
     on_both_kinds(|kind| {
@@ -273,7 +273,7 @@ fn yield_may_be_repeated() {
     });
 }
 
-/// task.yield_exit
+/// Rows: task.yield_exit
 #[test]
 fn task_that_exits_has_no_result_but_a_reason() {
     on_both_kinds(|kind| {
@@ -291,7 +291,7 @@ fn task_that_exits_has_no_result_but_a_reason() {
     });
 }
 
-/// task.shutdown_reply_wins
+/// Rows: task.shutdown_reply_wins
 #[test]
 fn shutdown_gives_a_result_that_is_there() {
     on_both_kinds(|kind| {
@@ -304,7 +304,7 @@ fn shutdown_gives_a_result_that_is_there() {
     });
 }
 
-/// task.shutdown_running, task.shutdown_brutal
+/// Rows: task.shutdown_running, task.shutdown_brutal
 #[test]
 fn shutdown_stops_a_running_task_and_leaves_its_owner_alone() {
     on_both_kinds(|kind| {
@@ -328,7 +328,7 @@ fn shutdown_stops_a_running_task_and_leaves_its_owner_alone() {
     });
 }
 
-/// task.shutdown_timeout_kill, task.shutdown_brutal
+/// Rows: task.shutdown_timeout_kill, task.shutdown_brutal
 #[test]
 fn task_that_traps_exits_is_killed() {
     on_both_kinds(|kind| {
@@ -352,7 +352,7 @@ fn task_that_traps_exits_is_killed() {
     });
 }
 
-/// task.shutdown_exit, task.shutdown_shutdown_down, task.shutdown_brutal_table
+/// Rows: task.shutdown_exit, task.shutdown_shutdown_down, task.shutdown_brutal_table
 #[test]
 fn shutdown_of_a_task_that_has_ended_says_why_it_did() {
     on_both_kinds(|kind| {
@@ -375,7 +375,7 @@ fn shutdown_of_a_task_that_has_ended_says_why_it_did() {
     });
 }
 
-/// task.shutdown_noproc
+/// Rows: task.shutdown_noproc
 #[test]
 fn shutdown_of_a_task_whose_result_was_taken_finds_no_process() {
     on_both_kinds(|kind| {
@@ -388,7 +388,7 @@ fn shutdown_of_a_task_whose_result_was_taken_finds_no_process() {
     });
 }
 
-/// task.ignore_on_time, task.ignore_late, task.ignore_failures
+/// Rows: task.ignore_on_time, task.ignore_late, task.ignore_failures
 #[test]
 fn ignored_task_runs_on_alone() {
     on_both_kinds(|kind| {
@@ -415,7 +415,7 @@ fn ignored_task_runs_on_alone() {
     });
 }
 
-/// task.completed
+/// Rows: task.completed
 #[test]
 fn completed_task_needs_no_process() {
     on_both_kinds(|kind| {
@@ -429,7 +429,7 @@ fn completed_task_needs_no_process() {
     });
 }
 
-/// task.start_vs_start_link
+/// Rows: task.start_vs_start_link
 #[test]
 fn started_task_is_linked_only_if_asked() {
     on_both_kinds(|kind| {

@@ -16,7 +16,7 @@ fn me() -> Pid {
     process::self_pid().unwrap()
 }
 
-/// tsup.async
+/// Rows: tsup.async
 #[test]
 fn spawned_task_is_a_child_and_linked_to_its_owner() {
     on_both_kinds(|kind| {
@@ -51,7 +51,7 @@ fn spawned_task_is_a_child_and_linked_to_its_owner() {
     });
 }
 
-/// tsup.async_nolink
+/// Rows: tsup.async_nolink
 #[test]
 fn crash_of_a_task_that_is_not_linked_is_a_value() {
     on_both_kinds(|kind| {
@@ -93,7 +93,7 @@ fn plain_thread_may_own_a_task_that_is_not_linked() {
     });
 }
 
-/// tsup.max_children
+/// Rows: tsup.max_children
 #[test]
 fn full_supervisor_refuses() {
     in_runtime(|| {
@@ -114,7 +114,7 @@ fn full_supervisor_refuses() {
     });
 }
 
-/// tsup.start_child_restart
+/// Rows: tsup.start_child_restart
 #[test]
 fn permanent_task_is_restarted_and_a_temporary_one_is_not() {
     in_runtime(|| {
@@ -145,7 +145,7 @@ fn permanent_task_is_restarted_and_a_temporary_one_is_not() {
     });
 }
 
-/// tsup.terminate_child
+/// Rows: tsup.terminate_child
 #[test]
 fn terminated_task_is_gone() {
     in_runtime(|| {

@@ -9,6 +9,7 @@ mod stage;
 
 mod balancer;
 mod limiter;
+mod presence;
 mod pub_sub;
 mod registry;
 

@@ -78,7 +78,7 @@ fn stop(process: &Ref<Msg>) {
     gen_server::stop(process).unwrap();
 }
 
-/// reg.unique, reg.unique_other, reg.no_leak_on_already_registered, reg.count
+/// Rows: reg.unique, reg.unique_other, reg.no_leak_on_already_registered, reg.count
 #[test]
 fn key_belongs_to_whoever_came_first() {
     static LEVELS: Registry<String, Msg, u32> = Registry::new("levels");
@@ -102,7 +102,7 @@ fn key_belongs_to_whoever_came_first() {
     });
 }
 
-/// v.dead_lookup, reg.cleanup_on_crash
+/// Rows: v.dead_lookup, reg.cleanup_on_crash
 #[test]
 fn nothing_is_left_of_a_process_when_its_end_is_known() {
     static KEYS: Registry<(u8, String), Msg> = Registry::new("keys");
@@ -167,7 +167,7 @@ fn key_is_free_before_anybody_hears_of_the_death() {
     });
 }
 
-/// reg.unregister, v.unregister_foreign
+/// Rows: reg.unregister, v.unregister_foreign
 #[test]
 fn only_the_holder_loses_a_key() {
     static KEYS: Registry<&str, Msg> = Registry::new("keys");
@@ -200,7 +200,7 @@ fn dead_process_is_not_registered() {
     });
 }
 
-/// reg.update_value
+/// Rows: reg.update_value
 #[test]
 fn value_is_changed_by_its_holder_only() {
     static VALUES: Registry<&str, Msg, u32> = Registry::new("values");
@@ -216,7 +216,7 @@ fn value_is_changed_by_its_holder_only() {
     });
 }
 
-/// reg.duplicate
+/// Rows: reg.duplicate
 #[test]
 fn duplicate_keys_keep_every_entry() {
     static GROUPS: DuplicateRegistry<&str, Msg, u32> = DuplicateRegistry::new("groups");
@@ -240,7 +240,7 @@ fn duplicate_keys_keep_every_entry() {
     });
 }
 
-/// reg.duplicate_dispatch_serial, reg.dispatch_empty
+/// Rows: reg.duplicate_dispatch_serial, reg.dispatch_empty
 #[test]
 fn dispatch_reaches_every_entry_and_nobody_where_there_is_none() {
     static GROUPS: DuplicateRegistry<&str, Msg> = DuplicateRegistry::new("groups");
@@ -263,7 +263,7 @@ fn dispatch_reaches_every_entry_and_nobody_where_there_is_none() {
     });
 }
 
-/// reg.via, gs.start_via, exgs.calling_self_names, exgs.whereis
+/// Rows: reg.via, gs.start_via, exgs.calling_self_names, exgs.whereis
 #[test]
 fn server_is_started_under_a_key_and_found_by_it() {
     on_both_kinds(|kind| {
@@ -288,7 +288,7 @@ fn server_is_started_under_a_key_and_found_by_it() {
     });
 }
 
-/// exgs.cast_missing, for keys.
+/// Rows: exgs.cast_missing, for keys.
 #[test]
 fn cast_to_a_key_without_a_process_is_silent() {
     in_runtime(|| {
@@ -298,7 +298,7 @@ fn cast_to_a_key_without_a_process_is_silent() {
     });
 }
 
-/// reg.via with a value
+/// Rows: reg.via with a value
 #[test]
 fn value_of_a_via_is_registered_with_the_server() {
     static LEVELS: Registry<u32, Msg, &str> = Registry::new("levels");
@@ -310,7 +310,7 @@ fn value_of_a_via_is_registered_with_the_server() {
     });
 }
 
-/// gs.otp_7669_ignore, gs.otp_7669_stop, for keys.
+/// Rows: gs.otp_7669_ignore, gs.otp_7669_stop, for keys.
 #[test]
 fn key_is_free_when_a_start_that_failed_returns() {
     on_both_kinds(|kind| {

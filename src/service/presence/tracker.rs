@@ -15,6 +15,8 @@ use std::time::{Duration, Instant};
 /// crowd that enters together from being told to itself one by one.
 const EVERY: Duration = Duration::from_millis(50);
 
+type Watcher<M> = ReplyTo<Arc<Presences<M>>>;
+
 type HandleDiff<M> = Arc<dyn Fn(&Arc<str>, &Arc<Diff<M>>) + Send + Sync>;
 
 /// How a tracker is to be.
@@ -66,7 +68,7 @@ pub struct Presence<M: Send + Sync + 'static> {
     config: Config<M>,
     state: State<M>,
     /// Those who wait for the state of a topic, until the diffs before it are told.
-    watchers: HashMap<Arc<str>, Vec<ReplyTo<Arc<Presences<M>>>>>,
+    watchers: HashMap<Arc<str>, Vec<Watcher<M>>>,
     /// When diffs were last told.
     told: Option<Instant>,
     /// Equals `true` while a `Flush` is on its way.
