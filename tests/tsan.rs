@@ -13,6 +13,8 @@ mod canary;
 mod facade;
 #[path = "tsan/processes.rs"]
 mod processes;
+#[path = "tsan/services.rs"]
+mod services;
 
 use std::io::Write;
 use std::process::Command;
@@ -27,7 +29,10 @@ const RUN: &str = "PERENNIAL_TSAN_RUN";
 const REPORTED: i32 = 66;
 
 fn scenarios() -> impl Iterator<Item = Scenario> {
-    facade::ALL.into_iter().chain(processes::ALL)
+    facade::ALL
+        .into_iter()
+        .chain(processes::ALL)
+        .chain(services::ALL)
 }
 
 fn main() {

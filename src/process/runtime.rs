@@ -289,6 +289,7 @@ impl Shared {
             clock: settings.clock.clone(),
             telemetry: telemetry.clone(),
             stack_size: settings.stack_size,
+            ..scheduler::Config::default()
         })?;
         Ok(Arc::new(Shared {
             clock: settings.clock.clone(),

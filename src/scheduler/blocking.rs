@@ -2,14 +2,13 @@
 //!
 //! The rule is one equation: spares in service = workers that wait, so that as many run as were asked for. A worker
 //! that begins to wait brings a spare in; one that has waited leaves a spare too many, and a spare that finds itself
-//! one too many stands down between two turns. It stays around for [`SPARE_KEEP`], as the next wait is
+//! one too many stands down between two turns. It stays around for a while, as the next wait is
 //! likely near and a new thread costs ten times a wake-up.
 
 use super::run_queue::Owner;
 use super::task::Task;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 /// A blocking call was refused: as many workers wait as spare ones may stand in for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,10 +21,6 @@ impl std::fmt::Display for PoolExhausted {
 }
 
 impl std::error::Error for PoolExhausted {}
-
-/// How long a spare that stood down keeps its thread: long enough for a burst every few seconds, short
-/// enough that a peak is forgotten before anyone wonders about the memory.
-pub(super) const SPARE_KEEP: Duration = Duration::from_secs(10);
 
 /// The accounts of blocked workers and spares.
 pub(super) struct Blocking {

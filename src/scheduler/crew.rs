@@ -60,6 +60,12 @@ impl Crew {
         result
     }
 
+    /// Threads that have not ended.
+    pub(super) fn len(&self) -> usize {
+        let state = self.state.lock();
+        state.handles.len() - state.ended.len()
+    }
+
     /// Joins every thread that ends before `deadline`; how many are left. The calling thread is not waited for.
     pub(super) fn join_all(&self, deadline: Instant) -> usize {
         let this = thread::current().id();

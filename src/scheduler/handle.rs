@@ -23,6 +23,8 @@ pub(crate) struct Config {
     pub(crate) workers: usize,
     /// Spare workers, which is also how many workers may wait in [`Scheduler::block`] at the same time.
     pub(crate) spare_max: usize,
+    /// How long a spare without work keeps its thread, in real time whatever the clock.
+    pub(crate) spare_keep: Duration,
     /// What timers go by.
     pub(crate) clock: Clock,
     /// Where [`LongTurn`](super::LongTurn) is emitted.
@@ -38,11 +40,16 @@ const STOP_MAX: Duration = Duration::from_secs(10);
 /// that wants thread processes.
 const SPARE_MAX: usize = 64;
 
+/// Long enough for a burst every few seconds, short enough that a peak is forgotten before anyone wonders about
+/// the memory.
+const SPARE_KEEP: Duration = Duration::from_secs(10);
+
 impl Default for Config {
     fn default() -> Self {
         Config {
             workers: thread::available_parallelism().map_or(1, |count| count.get()),
             spare_max: SPARE_MAX,
+            spare_keep: SPARE_KEEP,
             clock: Clock::system(),
             telemetry: Telemetry::new(),
             stack_size: None,
@@ -67,6 +74,8 @@ pub struct Stats {
     pub workers: usize,
     /// Spare workers in service.
     pub spares: usize,
+    /// Threads of all kinds: workers, spares in service or standing by, the timers' one, the watchdog's.
+    pub threads: usize,
     /// Workers that wait in a blocking call.
     pub blocked: usize,
     /// Workers that sleep for want of work.
@@ -98,6 +107,7 @@ impl Scheduler {
             slots: (0..places).map(|_| Slot::default()).collect(),
             used: AtomicUsize::new(workers),
             workers,
+            spare_keep: config.spare_keep,
             blocking: Blocking::new(spares),
             timers: Timers::new(config.clock),
             bell: Bell::new(),
@@ -150,13 +160,14 @@ impl Scheduler {
         worker::current(&self.0).is_some_and(|worker| worker.run_in_place(task))
     }
 
-    /// Runs `f`, which waits for something. On a worker a spare worker stands in meanwhile; if all of them do already,
-    /// `f` does not run. On any other thread, and within another blocking call, `f` just runs.
+    /// Runs `f`, which waits for something. On a worker, of this pool or another one, a spare worker stands in meanwhile; if
+    /// all spare workers of its pool do already, `f` does not run. On any other thread, and within another
+    /// blocking call, `f` just runs.
     pub(crate) fn block<T>(&self, f: impl FnOnce() -> T) -> Result<T, PoolExhausted> {
-        let Some(worker) = worker::current(&self.0).filter(|worker| !worker.is_blocked()) else {
+        let Some(worker) = worker::here().filter(|worker| !worker.is_blocked()) else {
             return Ok(f());
         };
-        self.bring_in_spare()?;
+        Scheduler(worker.pool.clone()).bring_in_spare()?;
         Ok(worker.blocked(f))
     }
 
@@ -214,6 +225,7 @@ impl Scheduler {
         Stats {
             workers: pool.workers,
             spares,
+            threads: pool.crew.len(),
             blocked,
             sleeping,
             searching,

@@ -11,6 +11,7 @@ use super::timer::Timers;
 use crate::sync::Arc;
 use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use crate::telemetry::Telemetry;
+use std::time::Duration;
 
 /// What the threads of a pool share.
 pub(super) struct Pool {
@@ -20,6 +21,8 @@ pub(super) struct Pool {
     /// How many of the slots were ever in use; thieves look no further.
     pub(super) used: AtomicUsize,
     pub(super) workers: usize,
+    /// How long a spare without work keeps its thread.
+    pub(super) spare_keep: Duration,
     pub(super) blocking: Blocking,
     pub(super) timers: Timers,
     pub(super) bell: Bell,

@@ -1,6 +1,5 @@
 //! A worker that has run out of work: looks everywhere for a while, then sleeps.
 
-use super::blocking::SPARE_KEEP;
 use super::task::Task;
 use super::worker::Worker;
 use crate::sync::thread;
@@ -76,7 +75,7 @@ impl Worker {
     pub(super) fn sleep(&self, searching: bool) -> bool {
         let pool = &self.pool;
         self.slot().count_park();
-        let deadline = (self.index >= pool.workers).then(|| Instant::now() + SPARE_KEEP);
+        let deadline = (self.index >= pool.workers).then(|| Instant::now() + pool.spare_keep);
         let needed = pool.sleep.sleep(self.index, searching, deadline, || {
             pool.queues.has_work(pool.used()) || pool.stopping()
         });

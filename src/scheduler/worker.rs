@@ -1,6 +1,5 @@
 //! One worker: takes a task, gives it a turn, and looks for the next.
 
-use super::blocking::SPARE_KEEP;
 use super::panics::log_panic;
 use super::pool::{Pool, Slot};
 use super::run_queue::Owner;
@@ -51,6 +50,14 @@ pub(super) enum Exit {
     Surplus,
 }
 
+/// The worker that the calling thread is, for whichever pool.
+pub(super) fn here() -> Option<Rc<Worker>> {
+    CURRENT
+        .try_with(|current| current.borrow().clone())
+        .ok()
+        .flatten()
+}
+
 /// The worker that the calling thread is, if it works for this pool.
 pub(super) fn current(pool: &Arc<Pool>) -> Option<Rc<Worker>> {
     with_current(pool, Rc::clone)
@@ -96,7 +103,7 @@ pub(super) fn run_spare(pool: &Arc<Pool>, index: usize, mut queue: Owner<Task>) 
             return;
         }
         let parker = pool.sleep.parker(index);
-        if !parker.park_until(Some(Instant::now() + SPARE_KEEP)) {
+        if !parker.park_until(Some(Instant::now() + pool.spare_keep)) {
             match pool.blocking.retire(index, queue) {
                 Ok(()) => return,
                 Err(kept) => queue = kept,

@@ -14,7 +14,7 @@
 //!
 //! A prebuilt `std` is not instrumented, so what happens inside of it looks like nothing happened: its locks, `Once` and
 //! channels seem to order nothing. parking_lot, crossbeam-deque and the used part of crossbeam-channel are compiled with the program
-//! and report nothing; `Once` and `Lazy` are parking_lot's here. That leaves `Arc`, whose last drop is ordered by a stand-alone fence, which the sanitizer does not model:
+//! and report nothing; `Once` and `Lazy` are a lock and a flag here. That leaves `Arc`, whose last drop is ordered by a stand-alone fence, which the sanitizer does not model:
 //! `sync::tsan` replaces what the compiler calls for a count-down. An embedding program runs with
 //!
 //! ```text

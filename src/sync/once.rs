@@ -1,24 +1,41 @@
-//! Under ThreadSanitizer: what happens once, with the lock of parking_lot, which is compiled with the program.
+//! Under ThreadSanitizer: what happens once, by a lock and a flag.
 //!
-//! The inside of `std`'s `Once` is prebuilt, so what was initialized would seem to be read without any order.
+//! The inside of `std`'s `Once` is prebuilt and parking_lot's uses a stand-alone fence, so what was initialized would
+//! sometimes seem to be read without any order.
 
+use super::Mutex;
+use super::atomic::{AtomicBool, Ordering};
 use std::ops::Deref;
 use std::sync::OnceLock;
 
 /// Runs a closure once a program.
 #[derive(Debug)]
-pub struct Once(parking_lot::Once);
+pub struct Once {
+    done: AtomicBool,
+    /// Held while the closure runs.
+    running: Mutex<()>,
+}
 
 impl Once {
     /// One that has not run.
     #[expect(clippy::new_without_default, reason = "as std's")]
     pub const fn new() -> Self {
-        Once(parking_lot::Once::new())
+        Once {
+            done: AtomicBool::new(false),
+            running: Mutex::new(()),
+        }
     }
 
     /// Runs `f` if none was run yet, and waits until it has.
     pub fn call_once(&self, f: impl FnOnce()) {
-        self.0.call_once(f);
+        if self.done.load(Ordering::Acquire) {
+            return;
+        }
+        let _running = self.running.lock();
+        if !self.done.load(Ordering::Acquire) {
+            f();
+            self.done.store(true, Ordering::Release);
+        }
     }
 }
 

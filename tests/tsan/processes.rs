@@ -19,9 +19,9 @@ pub(crate) const ALL: [(&str, fn()); 7] = [
     ("runtimes_come_and_go", runtimes_come_and_go),
 ];
 
-const LONG: Duration = Duration::from_secs(60);
+pub(crate) const LONG: Duration = Duration::from_secs(60);
 const THREADS: usize = 3;
-const ROUNDS: usize = 3_000;
+pub(crate) const ROUNDS: usize = 3_000;
 
 fn runtime() -> Runtime {
     Runtime::builder().workers(3).build().expect("threads")
@@ -50,19 +50,19 @@ fn crowd(runtime: &Arc<Runtime>, f: impl Fn(usize) + Send + Sync + 'static) {
     }
 }
 
-fn with_crowd(f: impl Fn(usize) + Send + Sync + 'static) {
+pub(crate) fn with_crowd(f: impl Fn(usize) + Send + Sync + 'static) {
     let runtime = Arc::new(runtime());
     crowd(&runtime, f);
     end(Arc::into_inner(runtime).expect("the crowd is gone"));
 }
 
 /// Keeps words, and passes tokens on.
-struct Shelf {
+pub(crate) struct Shelf {
     words: Vec<String>,
     next: Option<Ref<ShelfMsg>>,
 }
 
-enum ShelfMsg {
+pub(crate) enum ShelfMsg {
     Put(String),
     Count(ReplyTo<usize>),
     Next(Ref<ShelfMsg>),

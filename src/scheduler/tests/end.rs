@@ -100,3 +100,21 @@ fn shutdown_drops_what_waits_and_what_comes_later() {
     assert_eq!(drops.load(Ordering::SeqCst), 5);
     assert_eq!(scheduler.stats().queued, 0);
 }
+
+#[test]
+fn shutdown_from_within_waits_for_all_but_its_own_thread() {
+    let scheduler = pool(2, 1);
+    let (say, heard) = crate::sync::channel::unbounded();
+    let inner = scheduler.clone();
+    scheduler.schedule(job(move || {
+        say.send(inner.shutdown(soon())).unwrap();
+    }));
+    let left = Mutex::new(None);
+    eventually("the task has its answer", || {
+        let mut left = left.lock();
+        *left = left.or_else(|| heard.try_recv().ok());
+        left.is_some()
+    });
+    assert_eq!(*left.lock(), Some(1));
+    end(&scheduler);
+}

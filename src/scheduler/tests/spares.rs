@@ -92,3 +92,44 @@ fn block_off_the_pool_just_runs() {
     assert_eq!(scheduler.block(|| 7), Ok(7));
     end(&scheduler);
 }
+
+#[test]
+fn worker_that_blocks_on_another_pool_has_a_spare_in_its_own() {
+    let (scheduler, other) = (pool(1, 1), pool(1, 0));
+    let gate = Arc::new(Gate::default());
+    let inner = gate.clone();
+    let elsewhere = other.clone();
+    scheduler.schedule(job(move || elsewhere.block(|| inner.wait()).unwrap()));
+    eventually("it waits", || gate.waiting() == 1);
+    let done = Arc::new(Parker::new());
+    let signal = done.clone();
+    scheduler.schedule(job(move || signal.unpark()));
+    assert!(
+        done.park_until(Some(soon())),
+        "the spare runs the next task"
+    );
+    gate.open();
+    end(&scheduler);
+    end(&other);
+}
+
+#[test]
+fn spare_without_work_ends_and_another_takes_its_place() {
+    let scheduler = Scheduler::start(Config {
+        workers: 1,
+        spare_max: 1,
+        spare_keep: Duration::from_millis(20),
+        ..Config::default()
+    })
+    .unwrap();
+    for _ in 0..3 {
+        let gate = Arc::new(Gate::default());
+        let (inner, waits) = (scheduler.clone(), gate.clone());
+        scheduler.schedule(job(move || inner.block(|| waits.wait()).unwrap()));
+        eventually("it waits", || gate.waiting() == 1);
+        assert_eq!(scheduler.stats().spares, 1);
+        gate.open();
+        eventually("the spare's thread ends", || scheduler.stats().threads == 3);
+    }
+    end(&scheduler);
+}
