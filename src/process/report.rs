@@ -99,8 +99,8 @@ pub(crate) fn crash(
     };
     log::error!(target: "perennial::process", "{report}");
     if log::max_level() == log::LevelFilter::Off {
-        // Nobody is left to tell if stderr is gone.
-        let _ = writeln!(std::io::stderr(), "{report}");
+        // One write, or the lines of two threads mix. Nobody is left to tell if stderr is gone.
+        let _ = std::io::stderr().write_all(format!("{report}\n").as_bytes());
     }
     core.runtime.telemetry.emit(|| report);
 }
