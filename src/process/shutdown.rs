@@ -9,6 +9,10 @@ use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+/// What the scheduler's threads get to end in when the deadline is used up: those without user code in them need
+/// a moment, and would be counted as zombies without it.
+const SETTLE: Duration = Duration::from_millis(200);
+
 /// What a shutdown came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Report {
@@ -58,7 +62,9 @@ pub(crate) fn run(shared: &Arc<Shared>, deadline: Duration) -> Report {
         report.killed += 1;
     }
     let (joined, threads) = shared.threads.join_all(end);
-    let workers = shared.scheduler().shutdown(end);
+    let workers = shared
+        .scheduler()
+        .shutdown(end.max(Instant::now() + SETTLE));
     report.joined = joined;
     report.zombies = threads + workers;
     report

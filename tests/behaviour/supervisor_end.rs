@@ -100,11 +100,9 @@ fn strangers_do_not_end_a_supervisor() {
                 cx.exit(crash());
             })
             .unwrap();
-            loop {
-                match cx.receive_timeout(LONG) {
-                    Some(Received::Down(ended)) if ended.monitor == down => break,
-                    other => panic!("{other:?}"),
-                }
+            match cx.receive_timeout(LONG) {
+                Some(Received::Down(ended)) => assert_eq!(ended.monitor, down),
+                other => panic!("{other:?}"),
             }
             assert_eq!(supervisor::count_children(&sup).unwrap().active, 1);
             process::exit(&sup, ExitReason::Shutdown);

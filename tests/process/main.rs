@@ -9,7 +9,9 @@ mod monitors;
 mod names;
 mod order;
 mod outside;
+mod panic_hook;
 mod receive;
+mod runtimes;
 mod sleep;
 mod start;
 #[path = "../support/mod.rs"]

@@ -24,10 +24,18 @@ pub(crate) fn role() -> Option<String> {
 /// Runs the test `name` (with its modules) as a child program in a role.
 #[track_caller]
 pub(crate) fn play(name: &str, role: &str) -> Ended {
+    play_with(name, role, &[])
+}
+
+/// [`play`] with more in the environment.
+#[track_caller]
+pub(crate) fn play_with(name: &str, role: &str, environment: &[(&str, &str)]) -> Ended {
     let program = std::env::current_exe().expect("a test binary knows where it is");
     let mut child = Command::new(program)
         .args(["--exact", name, "--nocapture", "--test-threads=1"])
         .env(ROLE, role)
+        .env_remove("PERENNIAL_DEFAULT_KIND")
+        .envs(environment.iter().copied())
         .env_remove("RUST_BACKTRACE")
         .stdin(Stdio::null())
         .stdout(Stdio::null())
