@@ -137,7 +137,9 @@ fn task_outlives_a_join_that_timed_out() {
     });
 }
 
-/// v.await_twice: a join consumes the task, so only a yield can come first; the second wait is not waited for.
+/// Rows: v.await_twice
+///
+/// A join consumes the task, so only a yield can come first; the second wait is not waited for.
 #[test]
 fn result_is_had_once() {
     on_both_kinds(|kind| {

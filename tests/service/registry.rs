@@ -135,7 +135,9 @@ fn nothing_is_left_of_a_process_when_its_end_is_known() {
     });
 }
 
-/// v.name_free_before_exit, for keys: whoever hears of the end may take the key at once.
+/// Rows: v.name_free_before_exit
+///
+/// Whoever hears of the end may take the key at once.
 #[test]
 fn key_is_free_before_anybody_hears_of_the_death() {
     static ONE: Registry<u32, ()> = Registry::new("one");
@@ -288,7 +290,7 @@ fn server_is_started_under_a_key_and_found_by_it() {
     });
 }
 
-/// Rows: exgs.cast_missing, for keys.
+/// Rows: exgs.cast_missing
 #[test]
 fn cast_to_a_key_without_a_process_is_silent() {
     in_runtime(|| {
@@ -298,7 +300,7 @@ fn cast_to_a_key_without_a_process_is_silent() {
     });
 }
 
-/// Rows: reg.via with a value
+/// Rows: reg.via
 #[test]
 fn value_of_a_via_is_registered_with_the_server() {
     static LEVELS: Registry<u32, Msg, &str> = Registry::new("levels");
@@ -310,7 +312,7 @@ fn value_of_a_via_is_registered_with_the_server() {
     });
 }
 
-/// Rows: gs.otp_7669_ignore, gs.otp_7669_stop, for keys.
+/// Rows: gs.otp_7669_ignore, gs.otp_7669_stop
 #[test]
 fn key_is_free_when_a_start_that_failed_returns() {
     on_both_kinds(|kind| {
