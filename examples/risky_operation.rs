@@ -39,7 +39,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn toss(number: u32) -> u32 {
     let coin = RandomState::new().hash_one(number);
     assert!(
-        coin % 2 == 0,
+        coin.is_multiple_of(2),
         "the coin for {number} fell on its wrong side"
     );
     number * number
