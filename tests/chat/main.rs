@@ -1,10 +1,18 @@
 //! The chat, seen from outside.
 #![cfg(feature = "chat")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, in its helpers too"
+)]
 
 mod arguments;
 mod assets;
 mod body;
 mod config;
+mod http;
+mod http_client;
 mod name;
 mod page;
 mod password;
+mod server;
+mod socket_client;

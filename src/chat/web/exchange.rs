@@ -82,7 +82,11 @@ impl GenServer for Exchange {
 
 impl Exchange {
     fn sign_up(&mut self, cx: &mut Cx<Self>) -> Next<()> {
-        let (name, password) = match self.credentials() {
+        let credentials = match self.credentials() {
+            Ok(credentials) => credentials.check().map_err(|why| invalid(&why)),
+            Err(response) => Err(response),
+        };
+        let (name, password) = match credentials {
             Ok(credentials) => credentials,
             Err(response) => return self.answer(response),
         };
@@ -110,12 +114,13 @@ impl Exchange {
     }
 
     fn sign_in(&mut self, cx: &mut Cx<Self>) -> Next<()> {
-        let (name, password) = match self.credentials() {
-            Ok(credentials) => credentials,
+        let credentials = match self.credentials() {
             // What could never be signed up cannot sign in; which of the two is wrong is not told.
-            Err(response) if response.status() == Status::UNPROCESSABLE_CONTENT => {
-                return self.answer(wrong());
-            }
+            Ok(credentials) => credentials.check().map_err(|_| wrong()),
+            Err(response) => Err(response),
+        };
+        let (name, password) = match credentials {
+            Ok(credentials) => credentials,
             Err(response) => return self.answer(response),
         };
         cx.request_for(
@@ -153,18 +158,17 @@ impl Exchange {
     }
 
     /// `{"username","password"}`, within the limits of its address.
-    fn credentials(&self) -> Result<(Name, Password), Response> {
+    fn credentials(&self) -> Result<Credentials, Response> {
         if let Some(responder) = &self.responder
             && let Err(retry) = self.site.sign_ins.check(responder.peer_addr().ip())
         {
             return Err(too_many(retry.retry_after));
         }
         let body = self.object()?;
-        let name =
-            Name::new(text(&body, "username")?).map_err(|error| invalid(&error.to_string()))?;
-        let password =
-            Password::new(text(&body, "password")?).map_err(|error| invalid(&error.to_string()))?;
-        Ok((name, password))
+        Ok(Credentials {
+            username: text(&body, "username")?.to_owned(),
+            password: text(&body, "password")?.to_owned(),
+        })
     }
 
     /// The body, which must be a JSON object and say so: no form of another page can.
@@ -346,6 +350,21 @@ impl Exchange {
             (Some(_), Some(_)) => return Err(invalid("before and after exclude each other")),
         };
         Ok((page, limit))
+    }
+}
+
+/// What somebody typed who signs up or in. There is no `Debug`: a password is for no log.
+struct Credentials {
+    username: String,
+    password: String,
+}
+
+impl Credentials {
+    /// The two if they can be a name and a password, else why not.
+    fn check(&self) -> Result<(Name, Password), String> {
+        let name = Name::new(&self.username).map_err(|error| error.to_string())?;
+        let password = Password::new(&self.password).map_err(|error| error.to_string())?;
+        Ok((name, password))
     }
 }
 
