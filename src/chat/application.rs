@@ -304,7 +304,7 @@ impl Chat {
     /// # Errors
     /// See [`OpenRoomError`].
     pub fn open_room(&self, room: &Name) -> Result<Ref<RoomMsg>, OpenRoomError> {
-        if let Some(room) = self.0.registry.whereis(room.as_str()) {
+        if let Some(room) = self.running_room(room.as_str()) {
             return Ok(room);
         }
         let name: Arc<str> = room.as_str().into();
@@ -336,32 +336,32 @@ impl Chat {
     }
 
     /// Where rooms tell what happens in them, by their names.
-    pub(super) fn topics(&self) -> &PubSub<RoomEvent> {
+    pub fn topics(&self) -> &PubSub<RoomEvent> {
         &self.0.topics
     }
 
-    /// Where the processes of rooms are found.
-    pub(super) fn registry(&self) -> &RoomRegistry {
-        &self.0.registry
+    /// The process of a room, if it runs; [`open_room`](Chat::open_room) starts one that does not.
+    pub fn running_room(&self, name: &str) -> Option<Ref<RoomMsg>> {
+        self.0.registry.whereis(name)
     }
 
     /// Who signs users up, in and out.
-    pub(super) fn users(&self) -> &process::Name<UsersMsg> {
+    pub fn users(&self) -> &process::Name<UsersMsg> {
         &self.0.users
     }
 
     /// Who makes rooms and starts their processes.
-    pub(super) fn rooms(&self) -> &process::Name<RoomsMsg> {
+    pub fn rooms(&self) -> &process::Name<RoomsMsg> {
         &self.0.rooms
     }
 
     /// Where the chat reads the time.
-    pub(super) fn clock(&self) -> &Clock {
+    pub fn clock(&self) -> &Clock {
         &self.0.clock
     }
 
     /// Where everything is kept.
-    pub(super) fn store(&self) -> &Store {
+    pub fn store(&self) -> &Store {
         &self.0.store
     }
 

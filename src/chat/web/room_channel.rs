@@ -123,7 +123,7 @@ impl Channel for RoomChannel {
             body,
             client_id,
         };
-        match self.shared.chat.registry().whereis(&*self.room) {
+        match self.shared.chat.running_room(&self.room) {
             Some(room) => self.post(&room, post, Attempt::First, reply, cx),
             None => self.reopen(post, reply, cx),
         }
