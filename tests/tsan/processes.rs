@@ -23,17 +23,17 @@ pub(crate) const LONG: Duration = Duration::from_secs(60);
 const THREADS: usize = 3;
 pub(crate) const ROUNDS: usize = 3_000;
 
-fn runtime() -> Runtime {
+pub(crate) fn runtime() -> Runtime {
     Runtime::builder().workers(3).build().expect("threads")
 }
 
-fn end(runtime: Runtime) {
+pub(crate) fn end(runtime: Runtime) {
     let report = runtime.shutdown(LONG);
     assert_eq!(report.zombies, 0, "{report:?}");
 }
 
 /// Runs `f` on several plain threads that have entered the runtime.
-fn crowd(runtime: &Arc<Runtime>, f: impl Fn(usize) + Send + Sync + 'static) {
+pub(crate) fn crowd(runtime: &Arc<Runtime>, f: impl Fn(usize) + Send + Sync + 'static) {
     let f = Arc::new(f);
     let crowd: Vec<_> = (0..THREADS)
         .map(|number| {

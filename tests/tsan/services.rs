@@ -1,10 +1,11 @@
 //! What stands on processes: supervisors, tasks, registries, topics.
 
-use crate::processes::{LONG, ROUNDS, Shelf, ShelfMsg, with_crowd};
+use crate::processes::{LONG, ROUNDS, Shelf, ShelfMsg, crowd, end, runtime, with_crowd};
 use perennial::prelude::*;
 use perennial::process;
+use perennial::sync::{Arc, thread};
 use perennial::{DuplicateRegistry, PubSub, Registry, Task};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 pub(crate) const ALL: [(&str, fn()); 3] = [
     ("supervisors_restart", supervisors_restart),
@@ -16,31 +17,37 @@ pub(crate) const ALL: [(&str, fn()); 3] = [
 fn supervisors_restart() {
     static LEFT: Name<ShelfMsg> = Name::new("left");
     static RIGHT: Name<ShelfMsg> = Name::new("right");
-    with_crowd(|me| {
-        // The first one there starts the tree; the others find its children by name.
-        let tree = Supervisor::new(Strategy::OneForAll)
-            .intensity(1_000_000, Duration::from_secs(1))
-            .child(Child::server::<Shelf>("left", ()).name(&LEFT))
-            .child(Child::server::<Shelf>("right", ()).name(&RIGHT).thread())
-            .start();
-        for round in 0..ROUNDS / 15 {
+    let runtime = Arc::new(runtime());
+    let entered = runtime.enter();
+    let tree = Supervisor::new(Strategy::OneForAll)
+        .intensity(1_000_000, Duration::from_secs(1))
+        .child(Child::server::<Shelf>("left", ()).name(&LEFT))
+        .child(Child::server::<Shelf>("right", ()).name(&RIGHT).thread())
+        .start()
+        .expect("a tree");
+    crowd(&runtime, |me| {
+        for round in 0..ROUNDS / 30 {
             let (one, other) = if (me + round) % 2 == 0 {
                 (&LEFT, &RIGHT)
             } else {
                 (&RIGHT, &LEFT)
             };
             one.cast(ShelfMsg::Put("a word".to_owned()));
-            let _ = other.call_for(LONG, ShelfMsg::Count);
+            let deadline = Instant::now() + LONG;
+            while other.call_for(LONG, ShelfMsg::Count).is_err() {
+                assert!(Instant::now() < deadline, "nobody restarted it");
+                thread::yield_now();
+            }
             if round % 3 == me {
                 one.cast(ShelfMsg::Crash);
             }
         }
-        if let Ok(tree) = tree {
-            let children = supervisor::which_children(&tree).expect("it lives");
-            assert_eq!(children.len(), 2);
-            supervisor::stop(&tree).expect("it lives");
-        }
     });
+    let children = supervisor::which_children(&tree).expect("it lives");
+    assert_eq!(children.len(), 2);
+    supervisor::stop(&tree).expect("it lives");
+    drop(entered);
+    end(Arc::into_inner(runtime).expect("the crowd is gone"));
 }
 
 fn tasks_are_awaited() {
