@@ -63,9 +63,35 @@ fn kill_ends_the_process_in_its_wait() {
     on_stage(|waiter, told| {
         waiter.cast(1);
         assert_eq!(told.recv_timeout(PATIENCE), Ok(1));
+        let mut watch = watch(waiter.pid());
         process::exit(waiter.pid(), ExitReason::Kill);
-        let down = watch(waiter.pid()).wait(PATIENCE).expect("it ends");
+        let down = watch.wait(PATIENCE).expect("it ends");
         assert_eq!(down.reason, ExitReason::Killed);
+    });
+}
+
+#[test]
+fn nothing_runs_between_a_kill_and_the_end() {
+    on_stage(|_, _| {
+        let (sender, told) = mpsc::channel();
+        let process = process::spawn::<()>(move |_| {
+            let (bell, bells) = mpsc::channel::<()>();
+            sender.send("waits").expect("the test listens");
+            wait_outside(
+                move || drop(bell),
+                || {
+                    let _ = bells.recv();
+                },
+            );
+            // No call of the library stands before this, so only the wait itself can end the process.
+            sender.send("runs on").expect("the test listens");
+        });
+        assert_eq!(told.recv_timeout(PATIENCE), Ok("waits"));
+        process::exit(process.pid(), ExitReason::Kill);
+        assert_eq!(
+            told.recv_timeout(PATIENCE),
+            Err(mpsc::RecvTimeoutError::Disconnected)
+        );
     });
 }
 
@@ -74,8 +100,9 @@ fn exit_signal_ends_the_process_in_its_wait() {
     on_stage(|waiter, told| {
         waiter.cast(1);
         assert_eq!(told.recv_timeout(PATIENCE), Ok(1));
+        let mut watch = watch(waiter.pid());
         process::exit(waiter.pid(), ExitReason::other("enough"));
-        let down = watch(waiter.pid()).wait(PATIENCE).expect("it ends");
+        let down = watch.wait(PATIENCE).expect("it ends");
         assert_eq!(down.reason, ExitReason::other("enough"));
     });
 }

@@ -240,9 +240,11 @@ fn client_that_ignores_the_end_is_cut_off_after_two_seconds() {
     let mut client = client_with(&server, "nonsense\r\n");
     assert_eq!(client.answer().status, 400);
     client.expect_end();
-    client.write("and another thing");
-    server.sync();
-    assert!(server.listener.connections() >= 1);
+    // A connection that was dropped answers what comes with a reset, and the next write fails.
+    for _ in 0..3 {
+        client.write("and another thing");
+        server.sync();
+    }
     server.advance(2);
     eventually("the connection is dropped", || {
         server.listener.connections() == 0

@@ -124,8 +124,9 @@ fn idle_reactor_hears_a_kill_at_once() {
         panic!("one reactor");
     };
     // Nothing happens on any socket, and no grace ends the wait: only the kill itself can.
+    let mut watch = watch(pid);
     process::exit(pid, ExitReason::Kill);
-    let down = watch(pid).wait(PATIENCE).expect("it ends");
+    let down = watch.wait(PATIENCE).expect("it ends");
     assert_eq!(down.reason, ExitReason::Killed);
     drop(entered);
     runtime.shutdown(PATIENCE);

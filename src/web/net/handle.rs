@@ -16,18 +16,15 @@ use std::net::SocketAddr;
 #[must_use = "dropping a responder answers 500"]
 pub struct Responder {
     line: Arc<Line>,
-    /// Which request of its connection: an answer that is too late must not answer the next one.
-    number: u32,
     is_answered: bool,
     /// The line may have taken frames, which must never follow anything but a 101.
     is_upgrading: bool,
 }
 
 impl Responder {
-    pub(super) fn new(line: Arc<Line>, number: u32) -> Self {
+    pub(super) fn new(line: Arc<Line>) -> Self {
         Responder {
             line,
-            number,
             is_answered: false,
             is_upgrading: false,
         }
@@ -56,7 +53,6 @@ impl Responder {
         self.is_answered = true;
         self.line.post(Command::Upgrade {
             id: self.line.id,
-            number: self.number,
             handshake: Box::new(handshake),
             sink,
         });
@@ -77,7 +73,6 @@ impl Responder {
         self.is_answered = true;
         self.line.post(Command::Respond {
             id: self.line.id,
-            number: self.number,
             response: Box::new(response),
         });
     }
@@ -101,7 +96,7 @@ impl Drop for Responder {
 
 impl fmt::Debug for Responder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Responder({:?}, {})", self.line.id, self.number)
+        write!(f, "Responder({:?})", self.line.id)
     }
 }
 

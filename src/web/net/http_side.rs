@@ -9,8 +9,8 @@ use std::time::Instant;
 pub(super) struct HttpSide {
     decoder: RequestDecoder,
     state: State,
-    /// How many requests were taken: the number of the one that is being answered.
-    number: u32,
+    /// How many requests were taken.
+    served: u32,
     /// When the current state, or the current part of a request, began.
     since: Instant,
     /// The decoder has bytes that it was not asked about.
@@ -43,7 +43,7 @@ impl HttpSide {
         HttpSide {
             decoder: RequestDecoder::new(config.http),
             state: State::First,
-            number: 0,
+            served: 0,
             since: now,
             has_unread: false,
         }
@@ -76,7 +76,7 @@ impl HttpSide {
             .inspect_err(|_| self.state = State::Ended)?;
         match &event {
             Some(Event::Request(request)) => {
-                self.number += 1;
+                self.served += 1;
                 self.state = State::Answering(request.framing(!is_last));
                 self.since = now;
             }
@@ -107,10 +107,11 @@ impl HttpSide {
         matches!(self.decoder.progress(), Progress::Body(_))
     }
 
-    /// The framing of the answer to request `number`, if that is the one that waits for it.
-    pub(super) fn answer(&mut self, number: u32, now: Instant) -> Option<Framing> {
+    /// The framing of the answer to the request that was taken last, if that waits for one. A connection whose
+    /// answer was too late takes no further request, so no answer can be mistaken for another's.
+    pub(super) fn answer(&mut self, now: Instant) -> Option<Framing> {
         match self.state {
-            State::Answering(framing) if number == self.number => {
+            State::Answering(framing) => {
                 self.state = State::Reading;
                 self.since = now;
                 Some(framing)
@@ -119,9 +120,9 @@ impl HttpSide {
         }
     }
 
-    /// The number of the request that was taken last.
-    pub(super) fn number(&self) -> u32 {
-        self.number
+    /// How many requests were taken.
+    pub(super) fn served(&self) -> u32 {
+        self.served
     }
 
     /// Takes no further request.

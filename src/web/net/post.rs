@@ -11,16 +11,14 @@ use std::time::Instant;
 
 /// What the reactor is asked to do.
 pub(super) enum Command {
-    /// Answer request `number` of the connection.
+    /// Answer the request of the connection.
     Respond {
         id: ConnectionId,
-        number: u32,
         response: Box<Response>,
     },
-    /// Answer request `number` with a 101.
+    /// Answer it with a 101.
     Upgrade {
         id: ConnectionId,
-        number: u32,
         handshake: Box<Handshake>,
         sink: GuardedSink,
     },

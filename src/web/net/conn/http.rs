@@ -25,7 +25,7 @@ impl Conn {
     /// Takes requests off the decoder as far as they may be served now.
     pub(super) fn serve(&mut self, requests: &mut usize, scope: &Scope<'_>) {
         let is_last = |http: &HttpSide| {
-            http.number() + 1 >= scope.config.requests_max || scope.drain_until.is_some()
+            http.served() + 1 >= scope.config.requests_max || scope.drain_until.is_some()
         };
         while let Side::Http(http) = &mut self.side {
             if self.after != After::Stay || !http.wants_input(self.queue.is_empty()) {
@@ -40,16 +40,15 @@ impl Conn {
                 }
                 Ok(Some(Event::Request(request))) => {
                     *requests = requests.saturating_sub(1);
-                    let number = http.number();
-                    self.call(request, number, scope);
+                    self.call(request, scope);
                 }
                 Err(error) => self.refuse(error, scope),
             }
         }
     }
 
-    fn call(&mut self, request: Request, number: u32, scope: &Scope<'_>) {
-        let responder = Responder::new(Arc::clone(&self.line), number);
+    fn call(&mut self, request: Request, scope: &Scope<'_>) {
+        let responder = Responder::new(Arc::clone(&self.line));
         if guarded(|| scope.service.call(request, responder)).is_err() {
             self.report_panic(scope);
         }
@@ -80,14 +79,9 @@ impl Conn {
     }
 
     /// The answer to a request has come.
-    pub(in crate::web::net) fn respond(
-        &mut self,
-        number: u32,
-        response: Response,
-        scope: &Scope<'_>,
-    ) {
+    pub(in crate::web::net) fn respond(&mut self, response: Response, scope: &Scope<'_>) {
         if let Side::Http(http) = &mut self.side
-            && let Some(mut framing) = http.answer(number, scope.now)
+            && let Some(mut framing) = http.answer(scope.now)
         {
             // What a client was promised when it asked holds no longer if we are going.
             framing.keep_alive &= scope.drain_until.is_none();
@@ -98,7 +92,6 @@ impl Conn {
     /// The answer is to become a WebSocket. The sink is dropped, and so told, if it is too late for that.
     pub(in crate::web::net) fn upgrade(
         &mut self,
-        number: u32,
         handshake: &Handshake,
         sink: GuardedSink,
         scope: &Scope<'_>,
@@ -106,7 +99,7 @@ impl Conn {
         let Side::Http(http) = &mut self.side else {
             return false;
         };
-        if http.answer(number, scope.now).is_none() {
+        if http.answer(scope.now).is_none() {
             return false;
         }
         let socket = SocketSide::new(scope.config, scope.now);

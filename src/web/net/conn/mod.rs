@@ -357,7 +357,7 @@ impl Conn {
                     self.give_up(response, Framing::CLOSE, scope)
                 }
                 http_side::Overdue::Answer => {
-                    let framing = http.answer(http.number(), scope.now);
+                    let framing = http.answer(scope.now);
                     self.give_up(http::busy(), framing.unwrap_or(Framing::CLOSE), scope)
                 }
             },

@@ -289,21 +289,16 @@ impl Reactor {
 
     fn obey(&mut self, command: Command, now: Instant) {
         match command {
-            Command::Respond {
-                id,
-                number,
-                response,
-            } => self.with(id, now, |conn, _, scope| {
-                conn.respond(number, *response, scope);
+            Command::Respond { id, response } => self.with(id, now, |conn, _, scope| {
+                conn.respond(*response, scope);
                 Fate::Again
             }),
             Command::Upgrade {
                 id,
-                number,
                 handshake,
                 sink,
             } => self.with(id, now, |conn, _, scope| {
-                conn.upgrade(number, &handshake, sink, scope);
+                conn.upgrade(&handshake, sink, scope);
                 Fate::Again
             }),
             Command::Flush(id) | Command::Resume(id) => {
