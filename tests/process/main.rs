@@ -1,6 +1,8 @@
 //! The process kernel, seen from outside: every rule on both kinds of process.
 
 mod calls;
+mod conformance;
+mod deadlocks;
 mod exits;
 mod kill;
 mod links;
