@@ -35,11 +35,14 @@ pub use behaviour::task::{self, Task, TaskError, TaskSupervisor};
 pub use pid::{MonitorRef, Pid, RequestId, TimerRef};
 pub use process::{Name, Ref, ReplyTo, Runtime};
 pub use reason::ExitReason;
+pub use service::application::{self, Application};
 pub use service::balancer::{self, Balance, Balancer};
 pub use service::limiter::RateLimit;
 pub use service::presence;
 pub use service::pub_sub::{self, PubSub};
 pub use service::registry::{self, DuplicateRegistry, Registry, Via};
+#[cfg(feature = "signals")]
+pub use service::signals;
 
 /// What a program that uses processes needs: `use perennial::prelude::*`.
 pub mod prelude {

@@ -38,6 +38,8 @@ pub(crate) struct Options {
     pub(crate) asynchronous: bool,
     pub(crate) link: bool,
     pub(crate) monitor: bool,
+    /// Has no parent, whoever starts it.
+    pub(crate) orphan: bool,
     /// What it runs, for reports.
     pub(crate) initial: &'static str,
 }
@@ -319,7 +321,7 @@ fn abandon<M: Send + 'static>(process: &Arc<dyn Process>, started: &Started<M>) 
 }
 
 fn parent(options: &Options) -> Result<Option<Arc<dyn Process>>, StartError> {
-    let parent = current::process();
+    let parent = current::process().filter(|_| !options.orphan);
     if parent.is_none() && (options.link || options.monitor) {
         return Err(StartError::NotAProcess);
     }

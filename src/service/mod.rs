@@ -1,7 +1,7 @@
 //! L4, the services: what every application wants, local to one node.
 //!
 //! Imports the behaviours and what is below them. Reading order: `entries`, `registry`, `pub_sub`, `rate_limit`,
-//! `limiter`, `balancer`, `presence`.
+//! `limiter`, `balancer`, `presence`, `application`, `signals`.
 
 mod entries;
 
@@ -16,3 +16,8 @@ pub mod limiter;
 pub mod balancer;
 
 pub mod presence;
+
+pub mod application;
+
+#[cfg(feature = "signals")]
+pub mod signals;

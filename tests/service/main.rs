@@ -7,6 +7,7 @@
 #[path = "../behaviour/stage.rs"]
 mod stage;
 
+mod application;
 mod balancer;
 mod limiter;
 mod presence;
@@ -14,5 +15,7 @@ mod pub_sub;
 mod registry;
 
 mod rate_limit;
+#[cfg(all(feature = "signals", unix))]
+mod signals;
 
 mod presence_state;

@@ -1,0 +1,120 @@
+//! An application: what it runs, what it needs, and what its end means for the others.
+
+use crate::behaviour::supervisor::Supervisor;
+use crate::reason::ExitReason;
+use crate::service::application::Env;
+use crate::service::application::plan::Needs;
+use crate::sync::Arc;
+use std::fmt;
+
+/// What it means for the others when the top supervisor of an application ends by itself. What is stopped by
+/// [`stop`](crate::application::stop) ends nobody else.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// All applications are stopped, whatever the reason.
+    Permanent,
+    /// All applications are stopped unless the reason is `Normal`. A supervisor that gives up ends with `Shutdown`,
+    /// so that counts.
+    Transient,
+    /// Nothing but a line in the log.
+    #[default]
+    Temporary,
+}
+
+pub(super) type Start = dyn Fn() -> Result<Supervisor, ExitReason> + Send + Sync;
+pub(super) type PrepStop = dyn Fn() + Send + Sync;
+pub(super) type Stopped = dyn Fn(&ExitReason) + Send + Sync;
+type Defaults = Box<dyn FnOnce() + Send>;
+
+/// An application: a tree of supervision with a name, that can be started and stopped as one thing.
+///
+/// See the [module](crate::application) for an example.
+#[must_use = "an application starts when it is loaded and started"]
+pub struct Application {
+    pub(super) name: Arc<str>,
+    pub(super) mode: Mode,
+    pub(super) needs: Needs,
+    pub(super) start: Arc<Start>,
+    pub(super) prep_stop: Option<Arc<PrepStop>>,
+    pub(super) stopped: Option<Arc<Stopped>>,
+    pub(super) defaults: Vec<Defaults>,
+}
+
+impl Application {
+    /// An application whose tree `start` builds. That runs at each start, in a thread process of the application's
+    /// own, so it may open files and wait; an error or a panic is a failed start.
+    pub fn new(
+        name: impl Into<Arc<str>>,
+        start: impl Fn() -> Result<Supervisor, ExitReason> + Send + Sync + 'static,
+    ) -> Self {
+        Application {
+            name: name.into(),
+            mode: Mode::default(),
+            needs: Needs::default(),
+            start: Arc::new(start),
+            prep_stop: None,
+            stopped: None,
+            defaults: Vec::new(),
+        }
+    }
+
+    /// What its end means for the others. Default: temporary.
+    pub fn mode(self, mode: Mode) -> Self {
+        Application { mode, ..self }
+    }
+
+    /// Its end ends everything: for the one that the program is for.
+    pub fn permanent(self) -> Self {
+        self.mode(Mode::Permanent)
+    }
+
+    /// Its end ends everything unless the reason is `Normal`.
+    pub fn transient(self) -> Self {
+        self.mode(Mode::Transient)
+    }
+
+    /// Needs another application, which has to run before this one starts.
+    pub fn needs(mut self, name: impl Into<Arc<str>>) -> Self {
+        self.needs.required.push(name.into());
+        self
+    }
+
+    /// Has another application started before this one, if it is loaded.
+    pub fn needs_if_loaded(mut self, name: impl Into<Arc<str>>) -> Self {
+        self.needs.optional.push(name.into());
+        self
+    }
+
+    /// Gives a value of its environment a default, which counts when it is loaded.
+    pub fn env<T: Clone + Send + Sync + 'static>(
+        mut self,
+        key: &'static Env<T>,
+        default: T,
+    ) -> Self {
+        self.defaults
+            .push(Box::new(move || key.set_default(default)));
+        self
+    }
+
+    /// Runs before the tree is stopped from outside; it may wait, and a panic in it is only logged.
+    pub fn prep_stop(self, prep_stop: impl Fn() + Send + Sync + 'static) -> Self {
+        Application {
+            prep_stop: Some(Arc::new(prep_stop)),
+            ..self
+        }
+    }
+
+    /// Runs when the tree has ended, with the reason; it may wait, and a panic in it is only logged.
+    pub fn stopped(self, stopped: impl Fn(&ExitReason) + Send + Sync + 'static) -> Self {
+        Application {
+            stopped: Some(Arc::new(stopped)),
+            ..self
+        }
+    }
+}
+
+impl fmt::Debug for Application {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Application({}, {:?})", self.name, self.mode)
+    }
+}
