@@ -31,10 +31,6 @@ impl Scratch {
         Scratch(path)
     }
 
-    pub(crate) fn path(&self) -> &Path {
-        &self.0
-    }
-
     /// A data directory in it, which does not exist yet.
     pub(crate) fn data(&self) -> PathBuf {
         self.0.join("data")
@@ -59,7 +55,7 @@ pub(crate) struct User {
 pub(crate) struct Server {
     program: Program,
     runtime: Option<Runtime>,
-    _scratch: Scratch,
+    scratch: Scratch,
 }
 
 /// The settings of a test: nothing is limited but what the test is about.
@@ -105,12 +101,16 @@ impl Server {
         Server {
             program,
             runtime: Some(runtime),
-            _scratch: scratch,
+            scratch,
         }
     }
 
     pub(crate) fn addr(&self) -> SocketAddr {
         self.program.local_addr()
+    }
+
+    pub(crate) fn data(&self) -> PathBuf {
+        self.scratch.data()
     }
 
     pub(crate) fn program(&self) -> &Program {

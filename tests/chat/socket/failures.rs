@@ -1,0 +1,233 @@
+//! What clients are told when the parts behind them fail.
+
+use crate::faults::{WRITER, eventually, hold_writer, is_alive, kill, labelled, lock_store, room};
+use crate::http_client::{get, post};
+use crate::server::Server;
+use crate::socket_client::topic;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+#[test]
+fn a_store_that_takes_nothing_is_told_and_comes_back_without_a_gap() {
+    let server = Server::with_store(
+        |_| (),
+        |store| {
+            store.busy_timeout = Duration::from_millis(1);
+            store.retry_after = Duration::from_millis(1);
+        },
+    );
+    let ada = server.user("ada");
+    server.room("lobby");
+    let mut socket = server.socket(&ada);
+    socket.join("lobby", &json!({}));
+    socket.posted("lobby", &json!({"body": "1"}));
+    let locked = lock_store(&server);
+    for _ in 0..3 {
+        let refusal = socket.refused("lobby", &json!({"body": "2", "client_id": "c"}));
+        assert_eq!(refusal, json!({"reason": "storage"}));
+    }
+    server.send(get("/health")).refused(503, "storage");
+    let create = post("/api/rooms", &json!({"name": "attic"})).bearer(&ada.token);
+    server.send(create.clone()).refused(503, "storage");
+    // What is there can be read.
+    let page = get("/api/rooms/lobby/messages").bearer(&ada.token);
+    assert_eq!(server.send(page).ok(200)["messages"][0]["body"], "1");
+    let mut other = server.socket(&ada);
+    assert_eq!(other.join("lobby", &json!({}))["seq"], 1);
+    drop(locked);
+    eventually("the store is back", || {
+        server.send(get("/health")).status == 200
+    });
+    server.send(create).ok(201);
+    let posted = socket.posted("lobby", &json!({"body": "2", "client_id": "c"}));
+    assert_eq!(posted["seq"], 2);
+    for socket in [&mut socket, &mut other] {
+        let last = loop {
+            let message = socket.message("lobby");
+            if message["seq"] == 2 {
+                break message;
+            }
+        };
+        assert_eq!(last["body"], "2");
+        socket.nothing_more();
+    }
+}
+
+// A writer that is killed while the disk keeps it busy still held its lease, and the server called itself healthy.
+#[test]
+fn health_is_bad_while_there_is_no_writer() {
+    let server = Server::start();
+    let ada = server.user("ada");
+    server.room("lobby");
+    let mut socket = server.socket(&ada);
+    socket.join("lobby", &json!({}));
+    socket.posted("lobby", &json!({"body": "1"}));
+    let held = hold_writer(&server);
+    let writer = server.inside(|| WRITER.whereis()).unwrap().pid();
+    kill(&server, writer);
+    eventually("the writer is taken for dead", || {
+        !is_alive(&server, writer)
+    });
+    server.send(get("/health")).refused(503, "storage");
+    let refusal = socket.refused("lobby", &json!({"body": "2"}));
+    assert_eq!(refusal, json!({"reason": "storage"}));
+    let create = post("/api/rooms", &json!({"name": "attic"})).bearer(&ada.token);
+    server.send(create).refused(503, "storage");
+    drop(held);
+    eventually("there is a writer", || {
+        server.send(get("/health")).status == 200
+    });
+    assert_eq!(socket.posted("lobby", &json!({"body": "2"}))["seq"], 2);
+}
+
+// R5: the writer has committed, and nobody was left to say so.
+#[test]
+fn a_message_whose_room_was_killed_on_the_way_is_heard_by_all() {
+    let server = Server::start();
+    let ada = server.user("ada");
+    server.room("lobby");
+    let (mut socket, mut other) = (server.socket(&ada), server.socket(&ada));
+    socket.join("lobby", &json!({}));
+    other.join("lobby", &json!({}));
+    let post = json!({"body": "1", "client_id": "c"});
+    let held = hold_writer(&server);
+    let msg_ref = socket.push(&Value::Null, &topic("lobby"), "new_msg", &post);
+    let pid = room(&server, "lobby").unwrap();
+    // The room answers calls in order: it has handed the post on.
+    let head = server.inside(|| {
+        let room = perennial::chat::name::Name::new("lobby").unwrap();
+        let room = server.program().chat().open_room(&room).unwrap();
+        perennial::prelude::Dest::call(&room, perennial::chat::RoomMsg::Head)
+    });
+    assert_eq!(head, Ok(0));
+    kill(&server, pid);
+    let answer = socket.reply_to(&msg_ref);
+    assert_eq!(answer.reply(), ("error", &json!({"reason": "storage"})));
+    drop(held);
+    // Nobody says anything more in this room.
+    assert_eq!(other.message("lobby")["body"], "1");
+    assert_eq!(socket.message("lobby")["body"], "1");
+    // R6: who was not told asks again, and is.
+    assert_eq!(socket.posted("lobby", &post)["seq"], 1);
+    socket.nothing_more();
+    other.nothing_more();
+}
+
+// Rooms are not restarted with their supervisor, but by the first that wants in: nobody wants in whose client is
+// already there.
+#[test]
+fn a_message_on_its_way_when_all_rooms_end_is_heard_by_all() {
+    let server = Server::start();
+    let ada = server.user("ada");
+    server.room("lobby");
+    let mut socket = server.socket(&ada);
+    socket.join("lobby", &json!({}));
+    let held = hold_writer(&server);
+    let post = json!({"body": "1", "client_id": "c"});
+    let msg_ref = socket.push(&Value::Null, &topic("lobby"), "new_msg", &post);
+    let head = server.inside(|| {
+        let room = perennial::chat::name::Name::new("lobby").unwrap();
+        let room = server.program().chat().open_room(&room).unwrap();
+        perennial::prelude::Dest::call(&room, perennial::chat::RoomMsg::Head)
+    });
+    assert_eq!(head, Ok(0));
+    let [supervisor] = labelled(&server, "rooms")[..] else {
+        panic!("one supervisor of rooms");
+    };
+    kill(&server, supervisor);
+    assert_eq!(socket.reply_to(&msg_ref).reply().0, "error");
+    drop(held);
+    assert_eq!(socket.message("lobby")["body"], "1");
+}
+
+#[test]
+fn a_killed_channel_says_so_and_can_be_joined_again() {
+    let server = Server::start();
+    let ada = server.user("ada");
+    server.room("lobby");
+    let mut socket = server.socket(&ada);
+    let join = socket.ask_to_join("lobby", &json!({}));
+    socket.posted("lobby", &json!({"body": "1"}));
+    socket.message("lobby");
+    let [channel] = labelled(&server, "room:lobby")[..] else {
+        panic!("one channel");
+    };
+    // R3: what it was asked is answered by this one word.
+    let held = hold_writer(&server);
+    socket.push(
+        &Value::Null,
+        &topic("lobby"),
+        "new_msg",
+        &json!({"body": "2"}),
+    );
+    eventually("the room has the post", || {
+        room(&server, "lobby").is_some_and(|pid| {
+            server
+                .inside(|| perennial::process::info(pid))
+                .is_some_and(|info| !info.monitors.is_empty())
+        })
+    });
+    kill(&server, channel);
+    let error = socket.wait_for(|frame| frame.event == "phx_error");
+    assert_eq!(
+        (&error.join_ref, &error.msg_ref),
+        (&join.join_ref, &join.join_ref)
+    );
+    drop(held);
+    eventually("the post is committed", || {
+        let page = get("/api/rooms/lobby/messages").bearer(&ada.token);
+        server.send(page).ok(200)["messages"]
+            .as_array()
+            .unwrap()
+            .len()
+            == 2
+    });
+    socket.nothing_more();
+    let back = socket.join("lobby", &json!({"after": 1}));
+    assert_eq!(
+        (&back["seq"], &back["messages"][0]["body"]),
+        (&json!(2), &json!("2"))
+    );
+    assert_eq!(socket.posted("lobby", &json!({"body": "3"}))["seq"], 3);
+    assert_eq!(socket.message("lobby")["seq"], 3);
+}
+
+#[test]
+fn a_killed_connection_closes_its_socket_so_that_the_client_comes_back() {
+    let server = Server::start();
+    let ada = server.user("ada");
+    server.room("lobby");
+    let mut socket = server.socket(&ada);
+    socket.join("lobby", &json!({}));
+    let [connection] = labelled(&server, "connection")[..] else {
+        panic!("one connection");
+    };
+    kill(&server, connection);
+    assert_eq!(socket.close_code(), Some(1011));
+    eventually("its channel has ended", || {
+        labelled(&server, "room:lobby").is_empty()
+    });
+    let mut socket = server.socket(&ada);
+    socket.join("lobby", &json!({}));
+}
+
+#[test]
+fn a_killed_reactor_takes_its_connections_along_and_the_next_takes_new_ones() {
+    let server = Server::start();
+    let ada = server.user("ada");
+    server.room("lobby");
+    let mut socket = server.socket(&ada);
+    socket.join("lobby", &json!({}));
+    socket.posted("lobby", &json!({"body": "1"}));
+    let [reactor] = labelled(&server, "reactor 0")[..] else {
+        panic!("one reactor");
+    };
+    kill(&server, reactor);
+    while socket.read().is_ok() {}
+    let mut socket = server.socket(&ada);
+    assert_eq!(socket.join("lobby", &json!({}))["seq"], 1);
+    assert_eq!(socket.posted("lobby", &json!({"body": "2"}))["seq"], 2);
+    eventually("the old connection has ended", || {
+        labelled(&server, "connection").len() == 1
+    });
+}

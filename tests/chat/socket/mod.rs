@@ -1,0 +1,8 @@
+//! The socket contract: joins, posts, leaves, refusals, over real connections.
+
+mod failures;
+mod joins;
+mod limits;
+mod posts;
+mod protocol;
+mod readers;
