@@ -9,6 +9,7 @@ mod arguments;
 mod assets;
 mod body;
 mod config;
+mod hostile;
 mod http;
 mod http_client;
 mod name;
