@@ -10,6 +10,7 @@ mod assets;
 mod body;
 mod config;
 mod faults;
+mod hostile;
 mod http;
 mod http_client;
 mod name;

@@ -9,13 +9,20 @@ use crate::service::pub_sub::PubSub;
 use crate::sync::Arc;
 use crate::time::Clock;
 use crate::web::channel::presence::{DIFF_EVENT, Fields, STATE_EVENT, diff, state};
-use crate::web::channel::{Broadcast, ChannelCx, Frame, codec};
+use crate::web::channel::{Broadcast, ChannelCx, Frame, Payload, codec};
 
-/// The tracker, and where it tells what changed, by topic: each diff encoded once.
+/// The tracker, and where it tells what changed, by topic.
 #[derive(Clone, Debug)]
 pub(super) struct Members {
     tracker: process::Name<presence::Msg<Fields>>,
-    changes: PubSub<Frame>,
+    changes: PubSub<Arc<Change>>,
+}
+
+/// A diff, and its frame: encoded once for all who spell the topic as its room is spelled.
+#[derive(Debug)]
+struct Change {
+    payload: Payload,
+    frame: Frame,
 }
 
 impl Members {
@@ -30,8 +37,9 @@ impl Members {
     pub(super) fn child(&self) -> Child {
         let changes = self.changes.clone();
         let config = Config::new(move |topic: &Arc<str>, changed| {
-            match codec::broadcast(topic, DIFF_EVENT, &diff(changed)) {
-                Ok(frame) => changes.broadcast(topic, frame),
+            let payload = diff(changed);
+            match codec::broadcast(topic, DIFF_EVENT, &payload) {
+                Ok(frame) => changes.broadcast(topic, Arc::new(Change { payload, frame })),
                 Err(error) => {
                     log::error!(target: "perennial::chat", "a presence diff is no frame: {error}")
                 }
@@ -43,30 +51,35 @@ impl Members {
 
     /// The client of a channel has joined: others are told, and it is told who is there. It follows the changes from
     /// before it asks, so that it misses none.
-    pub(super) fn enter(&self, clock: &Clock, cx: &mut ChannelCx<'_, RoomChannel>) {
-        let topic: Arc<str> = cx.topic().into();
-        self.changes.subscribe(&topic, subscription(cx));
+    pub(super) fn enter(
+        &self,
+        topic: Arc<str>,
+        clock: &Clock,
+        cx: &mut ChannelCx<'_, RoomChannel>,
+    ) {
+        let recipient = subscription(topic.clone(), cx);
+        self.changes.subscribe(&topic, recipient);
         let (pid, key) = (cx.pid(), cx.assigns().account.name.clone());
         let mut meta = Fields::new();
         meta.insert("online_at".to_owned(), (clock.unix_ms() / 1_000).into());
+        let tracked = topic.clone();
         cx.request(
             self.tracker.clone(),
             |reply| presence::Msg::Track {
                 pid,
-                topic,
+                topic: tracked,
                 key,
                 meta,
                 reply,
             },
             |channel, _, cx| {
-                channel.members().tell_state(cx);
+                channel.members().tell_state(topic, cx);
                 Next::Loop
             },
         );
     }
 
-    fn tell_state(&self, cx: &mut ChannelCx<'_, RoomChannel>) {
-        let topic: Arc<str> = cx.topic().into();
+    fn tell_state(&self, topic: Arc<str>, cx: &mut ChannelCx<'_, RoomChannel>) {
         cx.request(
             self.tracker.clone(),
             |reply| presence::Msg::State(topic, reply),
@@ -81,8 +94,16 @@ impl Members {
     }
 }
 
-fn subscription(cx: &ChannelCx<'_, RoomChannel>) -> Recipient<Frame> {
-    cx.fastlane().map(Broadcast::Event).owned_by(cx.pid())
+/// A client that spells the topic in its own way knows it only so, and gets frames of its own.
+fn subscription(topic: Arc<str>, cx: &ChannelCx<'_, RoomChannel>) -> Recipient<Arc<Change>> {
+    let spelled: Option<Arc<str>> = (*cx.topic() != *topic).then(|| cx.topic().into());
+    let convert = move |change: Arc<Change>| {
+        let own = spelled
+            .as_ref()
+            .and_then(|topic| codec::broadcast(topic, DIFF_EVENT, &change.payload).ok());
+        Broadcast::Event(own.unwrap_or_else(|| change.frame.clone()))
+    };
+    cx.fastlane().map(convert).owned_by(cx.pid())
 }
 
 impl Shared {

@@ -76,7 +76,7 @@ impl Channel for RoomChannel {
             return Join::Refused(retry_later("rate_limited", retry.retry_after));
         }
         let room: Arc<str> = room.as_str().into();
-        let recipient = subscription(cx);
+        let recipient = subscription(&room, cx);
         shared.chat.topics().subscribe(&room, recipient);
         let name = room.clone();
         cx.request(
@@ -203,7 +203,8 @@ impl RoomChannel {
         // What did not fit on the page.
         cx.fastlane().cast(Broadcast::Sync(head));
         let shared = self.shared.clone();
-        shared.members().enter(shared.chat.clock(), cx);
+        let topic = topic_of(&self.room);
+        shared.members().enter(topic, shared.chat.clock(), cx);
         Next::Loop
     }
 
@@ -261,13 +262,27 @@ impl RoomChannel {
     }
 }
 
-/// Where the room's events go: straight to the connection, in a frame that is made once for all of them.
-fn subscription(cx: &ChannelCx<'_, RoomChannel>) -> crate::process::Recipient<RoomEvent> {
+/// The topic of a room as its name is spelled; names are in NFC, and clients may write them otherwise.
+fn topic_of(room: &str) -> Arc<str> {
+    format!("{PREFIX}{room}").into()
+}
+
+/// Where the room's events go: straight to the connection, in a frame that is made once for all who spell the topic
+/// as its room is spelled. A client knows its topic only by its own spelling, so any other has frames of its own.
+fn subscription(
+    room: &str,
+    cx: &ChannelCx<'_, RoomChannel>,
+) -> crate::process::Recipient<RoomEvent> {
     let topic: Arc<str> = cx.topic().into();
+    let is_shared = topic == topic_of(room);
     let convert = move |event| match event {
         RoomEvent::Message(committed) => {
-            let encoded = committed.encoded(|message| frame(&topic, message));
-            Broadcast::Sequenced(committed.message().seq, Frame::clone(&encoded))
+            let frame = if is_shared {
+                Frame::clone(&committed.encoded(|message| frame(&topic, message)))
+            } else {
+                frame(&topic, committed.message())
+            };
+            Broadcast::Sequenced(committed.message().seq, frame)
         }
         RoomEvent::Sync(max) => Broadcast::Sync(max),
     };

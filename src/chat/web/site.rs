@@ -17,7 +17,7 @@ use crate::service::limiter::RateLimit;
 use crate::service::rate_limit::Rate;
 use crate::store::Health;
 use crate::sync::Arc;
-use crate::web::channel::UserSocket;
+use crate::web::channel::{SocketLimits, UserSocket};
 use crate::web::http::{
     Body, HeaderName, HeaderValue, InvalidOrigin, Origins, Request, Response, Status,
 };
@@ -65,9 +65,15 @@ impl Site {
             members: Members::new(),
         };
         let members = shared.members.clone();
+        let socket_limits = SocketLimits {
+            channels_max: (limits.topics_per_socket.max()).map_or(usize::MAX, |max| max as usize),
+            ..SocketLimits::default()
+        };
         Ok(Site(Arc::new(Inner {
             origins: Origins::new(&chat.config().web.origins)?,
-            sockets: UserSocket::new().channel::<RoomChannel>("room:*", shared),
+            sockets: UserSocket::new()
+                .channel::<RoomChannel>("room:*", shared)
+                .socket_limits(socket_limits),
             sign_ins: RateLimit::new(sign_ins),
             members,
             chat,
