@@ -5,7 +5,13 @@
 )]
 
 mod actor;
+mod gen_server_calls;
+mod gen_server_ends;
+mod gen_server_messages;
+mod gen_server_start;
 mod stage;
+#[path = "../support/mod.rs"]
+mod support;
 
 mod dynamic;
 mod supervisor_admin;

@@ -128,7 +128,7 @@ impl<D: Dest<Msg = Msg>> TellByName for D {
     }
 }
 
-/// Rows: v.send_dead / v.send_unknown_name
+/// Rows: v.send_dead, v.send_unknown_name
 #[test]
 fn message_to_nobody_is_a_dead_letter() {
     both_kinds_in(builder, |kind, runtime| {

@@ -115,7 +115,7 @@ fn timer_for_the_dead_does_nothing() {
     });
 }
 
-/// Rows: timer.apply_interval / send_interval
+/// Rows: timer.apply_interval, timer.send_interval
 #[test]
 fn interval_ticks_until_it_is_cancelled() {
     by_hand(|kind, _, hand| {
