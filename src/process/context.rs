@@ -183,6 +183,13 @@ impl<M: Send + 'static> Context<M> {
     }
 }
 
+impl<M: Send + 'static> Drop for Context<M> {
+    fn drop(&mut self) {
+        // An idle timeout goes with its process, or its timer would be kept for as long as it was to be.
+        self.disarm();
+    }
+}
+
 impl<M: Send + 'static> fmt::Debug for Context<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Context({})", self.pid())

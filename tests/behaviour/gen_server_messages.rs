@@ -375,6 +375,13 @@ fn timeout_of_the_dead_is_forgotten() {
         eventually("its timer is gone", || {
             runtime.scheduler_stats().timers == 0
         });
+        let (server, _log) = plain(kind, None);
+        server.cast(run(|_, _| Next::Timeout(1_000 * SECOND)));
+        eventually("it is armed", || runtime.scheduler_stats().timers == 1);
+        process::exit(&server, died());
+        eventually("its timer is gone as well", || {
+            runtime.scheduler_stats().timers == 0
+        });
     });
 }
 
