@@ -1,6 +1,7 @@
 //! The process kernel, seen from outside: every rule on both kinds of process.
 
 mod calls;
+mod conformance;
 mod exits;
 mod kill;
 mod links;

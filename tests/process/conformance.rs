@@ -1,0 +1,149 @@
+//! The account of OTP's own cases: signals, links, monitors and names, the start protocol, timers, and the generic
+//! server. Each row is held by a test here or in `tests/behaviour`, or has a reason why there is none.
+
+use crate::support::rows::{Excused, account};
+
+/// The cases of OTP's and Elixir's suites by their names there; `v` are cases seen on the BEAM without a test of
+/// that form.
+const ROWS: &str = "
+    proc.t_exit_2_other_normal sig.kill2killed_other sig.kill2killed_exit2_self sig.kill2killed_exit1
+    v.kill_untrappable v.link_kill_trappable v.link_normal_no_trap sig.xm_sig_order sig.monitor_order
+    sig.monitor_named_order_local mon.named_down v.name_free_before_exit link.links_common link.links_trap
+    link.links_notrap link.links_self v.link_twice v.link_dead_trap v.link_dead_notrap link.otp_5772_link
+    link.otp_17127_local_simultaneous link.otp_17127_local_random sig.unlink_exit proc.self_exit
+    proc.normal_suicide_exit proc.abnormal_suicide_exit proc.exit_twice proc.t_exit_1 exproc.exit_self_normal
+    mon.mon_1_normal mon.mon_1_dead mon.mon_1_named mon.demon_2_before mon.demon_2_twice mon.demon_1
+    mon.demon_e_1_foreign mon.demonitor_flush mon.local_remove_monitor link.process_monitors_self v.monitor_twice
+    mon.case_1 mon.mixer mon.list_cleanup mon.large_exit mon.unexpected_alias_at_demonitor
+    mon.down_on_alias_gh5310 exproc.alias_unalias exproc.monitor_alias_explicit proc.monitor_tag proc.bad_register
+    v.send_dead v.send_unknown_name proc.processes_term_proc_list proc.process_info_dead
+    exproc.info_registered_name exproc.dictionary exproc.label
+
+    plib.init_dont_hang plib.sync_start_nolink plib.sync_start_link plib.sync_start_monitor plib.sync_start_timeout
+    plib.sync_start_link_timeout plib.sync_start_monitor_link_timeout plib.crash_clean plib.crash_report
+    plib.stacktrace plib.stop plib.stop_noproc plib.stop_timeout plib.t_format_depth
+
+    exproc.cancel timer.send_after7 v.timer_owner_dies v.timer_dead_target timer.apply_interval
+    timer.send_interval timer.exit_after timer.kill_after timer.invalid_args
+
+    gs.start_anonymous gs.start_timeout gs.start_ignore gs.start_stop gs.start_link_exit gs.start_monitor
+    gs.start_local gs.start_global gs.start_via gs.otp_7669_ignore gs.otp_7669_stop v.init_stop_kills_starter
+    v.init_stop_trapping v.init_timeout_no_stray v.init_throw_is_return v.init_bad_return gs.undef_init
+    gs.call_reply gs.call_delayed gs.call_timeout v.late_reply_dropped v.reply_twice gs.call_bad_return
+    gs.crash_in_call gs.crash_clean_reasons gs.calling_self exgs.calling_self_names exgs.call_exit_messages
+    v.stop_reply_order v.stop_noreply v.throw_reply gs.cast exgs.cast_missing gs.cast_fast gs.info
+    gs.undef_handle_call gs.undef_handle_cast gs.undef_handle_continue gs.undef_handle_info
+    gs.undef_in_handle_info gs.undef_terminate1 gs.undef_terminate2 gs.undef_in_terminate gs.continue_init
+    gs.continue_reply gs.continue_noreply gs.continue_cast gs.continue_info gs.continue_continue
+    v.continue_before_queue gs.call_within v.timeout_zero_queue v.parent_exit_trapping v.parent_exit_not_trapping
+    v.stranger_exit_trapping gs.spec_init_local_registered_parent gs.stop1 gs.stop2 gs.stop3 gs.stop4 gs.stop5
+    gs.stop6 gs.stop7 gs.stop8 gs.stop9 gs.stop10 v.stop_timeout exgs.stop_self gs.send_request_timeout
+    gs.send_request_errors gs.reqid_receive_collection gs.reqid_receive_timeout gs.reqid_wait_timeout
+    gs.reqid_error gs.reqid_check gs.multicall gs.multicall_down gs.abcast gs.call_remote_n1 gs.call_remote_n2
+    gs.call_remote_n3 gs.call_with_huge_message_queue gs.replace_state_fail gs.call_format_status
+    gs.error_format_status gs.terminate_crash_format gs.format_all_status gs.otp_5854 gs.spec_init exgs.whereis
+    exgs.start_name_errors exgs.nil_name
+";
+
+const NO_ALIAS: &str =
+    "an answer goes to a slot of its call, never to a mailbox: there are no aliases to switch off";
+const NO_OTHER_RETURN: &str =
+    "a callback returns Init or Next; nothing else compiles, and nothing is thrown";
+const NO_MISSING_CALLBACK: &str =
+    "a server without that callback does not compile, or has the trait's own";
+const NO_NODES: &str = "there is one node";
+const NO_SYS: &str = "there are no system messages that look into a server's state";
+
+const EXCUSED: &[Excused] = &[
+    ("mon.unexpected_alias_at_demonitor", NO_ALIAS),
+    ("exproc.alias_unalias", NO_ALIAS),
+    ("exproc.monitor_alias_explicit", NO_ALIAS),
+    (
+        "proc.monitor_tag",
+        "a down carries the MonitorRef; whoever wants a tag keeps it beside that",
+    ),
+    (
+        "exproc.dictionary",
+        "a process keeps what it knows in its state; there is no dictionary beside it",
+    ),
+    (
+        "timer.exit_after",
+        "an exit is sent by whoever receives the timer's message; there is no timer that sends signals",
+    ),
+    (
+        "timer.kill_after",
+        "a kill is sent by whoever receives the timer's message; there is no timer that sends signals",
+    ),
+    (
+        "timer.invalid_args",
+        "a Duration is never negative, and a destination takes its own messages only",
+    ),
+    ("gs.start_global", NO_NODES),
+    (
+        "gs.start_via",
+        "a server registers itself with a registry; its own tests hold that",
+    ),
+    ("v.init_throw_is_return", NO_OTHER_RETURN),
+    ("v.init_bad_return", NO_OTHER_RETURN),
+    ("gs.undef_init", NO_MISSING_CALLBACK),
+    (
+        "v.reply_twice",
+        "ReplyTo::send takes the ReplyTo: a second answer does not compile",
+    ),
+    ("gs.call_bad_return", NO_OTHER_RETURN),
+    ("v.throw_reply", NO_OTHER_RETURN),
+    ("gs.cast_fast", NO_NODES),
+    ("gs.undef_handle_call", NO_MISSING_CALLBACK),
+    ("gs.undef_handle_cast", NO_MISSING_CALLBACK),
+    ("gs.undef_handle_continue", NO_MISSING_CALLBACK),
+    ("gs.stop6", NO_NODES),
+    (
+        "gs.stop7",
+        "a server is stopped by its pid, its reference or its name; a registry gives the reference",
+    ),
+    ("gs.stop8", NO_NODES),
+    ("gs.stop9", NO_NODES),
+    ("gs.stop10", NO_NODES),
+    (
+        "gs.reqid_wait_timeout",
+        "a request has one deadline, its own; a server that wants to look earlier uses a timeout",
+    ),
+    (
+        "gs.reqid_check",
+        "the answer of a request goes to its continuation: nobody compares messages with requests",
+    ),
+    ("gs.multicall", NO_NODES),
+    ("gs.multicall_down", NO_NODES),
+    ("gs.abcast", NO_NODES),
+    ("gs.call_remote_n1", NO_NODES),
+    ("gs.call_remote_n2", NO_NODES),
+    ("gs.call_remote_n3", NO_NODES),
+    ("gs.replace_state_fail", NO_SYS),
+    ("gs.call_format_status", NO_SYS),
+    (
+        "gs.error_format_status",
+        "a crash report shows the reason, never the state or a message: there is nothing to format or to hide",
+    ),
+    (
+        "gs.terminate_crash_format",
+        "a crash report shows the reason, never the state or a message: there is nothing to format or to hide",
+    ),
+    (
+        "gs.format_all_status",
+        "a crash report shows the reason, never the state or a message: there is nothing to format or to hide",
+    ),
+    (
+        "gs.otp_5854",
+        "a running process does not turn into a server: spawn and start are the only ways in",
+    ),
+    (
+        "gs.spec_init",
+        "a running process does not turn into a server: spawn and start are the only ways in",
+    ),
+];
+
+#[test]
+fn every_row_is_held_or_excused() {
+    let rows: Vec<&str> = ROWS.split_whitespace().collect();
+    account(&["process", "behaviour"], &rows, EXCUSED);
+}
