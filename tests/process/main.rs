@@ -2,6 +2,7 @@
 
 mod calls;
 mod conformance;
+mod deadlocks;
 mod exits;
 mod kill;
 mod links;
