@@ -63,8 +63,9 @@ fn kill_ends_the_process_in_its_wait() {
     on_stage(|waiter, told| {
         waiter.cast(1);
         assert_eq!(told.recv_timeout(PATIENCE), Ok(1));
+        let mut watch = watch(waiter.pid());
         process::exit(waiter.pid(), ExitReason::Kill);
-        let down = watch(waiter.pid()).wait(PATIENCE).expect("it ends");
+        let down = watch.wait(PATIENCE).expect("it ends");
         assert_eq!(down.reason, ExitReason::Killed);
     });
 }
@@ -74,8 +75,9 @@ fn exit_signal_ends_the_process_in_its_wait() {
     on_stage(|waiter, told| {
         waiter.cast(1);
         assert_eq!(told.recv_timeout(PATIENCE), Ok(1));
+        let mut watch = watch(waiter.pid());
         process::exit(waiter.pid(), ExitReason::other("enough"));
-        let down = watch(waiter.pid()).wait(PATIENCE).expect("it ends");
+        let down = watch.wait(PATIENCE).expect("it ends");
         assert_eq!(down.reason, ExitReason::other("enough"));
     });
 }
