@@ -10,6 +10,7 @@ mod names;
 mod order;
 mod outside;
 mod receive;
+mod robust;
 mod start;
 #[path = "../support/mod.rs"]
 mod support;
