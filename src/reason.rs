@@ -4,6 +4,7 @@
 use crate::sync::Arc;
 use std::any::Any;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// The reason with which a process ended, or with which it is asked to end.
 ///
@@ -171,8 +172,19 @@ impl PartialEq for Term {
     }
 }
 
+/// A process dies, and its supervisor says so, whatever the value's own `Debug` does.
 impl fmt::Debug for Term {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&self.0, f)
+        let print = || {
+            if f.alternate() {
+                format!("{:#?}", self.0)
+            } else {
+                format!("{:?}", self.0)
+            }
+        };
+        match catch_unwind(AssertUnwindSafe(print)) {
+            Ok(text) => f.write_str(&text),
+            Err(_) => f.write_str("a value that cannot be printed"),
+        }
     }
 }

@@ -108,7 +108,7 @@ impl<B: Behaviour> Body<B> {
         self.goes_on
     }
 
-    /// What is due before the next entry: `init`, or what the behaviour asked to go on with.
+    /// What is due before anything else: `init`.
     pub(crate) fn prepare(&mut self, me: &Arc<dyn Process>) -> Result<(), End> {
         if me.core().has(flag::KILLED | flag::GONE) {
             return Err(End::by_signal(ExitReason::Killed));
@@ -116,7 +116,7 @@ impl<B: Behaviour> Body<B> {
         if matches!(self.stage, Stage::Init(..)) {
             self.init()?;
         }
-        self.go_on()
+        Ok(())
     }
 
     /// Runs `init`; afterwards the process is up, and whoever started it knows.
@@ -153,14 +153,19 @@ impl<B: Behaviour> Body<B> {
         }
     }
 
-    fn go_on(&mut self) -> Result<(), End> {
-        while std::mem::take(&mut self.goes_on) {
-            self.call_back(None, |state, cx| state.resume_continue(cx))?;
+    /// Calls back once if the behaviour asked to go on. It may ask again, and for ever, so signals count here as
+    /// they do in a mailbox that is never reached.
+    pub(crate) fn go_on(&mut self, me: &Arc<dyn Process>) -> Result<(), End> {
+        if !std::mem::take(&mut self.goes_on) {
+            return Ok(());
         }
-        Ok(())
+        if let Some((reason, By::Signal)) = current::doom(me) {
+            return Err(End::by_signal(reason));
+        }
+        self.call_back(None, |state, cx| state.resume_continue(cx))
     }
 
-    /// Handles one entry, and what the behaviour goes on with after it.
+    /// Handles one entry. What the behaviour goes on with has to come before the next one.
     pub(crate) fn handle(
         &mut self,
         me: &Arc<dyn Process>,
@@ -216,7 +221,7 @@ impl<B: Behaviour> Body<B> {
                 }
             }
         }
-        self.go_on()
+        Ok(())
     }
 
     fn call_back(

@@ -22,6 +22,8 @@ thread_local! {
     static IN_CALLBACK: Cell<bool> = const { Cell::new(false) };
     static UNANSWERED: RefCell<Vec<Arc<dyn PendingCall>>> = const { RefCell::new(Vec::new()) };
     static ENTERED: RefCell<Vec<Arc<Shared>>> = const { RefCell::new(Vec::new()) };
+    /// Equals `true` while a timer fires, as all others wait for it.
+    static HURRIES: Cell<bool> = const { Cell::new(false) };
     static PARKER: OnceCell<Arc<Parker>> = const { OnceCell::new() };
 }
 
@@ -193,6 +195,25 @@ pub(crate) fn leaving() -> bool {
     })
 }
 
+/// What runs on this thread until the guard is dropped must not wait, whatever it sends to: others wait for it.
+pub(crate) fn forbid_waiting() -> Hurry {
+    Hurry(HURRIES.replace(true))
+}
+
+/// Equals `true` where a send to a full mailbox does not wait for room.
+pub(crate) fn must_not_wait() -> bool {
+    leaving() || HURRIES.get()
+}
+
+/// See [`forbid_waiting`].
+pub(crate) struct Hurry(bool);
+
+impl Drop for Hurry {
+    fn drop(&mut self) {
+        HURRIES.set(self.0);
+    }
+}
+
 /// Why the process has to end now, if it has to. One that drops its state already has met its end.
 pub(crate) fn doom(process: &Arc<dyn Process>) -> Option<(ExitReason, By)> {
     let core = process.core();
@@ -220,6 +241,7 @@ pub(crate) fn take_raised() -> Option<ExitReason> {
         if !core.has(flag::EXIT_QUEUED) {
             return None;
         }
-        core.relations.lock().take_raised()
+        let raised = core.relations.lock().take_raised();
+        raised.first().map(|first| first.reason().clone())
     })
 }

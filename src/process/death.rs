@@ -57,14 +57,11 @@ pub(crate) fn die(process: &Arc<dyn Process>, end: End, drop_state: impl FnOnce(
         },
     };
     let shared = &core.runtime;
-    give_back(shared, process);
-    let obituary = core.relations.lock().end(end.reason.clone());
-    let Some(obituary) = obituary else {
+    let given_back = give_back(shared, process);
+    let Some(obituary) = given_back.then(|| ended(process, &end.reason)).flatten() else {
         shared.zombie_ended(core.pid);
         return end.reason;
     };
-    shared.table.ended();
-    process.seal();
     let neighbours = if end.own && !end.reason.is_clean() {
         obituary.links.clone()
     } else {
@@ -74,7 +71,9 @@ pub(crate) fn die(process: &Arc<dyn Process>, end: End, drop_state: impl FnOnce(
     let left = process.mailbox_len();
     process.close(&end.reason);
     if end.own && !end.reason.is_clean() {
-        report::crash(process, &end.reason, neighbours, left);
+        let report = || report::crash(process, &end.reason, neighbours, left);
+        // A logger that panics must not keep the pid from being released.
+        drop(catch_unwind(AssertUnwindSafe(report)));
     }
     release(shared, process, &end.reason);
     end.reason
@@ -89,25 +88,54 @@ pub(crate) fn cut(process: &Arc<dyn Process>) {
     }
     // Known as a zombie before anybody is told of the end, so that whoever hears of it can wait for the rest.
     shared.quiesce.add(core.pid);
-    give_back(shared, process);
-    let obituary = core.relations.lock().end(ExitReason::Killed);
-    let Some(obituary) = obituary else {
+    let given_back = give_back(shared, process);
+    let Some(obituary) = given_back
+        .then(|| ended(process, &ExitReason::Killed))
+        .flatten()
+    else {
         shared.quiesce.remove(core.pid);
         return;
     };
     core.set(flag::GONE);
-    shared.table.ended();
-    process.seal();
     shared.becomes_zombie(core.pid);
     tell(shared, core.pid, obituary, &ExitReason::Killed);
     process.close(&ExitReason::Killed);
     release(shared, process, &ExitReason::Killed);
 }
 
-/// Names and whatever services keep.
-fn give_back(shared: &Shared, process: &Arc<dyn Process>) {
+/// Ends a process that was never started: of this nobody hears who did not look for it in the table.
+pub(crate) fn take_back(process: &Arc<dyn Process>) {
     let core = process.core();
-    let (name, cleanups) = core.relations.lock().give_back();
+    let shared = &core.runtime;
+    core.set(flag::ENDING);
+    if !give_back(shared, process) {
+        return;
+    }
+    if let Some(obituary) = ended(process, &ExitReason::NoProc) {
+        tell(shared, core.pid, obituary, &ExitReason::NoProc);
+        process.close(&ExitReason::NoProc);
+        core.set(flag::GONE);
+        let had = shared.table.remove(core.pid);
+        drop(had);
+    }
+}
+
+/// The moment at which a process is dead; whom to tell, unless it was before.
+fn ended(process: &Arc<dyn Process>, reason: &ExitReason) -> Option<Obituary> {
+    let core = process.core();
+    let obituary = core.relations.lock().end(reason.clone())?;
+    core.runtime.table.ended();
+    process.seal();
+    Some(obituary)
+}
+
+/// Names and whatever services keep; `false` if somebody else has given them back, and ends the process.
+fn give_back(shared: &Shared, process: &Arc<dyn Process>) -> bool {
+    let core = process.core();
+    let given = core.relations.lock().give_back();
+    let Some((name, cleanups)) = given else {
+        return false;
+    };
     if let Some(name) = name {
         shared.names.release(&name, core.pid);
     }
@@ -117,6 +145,7 @@ fn give_back(shared: &Shared, process: &Arc<dyn Process>) {
             log::error!(target: "perennial::process", "a clean-up after {} panicked", core.pid);
         }
     }
+    true
 }
 
 /// Tells all who are linked, who watch, and who wait for an answer.
@@ -135,6 +164,10 @@ fn tell(shared: &Shared, pid: Pid, obituary: Obituary, reason: &ExitReason) {
             let watcher = watched.core().relations.lock().remove_watcher(monitor);
             drop(watcher);
         }
+    }
+    let unmet = obituary.unmet;
+    if catch_unwind(AssertUnwindSafe(|| drop(unmet))).is_err() {
+        log::error!(target: "perennial::process", "the destructor of an exit reason panicked");
     }
 }
 

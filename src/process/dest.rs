@@ -189,7 +189,7 @@ fn push<M: Send + 'static>(to: &Ref<M>, entry: Entry<M>) -> Result<(), Refused<M
     let pooled = sender
         .as_ref()
         .is_some_and(|sender| sender.core().kind == Kind::Pooled);
-    if pooled || current::leaving() {
+    if pooled || current::must_not_wait() {
         return Err(Refused::Full(refused));
     }
     let shared = &to.mailbox().core().runtime;

@@ -78,17 +78,20 @@ pub(crate) fn unlink_from(me: &Arc<dyn Process>, from: Pid) {
     part(me, from);
     if !me.core().traps_exit() {
         // A signal that was sent and not met has no effect any more.
-        me.core().relations.lock().flush_exits(from);
+        let flushed = me.core().relations.lock().flush_exits(from);
+        drop(flushed);
     }
     current::checkpoint();
 }
 
 pub(crate) fn unlink_flush_from(me: &Arc<dyn Process>, from: Pid) {
     part(me, from);
-    me.core().relations.lock().flush_exits(from);
+    let flushed = me.core().relations.lock().flush_exits(from);
+    drop(flushed);
 }
 
-fn part(me: &Arc<dyn Process>, from: Pid) {
+/// Takes a link away on both sides.
+pub(crate) fn part(me: &Arc<dyn Process>, from: Pid) {
     let core = me.core();
     if from == core.pid {
         return;

@@ -15,7 +15,7 @@ pub enum Overflow {
     /// The oldest message that waits is dropped for it.
     DropOldest,
     /// The sender waits for room, so long at most; then as `Reject`. A sender that is itself a pooled
-    /// process never waits: for it this is `Reject`.
+    /// process never waits, nor does a timer: for them this is `Reject`.
     Block(Duration),
 }
 

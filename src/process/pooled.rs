@@ -102,17 +102,19 @@ impl<B: Behaviour> Pooled<B> {
         body.prepare(me)?;
         let mut budget = TURN_MAX;
         loop {
-            while let Some(entry) = body.batch.pop_front() {
-                if budget == 0 {
-                    body.batch.push_front(entry);
-                    return Ok(Outcome::Budget);
-                }
-                budget -= 1;
+            let goes_on = body.goes_on();
+            if !goes_on && body.batch.is_empty() && !self.refill(&mut body.batch) {
+                return Ok(Outcome::Idle);
+            }
+            if budget == 0 {
+                return Ok(Outcome::Budget);
+            }
+            budget -= 1;
+            if goes_on {
+                body.go_on(me)?;
+            } else if let Some(entry) = body.batch.pop_front() {
                 self.taken.store(body.batch.len(), Ordering::Relaxed);
                 body.handle(me, entry)?;
-            }
-            if !self.refill(&mut body.batch) {
-                return Ok(Outcome::Idle);
             }
         }
     }

@@ -7,6 +7,7 @@ use crate::process::{runtime, watch};
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Arc, Mutex, Parker};
 use crate::telemetry::Event;
+use crate::time::later;
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -72,7 +73,7 @@ impl Quiesce {
 /// A pooled process that waits here holds a worker.
 pub fn wait_quiesced(pid: Pid, timeout: Duration) -> bool {
     let shared = runtime::current();
-    let deadline = shared.clock.now() + timeout;
+    let deadline = later(shared.clock.now(), timeout);
     if watch::watch_in(&shared, pid).wait(timeout).is_none() {
         return false;
     }

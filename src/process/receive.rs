@@ -9,6 +9,7 @@ use crate::process::thread::Thread;
 use crate::process::unwind;
 use crate::reason::ExitReason;
 use crate::sync::{Arc, thread};
+use crate::time::later;
 use std::collections::VecDeque;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
@@ -83,10 +84,7 @@ impl<M: Send + 'static> ThreadContext<M> {
     }
 
     fn deadline(&self, timeout: Duration) -> Instant {
-        let now = self.thread.core().runtime.clock.now();
-        // A century stands for ever where a clock cannot tell more.
-        now.checked_add(timeout)
-            .unwrap_or_else(|| now + Duration::from_secs(100 * 365 * 86_400))
+        later(self.thread.core().runtime.clock.now(), timeout)
     }
 
     fn next_until(&mut self, deadline: Option<Instant>) -> Option<Received<M>> {
@@ -172,7 +170,8 @@ impl<M: Send + 'static> ThreadContext<M> {
                     Some(Effect::Deliver(exit)) => {
                         let found =
                             wanted(Received::Exit(exit)).map_err(|_| Some(Entry::Exit(id)))?;
-                        core.relations.lock().meet_exit(core.pid, id, true);
+                        let met = core.relations.lock().meet_exit(core.pid, id, true);
+                        drop(met);
                         Ok(found)
                     }
                     Some(Effect::Die(reason)) if !thread::panicking() => unwind::by_signal(reason),
@@ -183,7 +182,8 @@ impl<M: Send + 'static> ThreadContext<M> {
                 let seen = core.relations.lock().peek_down(monitor);
                 let Some(down) = seen else { return Err(None) };
                 let found = wanted(Received::Down(down)).map_err(|_| Some(Entry::Down(monitor)))?;
-                core.relations.lock().take_down(monitor);
+                let taken = core.relations.lock().take_down(monitor);
+                drop(taken);
                 Ok(found)
             }
             Entry::Resume(_) | Entry::Timeout(_) => Err(None),

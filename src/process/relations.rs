@@ -35,6 +35,12 @@ pub(crate) struct QueuedExit {
     trapped: bool,
 }
 
+impl QueuedExit {
+    pub(crate) fn reason(&self) -> &ExitReason {
+        &self.exit.reason
+    }
+}
+
 /// Where an exit signal comes from.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Origin {
@@ -108,6 +114,8 @@ pub(crate) struct Obituary {
     pub(crate) watchers: Vec<(MonitorRef, Watcher)>,
     /// Monitors that it held: those it watched may forget it.
     pub(crate) watching: Vec<(MonitorRef, Pid)>,
+    /// What it never met. Reasons are the user's, so they are dropped where no lock is held.
+    pub(crate) unmet: (VecDeque<QueuedExit>, BTreeMap<MonitorRef, Down>),
 }
 
 impl Relations {
@@ -193,6 +201,21 @@ impl Relations {
         self.more.as_mut()?.watchers.remove(&monitor)
     }
 
+    /// Forgets all monitors that a process holds on this one.
+    pub(crate) fn remove_watchers_of(&mut self, pid: Pid) -> Vec<MonitorRef> {
+        let Some(more) = &mut self.more else {
+            return Vec::new();
+        };
+        let is_its = |watcher: &Watcher| matches!(watcher, Watcher::Process(held) if *held == pid);
+        let all = more.watchers.iter();
+        let its: Vec<_> = all
+            .filter(|(_, watcher)| is_its(watcher))
+            .map(|(monitor, _)| *monitor)
+            .collect();
+        more.watchers.retain(|_, watcher| !is_its(watcher));
+        its
+    }
+
     pub(crate) fn watchers(&self) -> Vec<Pid> {
         let watchers = self.more.iter().flat_map(|more| more.watchers.values());
         watchers
@@ -260,14 +283,23 @@ impl Relations {
         Some((deadly.exit.reason.clone(), by))
     }
 
-    /// Takes the exit that the process raised itself.
-    pub(crate) fn take_raised(&mut self) -> Option<ExitReason> {
-        let more = self.more.as_mut()?;
-        let raised = |queued: &QueuedExit| queued.origin == Origin::Raised;
-        let first = more.exits.iter().find(|queued| raised(queued))?;
-        let reason = first.exit.reason.clone();
-        more.exits.retain(|queued| !raised(queued));
-        Some(reason)
+    /// Takes the exits that the process raised itself, of which the first counts; to be dropped with no lock held.
+    pub(crate) fn take_raised(&mut self) -> Vec<QueuedExit> {
+        self.take_exits(|queued| queued.origin == Origin::Raised)
+    }
+
+    fn take_exits(&mut self, wanted: impl Fn(&QueuedExit) -> bool) -> Vec<QueuedExit> {
+        let Some(more) = &mut self.more else {
+            return Vec::new();
+        };
+        if !more.exits.iter().any(&wanted) {
+            return Vec::new();
+        }
+        let (taken, left) = std::mem::take(&mut more.exits)
+            .into_iter()
+            .partition(wanted);
+        more.exits = left;
+        Vec::from(taken)
     }
 
     /// Makes messages of the exit signals that a process got while it trapped exits, which it stops doing.
@@ -283,12 +315,9 @@ impl Relations {
             .is_some_and(|more| !more.exits.is_empty())
     }
 
-    /// Takes back what a link to `pid` left in the mailbox.
-    pub(crate) fn flush_exits(&mut self, pid: Pid) {
-        if let Some(more) = &mut self.more {
-            more.exits
-                .retain(|queued| queued.exit.from != pid || queued.origin != Origin::Link);
-        }
+    /// Takes back what a link to `pid` left in the mailbox; to be dropped with no lock held.
+    pub(crate) fn flush_exits(&mut self, pid: Pid) -> Vec<QueuedExit> {
+        self.take_exits(|queued| queued.exit.from == pid && queued.origin == Origin::Link)
     }
 
     // ## Downs that wait in the mailbox
@@ -364,15 +393,18 @@ impl Relations {
 
     // ## The end
 
-    /// Gives back the name and the clean-ups; from now on none can be added.
-    pub(crate) fn give_back(&mut self) -> (Option<Arc<str>>, Vec<Arc<dyn AtDeath>>) {
+    /// Gives back the name and the clean-ups; from now on none can be added. `None` if they have been given back:
+    /// whoever does that first ends the process, and so nobody hears of the end before it is done.
+    pub(crate) fn give_back(&mut self) -> Option<(Option<Arc<str>>, Vec<Arc<dyn AtDeath>>)> {
         let more = self.more();
-        more.nameless = true;
+        if std::mem::replace(&mut more.nameless, true) {
+            return None;
+        }
         let name = more.name.take();
         if name.is_some() {
             more.had_name.clone_from(&name);
         }
-        (name, std::mem::take(&mut more.at_death))
+        Some((name, std::mem::take(&mut more.at_death)))
     }
 
     /// Marks the process as ended and hands out whom to tell; `None` if it had ended before.
@@ -399,6 +431,7 @@ impl Relations {
                 .into_iter()
                 .map(|(monitor, watched)| (monitor, watched.pid))
                 .collect(),
+            unmet: (more.exits, more.downs),
         })
     }
 }

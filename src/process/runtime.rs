@@ -193,8 +193,8 @@ impl Runtime {
         self.shared.scheduler().stats()
     }
 
-    /// Stops everything in order: supervisors without a parent first, the newest before the older, with the
-    /// exit signal `Shutdown`; then every other process; what is left half way to the deadline is killed. Joins
+    /// Stops everything in order: supervisors that are no children of others first, the newest before the older,
+    /// with the exit signal `Shutdown` as from their parents; then every other process; what is left half way to the deadline is killed. Joins
     /// all threads that end in time and says which did not.
     pub fn shutdown(self, deadline: Duration) -> Report {
         shutdown::run(&self.shared, deadline)

@@ -7,6 +7,7 @@ use crate::process::{death, exit, watch};
 use crate::reason::ExitReason;
 use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
+use crate::time::later;
 use std::time::{Duration, Instant};
 
 /// What the scheduler's threads get to end in when the deadline is used up: those without user code in them need
@@ -33,9 +34,9 @@ pub(crate) fn run(shared: &Arc<Shared>, deadline: Duration) -> Report {
         return report;
     }
     let now = Instant::now();
-    let end = now + deadline;
+    let end = later(now, deadline);
     // Half of the time is for those who end when asked, the rest for those who have to be made to.
-    let patience = now + deadline / 2;
+    let patience = later(now, deadline / 2);
     for supervisor in supervisors(shared) {
         ask(&supervisor);
         await_end(&supervisor, patience);
@@ -54,7 +55,7 @@ pub(crate) fn run(shared: &Arc<Shared>, deadline: Duration) -> Report {
     for process in &stubborn {
         exit::kill(process);
     }
-    let grace = (Instant::now() + shared.settings.kill_grace).min(end);
+    let grace = later(Instant::now(), shared.settings.kill_grace).min(end);
     for process in &stubborn {
         if !await_end(process, grace) {
             death::cut(process);
@@ -76,18 +77,23 @@ fn alive(shared: &Shared) -> Vec<Arc<dyn Process>> {
     all
 }
 
-/// Supervisors that plain threads started, the newest first: they stop what is below them.
+/// Supervisors that no other supervisor started, the newest first: they stop what is below them.
 fn supervisors(shared: &Shared) -> Vec<Arc<dyn Process>> {
     let mut all = alive(shared);
+    let supervises = |pid: Pid| {
+        let process = shared.process(pid);
+        process.is_some_and(|process| process.core().has(flag::SUPERVISOR))
+    };
     all.retain(|process| {
-        process.core().has(flag::SUPERVISOR) && process.core().parent == Pid::INIT
+        process.core().has(flag::SUPERVISOR) && !supervises(process.core().parent)
     });
     all.sort_by_key(|process| std::cmp::Reverse(process.core().order));
     all
 }
 
+/// On behalf of its parent: from nobody else does a supervisor take it, nor a server that traps exits.
 fn ask(process: &Arc<dyn Process>) {
-    exit::send(process, Pid::INIT, ExitReason::Shutdown);
+    exit::send(process, process.core().parent, ExitReason::Shutdown);
 }
 
 /// Waits in real time: a runtime with a clock that is moved by hand has to stop as well.

@@ -1,6 +1,6 @@
 //! How processes start: a pid, a mailbox, a name, a link, and only then the first line of their code.
 
-use crate::pid::{MonitorRef, Pid};
+use crate::pid::{MonitorRef, Pid, TimerRef};
 use crate::process::behaviour::{Behaviour, InitFn};
 use crate::process::call::{self, Pending, PendingCall};
 use crate::process::core::{Core, Kind, Process, flag};
@@ -17,7 +17,7 @@ use crate::process::thread::{self, Thread};
 use crate::process::{current, exit, link, monitor, runtime, threads, wait, watch};
 use crate::reason::ExitReason;
 use crate::sync::atomic::{AtomicBool, Ordering};
-use crate::sync::{self, Arc};
+use crate::sync::{self, Arc, Mutex};
 use std::time::Duration;
 
 /// How a process is to be started.
@@ -157,7 +157,18 @@ pub(crate) fn start_async<B: Behaviour>(
     let shared = process.core().runtime.clone();
     let ignored = Arc::new(AtomicBool::new(false));
     let seen = ignored.clone();
+    // What the start leaves elsewhere until it is through. The process has not run yet, so it is all there when the
+    // answer comes.
+    let guards: Arc<Mutex<(Option<MonitorRef>, Option<TimerRef>)>> = Arc::default();
+    let (kept, started) = (guards.clone(), process.clone());
     let tell = Box::new(move |answer: Answer<()>| {
+        let (monitor, timer) = std::mem::take(&mut *kept.lock());
+        if let Some(monitor) = monitor {
+            call::unwatch(&started, monitor);
+        }
+        if let Some(timer) = timer {
+            started.core().runtime.cancel(timer);
+        }
         then(match answer {
             Ok(()) => Ok(()),
             Err(_) if seen.load(Ordering::Acquire) => Err(StartError::Ignored),
@@ -167,12 +178,13 @@ pub(crate) fn start_async<B: Behaviour>(
         });
     });
     let pending = Arc::new(Pending::then(process.clone(), None, tell));
-    if let Err(error) = call::watch(&pending) {
-        pending.fail(error);
+    match call::watch(&pending) {
+        Ok(monitor) => guards.lock().0 = Some(monitor),
+        Err(error) => pending.fail(error),
     }
     if let Some(timeout) = options.timeout {
         let (late, process) = (Arc::downgrade(&pending), Arc::downgrade(&process));
-        shared.after(timeout, move |_| {
+        let timer = shared.after(timeout, move |_| {
             let late = late
                 .upgrade()
                 .is_some_and(|pending| pending.slot.put(Err(CallError::Timeout)).is_ok());
@@ -180,6 +192,7 @@ pub(crate) fn start_async<B: Behaviour>(
                 exit::kill(&process);
             }
         });
+        guards.lock().1 = Some(timer);
     }
     let marks = init_marks(init, ignored);
     let ack = Ack {
@@ -274,10 +287,21 @@ fn thread_name(process: &Arc<dyn Process>) -> String {
     )
 }
 
-/// Ends a process that never ran. Whoever started it has the error, so it leaves no exit signal behind.
+/// Ends a process that never ran. Whoever started it has the error, so it leaves neither an exit signal nor a down
+/// behind.
 fn stillborn(process: &Arc<dyn Process>, error: &StartError) {
     let core = process.core();
-    link::unlink_from(process, core.parent);
+    let links = core.relations.lock().links();
+    for linked in links {
+        link::part(process, linked);
+    }
+    let monitors = core.relations.lock().remove_watchers_of(core.parent);
+    if let Some(parent) = core.runtime.process(core.parent) {
+        let mut relations = parent.core().relations.lock();
+        for monitor in monitors {
+            relations.unwatch(monitor);
+        }
+    }
     death::die(process, End::quiet(ExitReason::other(error.clone())), || {});
 }
 
@@ -374,6 +398,15 @@ fn prepare<B: Behaviour>(options: &Options) -> Result<Prepared<B>, StartError> {
     })
 }
 
+/// A process that is in the table and has not been started; dropped, it is taken out again.
+struct Unborn<'a>(&'a Arc<dyn Process>);
+
+impl Drop for Unborn<'_> {
+    fn drop(&mut self) {
+        death::take_back(self.0);
+    }
+}
+
 /// Puts a process into the table, under its name, and links it.
 fn enrol<M: Send + 'static>(
     shared: &Arc<Shared>,
@@ -387,14 +420,18 @@ fn enrol<M: Send + 'static>(
         process.core().relations.lock().set_label(label.clone());
     }
     shared.table.insert(process.clone());
+    let unborn = Unborn(&process);
+    // 1. A shutdown says that the runtime stops. 2. It looks who is in the table. So a process that comes into the
+    // table after 2 sees 1 here.
+    if shared.stopping.load(Ordering::Acquire) {
+        return Err(StartError::RuntimeStopped);
+    }
     let named = match (&options.name, &options.via) {
         (Some(name), _) => shared.names.register(name, &process, reference),
         (None, Some(via)) => via.claim(&reference),
         (None, None) => Ok(()),
     };
     if let Err(error) = named {
-        shared.table.ended();
-        drop(shared.table.remove(pid));
         return Err(match error {
             RegisterError::Taken(pid) => StartError::AlreadyStarted(pid),
             _ => StartError::BadName,
@@ -404,7 +441,12 @@ fn enrol<M: Send + 'static>(
         && options.link
     {
         link::join(parent, &process);
+        // A parent whose identity was cut has no links, and would never take the child with it.
+        if parent.core().relations.lock().ended().is_some() {
+            return Err(StartError::Exiting);
+        }
     }
+    std::mem::forget(unborn);
     let monitor = match parent {
         Some(parent) if options.monitor => Some(monitor::monitor_by(parent, pid.into())),
         _ => None,

@@ -82,9 +82,9 @@ impl Table {
             pid.serial(),
             "a reserved slot keeps its serial"
         );
-        slot.process = Some(process);
-        drop(slots);
+        // Before anybody can find it, and end it.
         self.alive.fetch_add(1, Ordering::AcqRel);
+        slot.process = Some(process);
     }
 
     pub(crate) fn get(&self, pid: Pid) -> Option<Arc<dyn Process>> {

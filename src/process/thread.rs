@@ -130,6 +130,8 @@ impl<M: Send + 'static> Process for Thread<M> {
 
     fn push_signal(&self, signal: Signal) {
         match &self.inbox {
+            // Nobody would take it out, and what it holds may hold this process.
+            Inbox::Channel(..) if self.is_closed() => {}
             // The receiver lives as long as this process.
             Inbox::Channel(sender, _) => drop(sender.send(signal.into())),
             Inbox::Bounded(_, queue) => queue.lock().push_signal(signal.into()),
@@ -233,7 +235,9 @@ pub(crate) fn run_behaviour<B: Behaviour>(
     let ended = catch_unwind(AssertUnwindSafe(|| -> Result<(), End> {
         body.prepare(&me)?;
         loop {
-            if let Some(entry) = thread.next(None) {
+            if body.goes_on() {
+                body.go_on(&me)?;
+            } else if let Some(entry) = thread.next(None) {
                 body.handle(&me, entry)?;
             }
         }

@@ -1,12 +1,14 @@
 //! Timers: a message later, or again and again.
 
 use crate::pid::TimerRef;
+use crate::process::current;
 use crate::process::dest::Dest;
 use crate::process::error::TryCastError;
 use crate::process::runtime::{self, Shared};
 use crate::scheduler::TimerKey;
 use crate::sync::{Arc, Mutex};
 use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::{Duration, Instant};
 
 /// The timers that have not fired, by the reference their owner knows them under.
@@ -55,6 +57,7 @@ impl Shared {
             if let Some(shared) = weak.upgrade() {
                 // Names are looked up in the current runtime, and the thread of the timers has none of its own.
                 let _entered = runtime::enter(&shared);
+                let _hurry = current::forbid_waiting();
                 fire(&shared);
             }
         };
@@ -86,7 +89,7 @@ pub fn send_after<D: Dest + Send + 'static>(delay: Duration, dest: D, message: D
 
 /// Sends `make()` to `dest` every `period`, the first time after one period, until cancelled or until the
 /// process is gone. A period shorter than a millisecond counts as one. Ticks do not drift: what comes late does not
-/// make the next one late.
+/// make the next one late. If `make` panics there are no more.
 pub fn send_interval<D: Dest + Send + 'static>(
     period: Duration,
     dest: D,
@@ -115,11 +118,18 @@ fn tick<D: Dest + Send + 'static>(
         if !shared.timers.keys.lock().contains_key(&timer) {
             return;
         }
-        let sent = dest.try_cast(make());
         // A name may be taken again by a restarted process; one incarnation never comes back.
-        let over = matches!(sent, Err(TryCastError::NoProc(_))) && !D::SURVIVES;
-        drop(sent);
+        let send = || matches!(dest.try_cast(make()), Err(TryCastError::NoProc(_))) && !D::SURVIVES;
+        let sent = catch_unwind(AssertUnwindSafe(send));
         let mut keys = shared.timers.keys.lock();
+        let over = match sent {
+            Ok(over) => over,
+            Err(payload) => {
+                keys.remove(&timer);
+                drop(keys);
+                resume_unwind(payload);
+            }
+        };
         if over {
             keys.remove(&timer);
         } else if keys.contains_key(&timer) {

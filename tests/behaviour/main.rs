@@ -18,6 +18,7 @@ mod supervisor_admin;
 mod supervisor_auto;
 mod supervisor_end;
 mod supervisor_restart;
+mod supervisor_robust;
 mod supervisor_start;
 mod task;
 mod task_supervisor;

@@ -15,6 +15,7 @@ mod panic_hook;
 mod receive;
 mod runtimes;
 mod sleep;
+mod robust;
 mod start;
 #[path = "../support/mod.rs"]
 mod support;

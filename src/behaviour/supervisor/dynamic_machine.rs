@@ -37,6 +37,8 @@ pub(super) struct Dynamic {
     questions: Vec<Request>,
     /// Why it is to end, once it is.
     ending: Option<ExitReason>,
+    /// Whoever wants a child of it then. They hear of the end.
+    refused: Vec<ReplyTo<Result<StartedChild, StartChildError>>>,
 }
 
 struct Entry {
@@ -69,6 +71,7 @@ pub(super) fn launch(supervisor: DynamicSupervisor) -> (Options, InitFn<Dynamic>
             starting: 0,
             questions: Vec::new(),
             ending: None,
+            refused: Vec::new(),
         };
         Ok((dynamic, Flow::Loop))
     };
@@ -327,10 +330,18 @@ impl Dynamic {
             (ExitReason::NoProc, Some(reason)) => reason,
             (reason, _) => reason,
         };
-        Self::tell(cx, &entry.slot, What::Stopped(pid, reason));
+        Self::tell(cx, &entry.slot, What::Stopped(pid, reason.clone()));
         self.by_pid.remove(&pid);
         link::unlink_flush_from(&cx.me().process(), pid);
         if let Some(entry) = self.children.remove(&key) {
+            match entry.starter {
+                Some(starter) if self.ending.is_some() => self.refused.push(starter),
+                Some(starter) => {
+                    let error = StartError::Exit(reason);
+                    starter.send(Err(StartChildError::Failed(error)));
+                }
+                None => {}
+            }
             for stopper in entry.stoppers {
                 stopper.send(Ok(()));
             }
@@ -360,8 +371,7 @@ impl Dynamic {
     fn serve(&mut self, cx: &DynCx, request: Request) {
         match request {
             Request::Start(child, reply) if self.ending.is_none() => self.add(cx, *child, reply),
-            // Its end will say why.
-            Request::Start(_, reply) => drop(reply),
+            Request::Start(_, reply) => self.refused.push(reply),
             Request::Terminate(pid, reply) => self.terminate(cx, pid, reply),
             question => self.questions.push(question),
         }

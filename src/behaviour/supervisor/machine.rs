@@ -43,6 +43,8 @@ pub(super) struct Machine {
     ack: Option<Arc<Ack>>,
     /// Why it is to end, once it is.
     ending: Option<ExitReason>,
+    /// What it was about when it was told to end. Whoever waits for that hears of the end.
+    interrupted: Option<Job>,
 }
 
 /// How a supervisor is started.
@@ -76,6 +78,7 @@ impl Machine {
             pending: VecDeque::new(),
             ack: None,
             ending: None,
+            interrupted: None,
         };
         for child in supervisor.children {
             let id = child.spec.id.clone();
@@ -281,7 +284,8 @@ impl Machine {
             .rev()
             .map(|slot| Step::Stop(slot.key))
             .collect();
-        self.job = Some(Job::new(Purpose::Shutdown(reason), steps));
+        let shutdown = Job::new(Purpose::Shutdown(reason), steps);
+        self.interrupted = self.job.replace(shutdown);
         log::debug!(target: "perennial::supervisor", "{} stops its children", cx.pid());
     }
 

@@ -140,7 +140,7 @@ impl Backoff {
             .min
             .saturating_mul(2_u32.saturating_pow(attempt))
             .min(self.max);
-        doubled - doubled / 4 * (jitter % 1_024) / 1_024
+        doubled - doubled / 4_096 * (jitter % 1_024)
     }
 }
 

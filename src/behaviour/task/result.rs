@@ -79,8 +79,14 @@ impl<T: Send + 'static> Task<T> {
     }
 
     pub(super) fn running(pending: Arc<Pending<T>>, owner: Pid) -> Task<T> {
-        // It has not run yet, so it has not ended.
-        let monitor = call::watch(&pending).ok();
+        let monitor = match call::watch(&pending) {
+            Ok(monitor) => Some(monitor),
+            // It has not run yet, but a kill may have been there first.
+            Err(error) => {
+                pending.fail(error);
+                None
+            }
+        };
         Task {
             owner,
             pid: Some(pending.target().core().pid),
