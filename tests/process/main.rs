@@ -13,9 +13,9 @@ mod order;
 mod outside;
 mod panic_hook;
 mod receive;
+mod robust;
 mod runtimes;
 mod sleep;
-mod robust;
 mod start;
 #[path = "../support/mod.rs"]
 mod support;
