@@ -108,6 +108,9 @@ pub(crate) struct Watched {
     pub(crate) name: Option<Arc<str>>,
 }
 
+/// What a process gives back before anybody is told of its end: its name, and the clean-ups of services.
+pub(crate) type Belongings = (Option<Arc<str>>, Vec<Arc<dyn AtDeath>>);
+
 /// Whom a process that just ended has to tell.
 pub(crate) struct Obituary {
     pub(crate) links: Vec<Pid>,
@@ -395,7 +398,7 @@ impl Relations {
 
     /// Gives back the name and the clean-ups; from now on none can be added. `None` if they have been given back:
     /// whoever does that first ends the process, and so nobody hears of the end before it is done.
-    pub(crate) fn give_back(&mut self) -> Option<(Option<Arc<str>>, Vec<Arc<dyn AtDeath>>)> {
+    pub(crate) fn give_back(&mut self) -> Option<Belongings> {
         let more = self.more();
         if std::mem::replace(&mut more.nameless, true) {
             return None;
