@@ -6,9 +6,25 @@
 use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::sync::{Arc, RwLock};
 use std::any::{Any, TypeId};
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+
+thread_local! {
+    /// Equals `true` while handlers run on this thread.
+    static EMITTING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Says whether handlers run on this thread; what was said before.
+pub(crate) fn set_emitting(emitting: bool) -> bool {
+    EMITTING.replace(emitting)
+}
+
+/// Equals `true` while handlers run on this thread: they are none of the code of the process that emits.
+pub(crate) fn emitting() -> bool {
+    EMITTING.get()
+}
 
 /// Something that happened. Any type may be an event.
 pub trait Event: fmt::Debug + 'static {}
@@ -105,11 +121,13 @@ impl Telemetry {
             return;
         }
         let event = make();
+        let before = set_emitting(true);
         for handler in handlers {
             if catch_unwind(AssertUnwindSafe(|| (handler.call)(&event))).is_err() {
                 self.detach(handler.id);
             }
         }
+        set_emitting(before);
     }
 }
 

@@ -8,6 +8,7 @@ use crate::process::runtime::Shared;
 use crate::process::unwind::{self, By};
 use crate::reason::ExitReason;
 use crate::sync::{Arc, Parker, thread};
+use crate::telemetry;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::time::Instant;
 
@@ -33,6 +34,7 @@ pub(crate) struct Entered {
     nested: bool,
     deadline: Option<Instant>,
     in_callback: bool,
+    emitting: bool,
     unanswered: Vec<Arc<dyn PendingCall>>,
 }
 
@@ -45,6 +47,7 @@ pub(crate) fn enter(process: Arc<dyn Process>) -> Entered {
         nested,
         deadline: DEADLINE.replace(None),
         in_callback: IN_CALLBACK.replace(false),
+        emitting: telemetry::set_emitting(false),
         // A process that runs in place of a waiting one decides only about its own requests.
         unanswered: UNANSWERED.take(),
     }
@@ -60,6 +63,7 @@ impl Drop for Entered {
         let process = PROCESS.replace(before);
         DEADLINE.set(self.deadline);
         IN_CALLBACK.set(self.in_callback);
+        telemetry::set_emitting(self.emitting);
         let left = UNANSWERED.replace(std::mem::take(&mut self.unanswered));
         drop((process, left));
     }
@@ -214,10 +218,11 @@ impl Drop for Hurry {
     }
 }
 
-/// Why the process has to end now, if it has to. One that drops its state already has met its end.
+/// Why the process has to end now, if it has to. One that drops its state already has met its end, and one that
+/// tells of an event goes on until its listeners have heard it: they would be cut short.
 pub(crate) fn doom(process: &Arc<dyn Process>) -> Option<(ExitReason, By)> {
     let core = process.core();
-    if core.has(flag::ENDING) {
+    if core.has(flag::ENDING) || telemetry::emitting() {
         return None;
     }
     if core.has(flag::KILLED | flag::GONE) {

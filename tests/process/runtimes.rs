@@ -68,14 +68,25 @@ fn shutdown_asks_first_and_kills_then() {
         let runtime = builder().build().expect("it starts");
         let entered = runtime.enter();
         let quiet: Vec<_> = (0..10).map(|_| kind.puppet()).collect();
-        let starter = kind.puppet();
-        // One that traps, and was started by a process, takes the runtime's request for a message like any other.
-        let stubborn = starter.run(move |_| kind.puppet()).traps();
+        // One that traps takes the request as its parent's, and ends by it; one that waits meanwhile hears nothing.
+        let trapping = kind.puppet().traps();
+        let stubborn = kind.puppet().traps();
+        stubborn.order(|_| process::sleep(100 * LONG));
+        eventually("it waits", || {
+            let info = stubborn.info();
+            info.status == process::Status::Waiting && info.message_queue_len == 0
+        });
         let mut watches: Vec<_> = quiet.iter().map(|one| process::watch(one.pid())).collect();
         let mut last = process::watch(stubborn.pid());
         drop(entered);
         let report = runtime.shutdown(Duration::from_millis(600));
-        assert_eq!((report.stopped, report.killed, report.zombies), (11, 1, 0));
+        // A closure that traps goes on: to it, it is a message like any other.
+        let killed = if kind == Breed::Thread { 2 } else { 1 };
+        let stopped = 12 - killed;
+        assert_eq!(
+            (report.stopped, report.killed, report.zombies),
+            (stopped, killed, 0)
+        );
         let threads = if kind == Breed::Pooled { 0 } else { 12 };
         assert_eq!(report.joined, threads);
         for watch in &mut watches {
@@ -84,6 +95,7 @@ fn shutdown_asks_first_and_kills_then() {
         }
         let down = last.wait(Duration::ZERO).expect("it has ended");
         assert_eq!(down.reason, ExitReason::Killed);
+        assert!(!trapping.is_alive());
     }
 }
 

@@ -1,7 +1,7 @@
 //! How processes leave their code: destructors may use the whole library meanwhile, and an exit that user code
 //! swallows comes back.
 
-use crate::support::puppet::{BREEDS, Breed, Msg, Tell, both_kinds};
+use crate::support::puppet::{BREEDS, Breed, Msg, Tell, both_kinds, both_kinds_in};
 use crate::support::scripted::{Event, Script, both_servers, gate, run};
 use crate::support::stage::on_stage;
 use crate::support::{LONG, child, eventually, stage};
@@ -415,4 +415,31 @@ fn terminate_never_runs_after_a_kill() {
             );
         });
     }
+}
+
+/// A kill that comes while a process tells what it does waits until it has: the handler is none of its code.
+#[test]
+fn handlers_of_events_are_not_cut_short() {
+    both_kinds_in(stage::builder, |kind, runtime| {
+        let (sender, seen) = mpsc::channel();
+        runtime
+            .telemetry()
+            .attach(move |spawned: &process::Spawned| {
+                if spawned.parent != Pid::INIT {
+                    process::exit(spawned.parent, ExitReason::Kill);
+                }
+                let _ = sender.send(spawned.pid);
+            });
+        for _ in 0..2 {
+            let parent = kind.puppet();
+            assert_eq!(seen.recv_timeout(LONG), Ok(parent.pid()));
+            let mut watch = process::watch(parent.pid());
+            parent.order(move |_| drop(kind.puppet()));
+            assert_eq!(parent.ended(&mut watch), ExitReason::Killed);
+            assert!(seen.recv_timeout(LONG).is_ok());
+        }
+        for left in process::processes() {
+            process::exit(left, ExitReason::Kill);
+        }
+    });
 }
