@@ -1,9 +1,16 @@
 //! The `perennial` program: arguments, logging, signals; the rest is [`perennial::chat`].
 
+use perennial::application::{self, Why};
 use perennial::chat::arguments::{self, Exit};
-use perennial::chat::{Program, ProgramError};
+use perennial::chat::config::Config;
+use perennial::chat::{Opened, ProgramError};
+use perennial::signals;
+use std::error::Error;
 use std::io::Write;
 use std::process::ExitCode;
+
+/// The name of the application.
+const CHAT: &str = "perennial";
 
 fn main() -> ExitCode {
     match arguments::from_process() {
@@ -19,38 +26,34 @@ fn main() -> ExitCode {
     }
 }
 
-fn serve(config: &perennial::chat::config::Config) -> Exit {
-    let program = match Program::start(config) {
-        Ok(program) => program,
+fn serve(config: &Config) -> Exit {
+    match run(config) {
+        Ok(exit) => exit,
         Err(error) => {
             say(false, &format!("perennial: {error}\n"));
-            return match error {
-                ProgramError::Origin(_) => Exit::BadArguments,
+            match error.downcast_ref() {
+                Some(ProgramError::Origin(_)) => Exit::BadArguments,
                 _ => Exit::Failed,
-            };
+            }
         }
-    };
-    say(
-        true,
-        &format!("listening on http://{}\n", program.local_addr()),
-    );
-    let parker = perennial::sync::Arc::new(perennial::sync::Parker::new());
-    let waker = parker.clone();
-    let mut signals = 0;
-    let handler = ctrlc::set_handler(move || {
-        signals += 1;
-        if signals > 1 {
-            std::process::exit(130);
-        }
-        waker.unpark();
-    });
-    if let Err(error) = handler {
-        say(false, &format!("perennial: {error}\n"));
-        return Exit::Failed;
     }
-    parker.park();
-    program.stop();
-    Exit::Stopped
+}
+
+/// Runs the chat until it is told to stop, or gives up.
+fn run(config: &Config) -> Result<Exit, Box<dyn Error>> {
+    let chat = Opened::open(config)?;
+    let addr = chat.local_addr();
+    application::load(chat.application(CHAT).permanent())?;
+    application::ensure_all_started(CHAT)?;
+    // Before anybody is told that it runs, so that whoever was told may stop it.
+    signals::halt_on_signal(config.shutdown.deadline)?;
+    say(true, &format!("listening on http://{addr}\n"));
+    let halted = application::wait();
+    match halted.why {
+        Why::Ended(_, reason) => Err(format!("the chat has given up: {reason}").into()),
+        _ if halted.forced => Err("not all had stopped when the time was over".into()),
+        _ => Ok(Exit::Stopped),
+    }
 }
 
 /// Writes to stdout or stderr. If that is gone there is nobody to tell.

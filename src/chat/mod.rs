@@ -32,7 +32,7 @@ pub use account::{Account, Token};
 pub use application::Chat;
 pub use event::{Committed, RoomEvent};
 #[cfg(feature = "chat")]
-pub use program::{Program, ProgramError};
+pub use program::{Opened, Program, ProgramError};
 pub use room::{NewPost, PostError, RoomMsg};
 pub use rooms::{CreateRoomError, OpenRoomError, RoomsMsg};
 pub use users::{SignInError, SignUpError, Unavailable, UsersMsg};

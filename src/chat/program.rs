@@ -5,7 +5,10 @@ use super::config::{Config, Limit};
 use super::web::Site;
 use crate::behaviour::supervisor::{self, Child, Msg, Strategy, Supervisor};
 use crate::process::{Ref, StartError};
+use crate::reason::ExitReason;
+use crate::service::application::Application;
 use crate::store::OpenError;
+use crate::sync::Mutex;
 use crate::web::Server;
 use crate::web::http::InvalidOrigin;
 use crate::web::net::{self, BindError, Listener};
@@ -81,25 +84,7 @@ impl Program {
         config: &Config,
         store: crate::store::Config,
     ) -> Result<Program, ProgramError> {
-        let listener =
-            Listener::bind(config.listen, net_config(config)).map_err(ProgramError::Listen)?;
-        let addr = listener.local_addr();
-        let chat = Chat::open_with(config, store).map_err(ProgramError::Data)?;
-        let site = Site::new(chat.clone()).map_err(ProgramError::Origin)?;
-        let presence = site.child();
-        let server = Server::new(listener, site).drain(config.shutdown.deadline / 2);
-        let (restarts, period) = RESTARTS;
-        let rebuilt = chat.clone();
-        // The server needs the chat: a chat that starts again has its server start again after it.
-        let tree = Supervisor::new(Strategy::RestForOne)
-            .label("perennial")
-            .intensity(restarts, period)
-            .child(Child::supervisor("chat", move || rebuilt.supervisor()))
-            .child(presence)
-            .child(server.child("web"))
-            .start()
-            .map_err(ProgramError::Start)?;
-        Ok(Program { chat, tree, addr })
+        Opened::new(config, store)?.start()
     }
 
     /// Where it waits for connections.
@@ -123,6 +108,87 @@ impl Program {
         if let Err(error) = supervisor::stop(&self.tree) {
             log::warn!(target: "perennial::chat", "the tree had ended before it was stopped: {error}");
         }
+    }
+}
+
+/// A chat server that has its data and its address, and does not run yet.
+///
+/// ```
+/// use perennial::application;
+/// use perennial::chat::Opened;
+/// use perennial::chat::config::Config;
+/// # use std::time::Duration;
+/// # let data = std::env::temp_dir().join(format!("perennial-doc-opened-{}", std::process::id()));
+/// # let config = Config { data: data.clone(), ..Config::default() };
+/// let config = Config { listen: "127.0.0.1:0".parse()?, ..config };
+/// let chat = Opened::open(&config)?;
+/// application::load(chat.application("chat").permanent())?;
+/// application::ensure_all_started("chat")?;
+/// # application::halt(Duration::from_secs(10));
+/// let halted = application::wait();
+/// # assert!(!halted.forced);
+/// # std::fs::remove_dir_all(&data)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+#[must_use = "a chat that is opened runs when it is started"]
+pub struct Opened {
+    chat: Chat,
+    tree: Supervisor,
+    addr: SocketAddr,
+}
+
+impl Opened {
+    /// Opens the data and binds the address.
+    ///
+    /// # Errors
+    /// See [`ProgramError`].
+    pub fn open(config: &Config) -> Result<Opened, ProgramError> {
+        Opened::new(config, crate::store::Config::new(&config.data))
+    }
+
+    fn new(config: &Config, store: crate::store::Config) -> Result<Opened, ProgramError> {
+        let listener =
+            Listener::bind(config.listen, net_config(config)).map_err(ProgramError::Listen)?;
+        let addr = listener.local_addr();
+        let chat = Chat::open_with(config, store).map_err(ProgramError::Data)?;
+        let site = Site::new(chat.clone()).map_err(ProgramError::Origin)?;
+        let presence = site.child();
+        let server = Server::new(listener, site).drain(config.shutdown.deadline / 2);
+        let (restarts, period) = RESTARTS;
+        let rebuilt = chat.clone();
+        // The server needs the chat: a chat that starts again has its server start again after it.
+        let tree = Supervisor::new(Strategy::RestForOne)
+            .label("perennial")
+            .intensity(restarts, period)
+            .child(Child::supervisor("chat", move || rebuilt.supervisor()))
+            .child(presence)
+            .child(server.child("web"));
+        Ok(Opened { chat, tree, addr })
+    }
+
+    /// Where it will wait for connections.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Starts it in the current runtime; returns when it takes connections.
+    ///
+    /// # Errors
+    /// `Start` if a process does not.
+    pub fn start(self) -> Result<Program, ProgramError> {
+        let Opened { chat, tree, addr } = self;
+        let tree = tree.start().map_err(ProgramError::Start)?;
+        Ok(Program { chat, tree, addr })
+    }
+
+    /// It as an application, which can be started once: the data and the address are open once.
+    pub fn application(self, name: &str) -> Application {
+        let tree = Mutex::new(Some(self.tree));
+        Application::new(name, move || {
+            let tree = tree.lock().take();
+            tree.ok_or_else(|| ExitReason::other("a chat is opened anew before it starts again"))
+        })
     }
 }
 

@@ -19,3 +19,5 @@ mod password;
 mod server;
 mod socket;
 mod socket_client;
+#[cfg(unix)]
+mod stopping;
