@@ -9,13 +9,17 @@
 //! goes nowhere, the sender was told that the room ended. 4. The room starts again and asks the *writer* for the last
 //! number; the question waits behind the post of step 1. 5. It publishes that number, and every connection that has
 //! not seen the message reads it from the store. So nothing that is committed is missed, and nothing is said twice.
+//!
+//! Two who want the same room may have it started at the same time, its supervisor being one of them: the one that
+//! finds the name taken was not needed, and that is no failure.
 
 use super::account::Account;
 use super::body::{Body, ClientId};
 use super::event::{Committed, RoomEvent};
+use super::rooms::RoomRegistry;
 use super::store::{FindRoom, Message, NoSuchRoom, Post, Posted, RoomId};
 use crate::behaviour::gen_server::{Cx, GenServer, Info, Init, Next};
-use crate::process::{CallError, ReplyTo};
+use crate::process::{CallError, RegisterError, ReplyTo};
 use crate::reason::ExitReason;
 use crate::service::pub_sub::PubSub;
 use crate::store::{Store, WriteError, WriterMsg};
@@ -96,6 +100,7 @@ impl fmt::Debug for RoomMsg {
 #[derive(Clone, Debug)]
 pub(super) struct RoomArgs {
     pub(super) name: Arc<str>,
+    pub(super) registry: RoomRegistry,
     pub(super) store: Store,
     pub(super) topics: PubSub<RoomEvent>,
     /// Posts on their way at most (R4); 0 for no limit.
@@ -120,7 +125,12 @@ impl GenServer for Room {
     type Args = RoomArgs;
     type Msg = RoomMsg;
 
-    fn init(args: RoomArgs, _cx: &mut Cx<Self>) -> Init<Self> {
+    fn init(args: RoomArgs, cx: &mut Cx<Self>) -> Init<Self> {
+        match args.registry.register(args.name.clone(), cx.me()) {
+            Ok(()) => {}
+            Err(RegisterError::Taken(_)) => return Init::Ignore,
+            Err(error) => return Init::Stop(ExitReason::other(error)),
+        }
         let room = Room {
             args,
             id: None,

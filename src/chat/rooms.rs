@@ -1,5 +1,9 @@
 //! Process: one, pooled. Started by the chat's supervisor, linked to it alone; asks the store and the supervisor of
-//! the rooms, and waits for neither. Dies only on a crash; the rooms live on.
+//! the rooms, and waits for neither. Dies only on a crash, and the rooms live on; or with the supervisor of the rooms,
+//! and then the rooms have ended too.
+//!
+//! A room's supervisor starts it again, unless it has ended itself: then there may be messages that were committed and
+//! that nobody was told of. So those that somebody listens to are started at once, and tell how far they are.
 
 use super::event::RoomEvent;
 use super::name::Name;
@@ -25,6 +29,9 @@ pub enum RoomsMsg {
     Create(Name, ReplyTo<Result<(), CreateRoomError>>),
     /// The process of a room, which is started if it does not run.
     Open(Arc<str>, ReplyTo<Result<Ref<RoomMsg>, OpenRoomError>>),
+    /// Start the rooms that somebody listens to.
+    #[doc(hidden)]
+    Resume,
 }
 
 /// Why a room was not made.
@@ -71,6 +78,7 @@ impl fmt::Debug for RoomsMsg {
         f.write_str(match self {
             RoomsMsg::Create(..) => "RoomsMsg::Create",
             RoomsMsg::Open(..) => "RoomsMsg::Open",
+            RoomsMsg::Resume => "RoomsMsg::Resume",
         })
     }
 }
@@ -96,13 +104,14 @@ impl GenServer for Rooms {
     type Msg = RoomsMsg;
 
     fn init(args: RoomsArgs, _cx: &mut Cx<Self>) -> Init<Self> {
-        Init::Ok(Rooms(args))
+        Init::Continue(Rooms(args), RoomsMsg::Resume)
     }
 
     fn handle(&mut self, msg: RoomsMsg, cx: &mut Cx<Self>) -> Next<RoomsMsg> {
         match msg {
             RoomsMsg::Create(name, reply) => self.create(&name, reply, cx),
             RoomsMsg::Open(name, reply) => self.open(name, reply, cx),
+            RoomsMsg::Resume => self.resume(cx),
         }
         Next::Loop
     }
@@ -154,22 +163,46 @@ impl Rooms {
         );
     }
 
-    /// Starts the room's process. Two who ask at the same time get the same one: the registry has one place.
+    fn resume(&self, cx: &mut Cx<Self>) {
+        for name in self.0.topics.subscribed() {
+            if self.0.registry.whereis(&name).is_none() {
+                // What is no room ends by itself.
+                self.launch(&name, |_| (), cx);
+            }
+        }
+    }
+
     fn start(
         &self,
         name: Arc<str>,
         reply: ReplyTo<Result<Ref<RoomMsg>, OpenRoomError>>,
         cx: &mut Cx<Self>,
     ) {
+        let wanted = name.clone();
+        let started = move |rooms: &mut Rooms| {
+            // Whoever has the name now is the room, this start or one that came first.
+            let room = rooms.0.registry.whereis(&wanted);
+            reply.send(room.ok_or(OpenRoomError::Storage));
+        };
+        self.launch(&name, started, cx);
+    }
+
+    /// Has the room's process started, and goes on when that is done or has failed.
+    fn launch(
+        &self,
+        name: &Arc<str>,
+        then: impl FnOnce(&mut Rooms) + Send + 'static,
+        cx: &mut Cx<Self>,
+    ) {
         let args = RoomArgs {
             name: name.clone(),
+            registry: self.0.registry.clone(),
             store: self.0.store.clone(),
             topics: self.0.topics.clone(),
             in_flight_max: self.0.in_flight_max,
             clock: self.0.clock.clone(),
         };
         let room = Child::server::<Room>("room", args)
-            .via(self.0.registry.via(name.clone()))
             .label(format!("room {name}"))
             .transient()
             .pooled();
@@ -178,14 +211,7 @@ impl Rooms {
             self.0.supervisor.clone(),
             |started| DynamicMsg::start(room, started),
             move |rooms, _started, _| {
-                // Whoever has the name now is the room, this start or one that came first.
-                reply.send(
-                    rooms
-                        .0
-                        .registry
-                        .whereis(&name)
-                        .ok_or(OpenRoomError::Storage),
-                );
+                then(rooms);
                 Next::Loop
             },
         );

@@ -186,6 +186,21 @@ impl<T: Clone + Send + 'static> PubSub<T> {
         drop(before);
     }
 
+    /// The topics that have subscribers on this node, in no order.
+    ///
+    /// ```
+    /// use perennial::{PubSub, process};
+    /// let rooms: PubSub<()> = PubSub::new("rooms that somebody listens to");
+    /// process::run::<(), _>(|cx| {
+    ///     rooms.subscribe("lobby", cx.me().recipient(|()| ()));
+    ///     assert_eq!(rooms.subscribed(), ["lobby".into()]);
+    /// }).unwrap();
+    /// ```
+    pub fn subscribed(&self) -> Vec<Arc<str>> {
+        let all = self.topics().subscribers.all();
+        all.into_iter().map(|(topic, _)| topic).collect()
+    }
+
     /// How many subscriptions a topic has on this node.
     pub fn subscribers(&self, topic: &str) -> usize {
         let entries = self.topics().subscribers.get(topic);

@@ -5,7 +5,7 @@ use crate::server::PATIENCE;
 use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::net::{SocketAddr, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tungstenite::client::IntoClientRequest;
 use tungstenite::handshake::HandshakeError;
 use tungstenite::protocol::frame::coding::CloseCode;
@@ -36,6 +36,8 @@ pub(crate) enum Gone {
 pub(crate) struct Socket {
     ws: WebSocket<TcpStream>,
     last_ref: u64,
+    /// How long a read waits.
+    pub(crate) patience: Duration,
     /// What came while something else was waited for.
     inbox: VecDeque<Frame>,
 }
@@ -105,6 +107,7 @@ impl Socket {
             Ok((ws, _)) => Some(Ok(Socket {
                 ws,
                 last_ref: 0,
+                patience: PATIENCE,
                 inbox: VecDeque::new(),
             })),
             Err(HandshakeError::Failure(Error::Http(response))) => {
@@ -211,10 +214,18 @@ impl Socket {
     }
 
     fn read_wire(&mut self) -> Result<Frame, Gone> {
+        // Pings come and go while nothing is said.
+        let deadline = Instant::now() + self.patience;
         loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            // Zero would be for ever.
+            let left = left.max(Duration::from_millis(1));
+            let _ = self.ws.get_ref().set_read_timeout(Some(left));
             match self.ws.read().map_err(gone)? {
                 Message::Text(text) => return Ok(Frame::parse(&text)),
                 Message::Close(close) => {
+                    // Sends the answer, and waits for the end.
+                    while self.ws.read().is_ok() {}
                     return Err(Gone::Closed(close.map(|close| close.code.into())));
                 }
                 Message::Ping(_) | Message::Pong(_) => {}
@@ -297,11 +308,6 @@ impl Socket {
                 Err(other) => panic!("{other:?}"),
             }
         }
-    }
-
-    /// How long a read waits.
-    pub(crate) fn patience(&self, patience: Duration) {
-        self.ws.get_ref().set_read_timeout(Some(patience)).unwrap();
     }
 
     /// Closes in order.

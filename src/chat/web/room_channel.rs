@@ -299,10 +299,12 @@ fn frame(topic: &str, message: &Message) -> Frame {
 /// A payload that is not what was asked for.
 struct Invalid;
 
-/// `{"after": SEQ?}`.
+/// `{"after": SEQ?}`. Some clients send `null` where they have nothing to say.
 fn after_of(payload: &Payload) -> Result<Option<u64>, Invalid> {
-    let Some(Value::Object(payload)) = payload.value() else {
-        return Err(Invalid);
+    let payload = match payload.value() {
+        Some(Value::Object(payload)) => payload,
+        Some(Value::Null) => return Ok(None),
+        _ => return Err(Invalid),
     };
     match payload.get("after") {
         None | Some(Value::Null) => Ok(None),

@@ -4,8 +4,20 @@ use crate::faults::{WRITER, eventually, hold_writer, is_alive, kill, labelled, l
 use crate::http_client::{get, post};
 use crate::server::Server;
 use crate::socket_client::topic;
+use perennial::process;
 use serde_json::{Value, json};
 use std::time::Duration;
+
+/// Waits until the writer that is held has something to do.
+#[track_caller]
+fn writer_has_post(server: &Server) {
+    eventually("the post is on its way", || {
+        server.inside(|| {
+            let writer = WRITER.whereis().unwrap();
+            process::info(writer.pid()).is_some_and(|info| info.message_queue_len > 0)
+        })
+    });
+}
 
 #[test]
 fn a_store_that_takes_nothing_is_told_and_comes_back_without_a_gap() {
@@ -93,13 +105,7 @@ fn a_message_whose_room_was_killed_on_the_way_is_heard_by_all() {
     let held = hold_writer(&server);
     let msg_ref = socket.push(&Value::Null, &topic("lobby"), "new_msg", &post);
     let pid = room(&server, "lobby").unwrap();
-    // The room answers calls in order: it has handed the post on.
-    let head = server.inside(|| {
-        let room = perennial::chat::name::Name::new("lobby").unwrap();
-        let room = server.program().chat().open_room(&room).unwrap();
-        perennial::prelude::Dest::call(&room, perennial::chat::RoomMsg::Head)
-    });
-    assert_eq!(head, Ok(0));
+    writer_has_post(&server);
     kill(&server, pid);
     let answer = socket.reply_to(&msg_ref);
     assert_eq!(answer.reply(), ("error", &json!({"reason": "storage"})));
@@ -125,12 +131,7 @@ fn a_message_on_its_way_when_all_rooms_end_is_heard_by_all() {
     let held = hold_writer(&server);
     let post = json!({"body": "1", "client_id": "c"});
     let msg_ref = socket.push(&Value::Null, &topic("lobby"), "new_msg", &post);
-    let head = server.inside(|| {
-        let room = perennial::chat::name::Name::new("lobby").unwrap();
-        let room = server.program().chat().open_room(&room).unwrap();
-        perennial::prelude::Dest::call(&room, perennial::chat::RoomMsg::Head)
-    });
-    assert_eq!(head, Ok(0));
+    writer_has_post(&server);
     let [supervisor] = labelled(&server, "rooms")[..] else {
         panic!("one supervisor of rooms");
     };
@@ -160,13 +161,7 @@ fn a_killed_channel_says_so_and_can_be_joined_again() {
         "new_msg",
         &json!({"body": "2"}),
     );
-    eventually("the room has the post", || {
-        room(&server, "lobby").is_some_and(|pid| {
-            server
-                .inside(|| perennial::process::info(pid))
-                .is_some_and(|info| !info.monitors.is_empty())
-        })
-    });
+    writer_has_post(&server);
     kill(&server, channel);
     let error = socket.wait_for(|frame| frame.event == "phx_error");
     assert_eq!(

@@ -161,28 +161,6 @@ fn joining_makes_no_room() {
     assert_eq!(socket.join("attic", &json!({}))["seq"], 0);
 }
 
-// The frame of a message is made once for a room. A client that spelled the topic in another form got, or gave to
-// all the others, frames of a topic that was never joined, and the official client drops those.
-#[test]
-fn everybody_hears_of_the_room_by_the_name_they_joined() {
-    let server = Server::start();
-    let ada = server.user("ada");
-    server.room("caf\u{e9}");
-    for first in ["caf\u{e9}", "cafe\u{301}"] {
-        let second = if first.len() == 5 {
-            "cafe\u{301}"
-        } else {
-            "caf\u{e9}"
-        };
-        let (mut one, mut other) = (server.socket(&ada), server.socket(&ada));
-        one.join(first, &json!({}));
-        other.join(second, &json!({}));
-        let posted = one.posted(first, &json!({"body": "hello"}));
-        assert_eq!(one.message(first)["seq"], posted["seq"]);
-        assert_eq!(other.message(second)["seq"], posted["seq"]);
-    }
-}
-
 #[test]
 fn rooms_of_one_socket_do_not_mix() {
     let server = Server::start();

@@ -97,9 +97,8 @@ fn a_room_has_so_many_posts_on_their_way() {
     assert_eq!(socket.posted("lobby", &json!({"body": "4"}))["seq"], 4);
 }
 
-// The key was read and never used.
 #[test]
-fn a_socket_joins_so_many_rooms() {
+fn a_room_that_was_left_makes_place_for_another() {
     let server = Server::with(|config| config.limits.topics_per_socket = Limit::at(2));
     let ada = server.user("ada");
     let mut socket = server.socket(&ada);

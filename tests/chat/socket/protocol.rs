@@ -1,6 +1,6 @@
 //! What any server of the channel protocol answers, seen on this one.
 
-use crate::server::{PATIENCE, Server};
+use crate::server::Server;
 use crate::socket_client::Socket;
 use serde_json::{Value, json};
 
@@ -149,7 +149,6 @@ fn who_hangs_up_without_a_word_leaves_nothing_behind() {
         drop(socket);
     }
     let mut socket = server.socket(&ada);
-    socket.patience(PATIENCE);
     socket.join("lobby", &json!({}));
     socket.close();
     // The room itself stays, and nothing else.
