@@ -8,6 +8,7 @@ mod actor;
 mod stage;
 
 mod dynamic;
+mod stress;
 mod supervisor_admin;
 mod supervisor_auto;
 mod supervisor_end;

@@ -12,6 +12,7 @@ mod outside;
 mod receive;
 mod robust;
 mod start;
+mod stress;
 #[path = "../support/mod.rs"]
 mod support;
 mod table;

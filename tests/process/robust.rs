@@ -98,7 +98,7 @@ fn process_with_a_reason_that_cannot_be_printed_dies_to_the_end() {
         let (send, ended) = mpsc::channel();
         runtime
             .telemetry()
-            .attach(move |exited: &Exited| drop(send.send(exited.pid)));
+            .attach(move |exited: &Exited| send.send(exited.pid).unwrap());
         for spec in [
             gen_server::spec::<Ender>(()).pooled(),
             gen_server::spec::<Ender>(()).thread(),
