@@ -14,6 +14,7 @@ mod stage;
 mod support;
 
 mod dynamic;
+mod stress;
 mod supervisor_admin;
 mod supervisor_auto;
 mod supervisor_end;

@@ -17,6 +17,7 @@ mod robust;
 mod runtimes;
 mod sleep;
 mod start;
+mod stress;
 #[path = "../support/mod.rs"]
 mod support;
 mod table;

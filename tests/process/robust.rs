@@ -96,9 +96,9 @@ impl GenServer for Ender {
 fn process_with_a_reason_that_cannot_be_printed_dies_to_the_end() {
     on_stage(builder(), |runtime| {
         let (send, ended) = mpsc::channel();
-        runtime.telemetry().attach(move |exited: &Exited| {
-            let _ = send.send(exited.pid);
-        });
+        runtime
+            .telemetry()
+            .attach(move |exited: &Exited| send.send(exited.pid).unwrap());
         for spec in [
             gen_server::spec::<Ender>(()).pooled(),
             gen_server::spec::<Ender>(()).thread(),
