@@ -20,20 +20,7 @@ fn main() -> ExitCode {
 }
 
 fn serve(config: &perennial::chat::config::Config) -> Exit {
-    let program = match Program::start(config) {
-        Ok(program) => program,
-        Err(error) => {
-            say(false, &format!("perennial: {error}\n"));
-            return match error {
-                ProgramError::Origin(_) => Exit::BadArguments,
-                _ => Exit::Failed,
-            };
-        }
-    };
-    say(
-        true,
-        &format!("listening on http://{}\n", program.local_addr()),
-    );
+    // Before anybody is told that it runs: who reads that line may stop it at once.
     let parker = perennial::sync::Arc::new(perennial::sync::Parker::new());
     let waker = parker.clone();
     let mut signals = 0;
@@ -48,6 +35,20 @@ fn serve(config: &perennial::chat::config::Config) -> Exit {
         say(false, &format!("perennial: {error}\n"));
         return Exit::Failed;
     }
+    let program = match Program::start(config) {
+        Ok(program) => program,
+        Err(error) => {
+            say(false, &format!("perennial: {error}\n"));
+            return match error {
+                ProgramError::Origin(_) => Exit::BadArguments,
+                _ => Exit::Failed,
+            };
+        }
+    };
+    say(
+        true,
+        &format!("listening on http://{}\n", program.local_addr()),
+    );
     parker.park();
     program.stop();
     Exit::Stopped
