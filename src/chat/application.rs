@@ -7,8 +7,8 @@ use super::event::RoomEvent;
 use super::hasher::{Hasher, HasherMsg};
 use super::name::Name;
 use super::password::Password;
-use super::room::{NewPost, PostError, RoomMsg};
-use super::rooms::{CreateRoomError, OpenRoomError, RoomRegistry, Rooms, RoomsArgs, RoomsMsg};
+use super::room::{NewPost, PostError, RoomMsg, RoomRegistry};
+use super::rooms::{CreateRoomError, OpenRoomError, Rooms, RoomsArgs, RoomsMsg};
 use super::store::{HistoryOfRoom, ListRooms, Message, Page, Posted, Room, SCHEMA};
 use super::users::{SignInError, SignUpError, Unavailable, Users, UsersArgs, UsersMsg};
 use crate::behaviour::supervisor::{

@@ -5,10 +5,12 @@ use super::password::Password;
 use crate::behaviour::gen_server::{Cx, GenServer, Init, Next};
 use crate::process::ReplyTo;
 use crate::sync::Arc;
-use argon2::Argon2;
-use argon2::password_hash::phc::PasswordHash;
-use argon2::password_hash::{PasswordHasher, PasswordVerifier};
+use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
 use std::fmt;
+
+/// Bytes of salt: 128 random bits (RFC 9106 §3.1).
+const SALT_LEN: usize = 16;
 
 /// What a hasher is asked.
 pub(super) enum HasherMsg {
@@ -30,7 +32,9 @@ impl fmt::Debug for HasherMsg {
 
 /// Hashes passwords with argon2id at OWASP's parameters (19 MiB, two passes).
 pub(super) struct Hasher {
-    argon2: Argon2<'static>,
+    /// What argon2 works in, made by the first hash and kept. Allocated anew for each, 19 MiB at a time, such blocks
+    /// leave holes between them that the next does not fit into, and a day of sign-ins ends at hundreds of MiB.
+    memory: Vec<Block>,
     /// The hash of no password.
     nobody: Option<Arc<str>>,
 }
@@ -41,7 +45,7 @@ impl GenServer for Hasher {
 
     fn init((): (), _cx: &mut Cx<Self>) -> Init<Self> {
         Init::Ok(Hasher {
-            argon2: Argon2::default(),
+            memory: Vec::new(),
             nobody: None,
         })
     }
@@ -69,8 +73,13 @@ impl GenServer for Hasher {
 }
 
 impl Hasher {
-    fn hash(&self, password: &[u8]) -> Option<Arc<str>> {
-        match self.argon2.hash_password(password) {
+    fn hash(&mut self, password: &[u8]) -> Option<Arc<str>> {
+        let mut salt = [0; SALT_LEN];
+        if let Err(error) = getrandom::fill(&mut salt) {
+            log::error!(target: "perennial::chat", "no random numbers for a salt: {error}");
+            return None;
+        }
+        match self.hash_with(password, &salt) {
             Ok(hash) => Some(hash.to_string().into()),
             Err(error) => {
                 log::error!(target: "perennial::chat", "a password could not be hashed: {error}");
@@ -79,11 +88,66 @@ impl Hasher {
         }
     }
 
-    fn verify(&self, password: &Password, hash: &str) -> bool {
-        PasswordHash::new(hash).is_ok_and(|hash| {
-            self.argon2
-                .verify_password(password.as_bytes(), &hash)
-                .is_ok()
+    fn hash_with(
+        &mut self,
+        password: &[u8],
+        salt: &[u8],
+    ) -> argon2::password_hash::Result<PasswordHash> {
+        let (algorithm, version, params) = (Algorithm::Argon2id, Version::V0x13, Params::default());
+        let mut output = [0; Params::DEFAULT_OUTPUT_LEN];
+        let hash = PasswordHash {
+            algorithm: algorithm.ident(),
+            version: Some(version.into()),
+            params: ParamsString::try_from(&params)?,
+            salt: Some(Salt::new(salt)?),
+            hash: None,
+        };
+        self.derive(
+            &Argon2::new(algorithm, version, params),
+            password,
+            salt,
+            &mut output,
+        )?;
+        Ok(PasswordHash {
+            hash: Some(Output::new(&output)?),
+            ..hash
         })
+    }
+
+    fn verify(&mut self, password: &Password, hash: &str) -> bool {
+        PasswordHash::new(hash).is_ok_and(|hash| self.is_of(password, &hash).unwrap_or(false))
+    }
+
+    /// Hashes as the stored hash was made, whose parameters are in it, and compares in constant time.
+    fn is_of(
+        &mut self,
+        password: &Password,
+        stored: &PasswordHash,
+    ) -> argon2::password_hash::Result<bool> {
+        let (Some(salt), Some(expected)) = (&stored.salt, &stored.hash) else {
+            return Ok(false);
+        };
+        let algorithm = Algorithm::try_from(stored.algorithm.as_str())?;
+        let version = stored
+            .version
+            .map_or(Ok(Version::default()), Version::try_from)?;
+        let argon2 = Argon2::new(algorithm, version, Params::try_from(stored)?);
+        let mut output = vec![0; expected.len()];
+        self.derive(&argon2, password.as_bytes(), salt, &mut output)?;
+        Ok(Output::new(&output)? == *expected)
+    }
+
+    fn derive(
+        &mut self,
+        argon2: &Argon2<'_>,
+        password: &[u8],
+        salt: &[u8],
+        output: &mut [u8],
+    ) -> argon2::Result<()> {
+        let blocks = argon2.params().block_count();
+        if self.memory.len() < blocks {
+            self.memory.resize(blocks, Block::default());
+        }
+        argon2.hash_password_into_with_memory(password, salt, output, &mut self.memory[..blocks])
     }
 }

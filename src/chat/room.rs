@@ -16,12 +16,12 @@
 use super::account::Account;
 use super::body::{Body, ClientId};
 use super::event::{Committed, RoomEvent};
-use super::rooms::RoomRegistry;
 use super::store::{FindRoom, Message, NoSuchRoom, Post, Posted, RoomId};
 use crate::behaviour::gen_server::{Cx, GenServer, Info, Init, Next};
 use crate::process::{CallError, RegisterError, ReplyTo};
 use crate::reason::ExitReason;
 use crate::service::pub_sub::PubSub;
+use crate::service::registry::Registry;
 use crate::store::{Store, WriteError, WriterMsg};
 use crate::sync::Arc;
 use crate::time::Clock;
@@ -95,6 +95,9 @@ impl fmt::Debug for RoomMsg {
         })
     }
 }
+
+/// Where the processes of rooms are found.
+pub(super) type RoomRegistry = Registry<Arc<str>, RoomMsg>;
 
 /// What a room is started with.
 #[derive(Clone, Debug)]

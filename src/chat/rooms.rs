@@ -7,13 +7,12 @@
 
 use super::event::RoomEvent;
 use super::name::Name;
-use super::room::{Room, RoomArgs, RoomMsg};
+use super::room::{Room, RoomArgs, RoomMsg, RoomRegistry};
 use super::store::{CreateRoom, FindRoom};
 use crate::behaviour::gen_server::{Cx, GenServer, Init, Next};
 use crate::behaviour::supervisor::{Child, DynamicMsg};
 use crate::process::{self, Ref, ReplyTo};
 use crate::service::pub_sub::PubSub;
-use crate::service::registry::Registry;
 use crate::store::{ReaderMsg, Store, WriteError, WriterMsg};
 use crate::sync::Arc;
 use crate::time::Clock;
@@ -82,9 +81,6 @@ impl fmt::Debug for RoomsMsg {
         })
     }
 }
-
-/// Where the processes of rooms are found.
-pub(super) type RoomRegistry = Registry<Arc<str>, RoomMsg>;
 
 #[derive(Clone, Debug)]
 pub(super) struct RoomsArgs {

@@ -1,9 +1,14 @@
 //! Clients that mean harm, or only do things that nobody thought of.
 
-use crate::server::Server;
+use crate::server::{Scratch, Server};
 use crate::socket_client::{Frame, Socket};
+use perennial::chat::SignInError;
 use perennial::chat::config::Limit;
+use perennial::chat::name::Name;
+use perennial::chat::password::Password;
 use serde_json::json;
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
 
 /// One name, in NFC and spelled with a combining accent.
 const CAFE: [&str; 2] = ["caf\u{e9}", "cafe\u{301}"];
@@ -53,4 +58,62 @@ fn topics_per_socket_are_limited_by_the_setting() {
         refused.reply(),
         ("error", &json!({"reason": "too many channels joined"}))
     );
+}
+
+#[cfg(target_os = "linux")]
+fn resident_mib() -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:"));
+    let kib = line.unwrap().split_whitespace().nth(1).unwrap();
+    kib.parse::<usize>().unwrap() / 1024
+}
+
+/// Two hashers at 19 MiB each, and room for everything else.
+#[cfg(target_os = "linux")]
+#[test]
+fn sign_ins_leave_no_memory_behind() {
+    let server = Server::start();
+    let name = Name::new("ada").unwrap();
+    server.user("ada");
+    let before = resident_mib();
+    for _ in 0..60 {
+        let guess = Password::new("wrong horse").unwrap();
+        let refused = server.inside(|| server.program().chat().sign_in(name.clone(), guess));
+        assert_eq!(refused.err(), Some(SignInError::WrongNameOrPassword));
+    }
+    let grown = resident_mib().saturating_sub(before);
+    assert!(grown < 80, "{grown} MiB more than before");
+}
+
+/// A program that is ended with the test, also if that fails.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn whoever_reads_that_it_listens_may_stop_it_at_once() {
+    for _ in 0..5 {
+        let scratch = Scratch::new();
+        let child = Command::new(env!("CARGO_BIN_EXE_perennial"))
+            .args(["--listen", "127.0.0.1:0", "--data"])
+            .arg(scratch.data())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn();
+        let mut program = Running(child.unwrap());
+        let mut line = String::new();
+        let stdout = program.0.stdout.take().unwrap();
+        BufReader::new(stdout).read_line(&mut line).unwrap();
+        assert!(line.starts_with("listening on http://"), "{line:?}");
+        let pid = program.0.id().to_string();
+        let kill = Command::new("kill").args(["-TERM", &pid]).status();
+        assert!(kill.unwrap().success());
+        assert_eq!(program.0.wait().unwrap().code(), Some(0));
+    }
 }

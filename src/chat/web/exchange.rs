@@ -17,7 +17,7 @@ use crate::reason::ExitReason;
 use crate::store::ReaderMsg;
 use crate::sync::Arc;
 use crate::web::http::{HeaderName, HeaderValue, Request, Response, SameSite, SetCookie, Status};
-use crate::web::net::Responder;
+use crate::web::net::{Responder, network_of};
 use serde_json::{Map, Value, json};
 use std::time::Duration;
 
@@ -160,7 +160,10 @@ impl Exchange {
     /// `{"username","password"}`, within the limits of its address.
     fn credentials(&self) -> Result<Credentials, Response> {
         if let Some(responder) = &self.responder
-            && let Err(retry) = self.site.sign_ins.check(responder.peer_addr().ip())
+            && let Err(retry) = self
+                .site
+                .sign_ins
+                .check(network_of(responder.peer_addr().ip()))
         {
             return Err(too_many(retry.retry_after));
         }

@@ -50,7 +50,7 @@ impl Gate {
 
     /// Lets a connection in, or says why not.
     pub(super) fn admit(self: &Arc<Self>, ip: IpAddr) -> Result<Permit, Refusal> {
-        let ip = network(ip);
+        let ip = network_of(ip);
         let mut counts = self.counts.lock();
         if counts.total >= self.connections_max {
             return Err(Refusal::Total);
@@ -109,8 +109,17 @@ impl Drop for Permit {
     }
 }
 
-/// What counts as one address: an IPv4 one, or the /64 that one IPv6 subscriber has to himself.
-fn network(ip: IpAddr) -> IpAddr {
+/// What counts as one address: an IPv4 one, or the /64 that one IPv6 subscriber has to himself. Whoever limits by
+/// address limits by this, or one subscriber is 2^64 of them.
+///
+/// ```
+/// use perennial::web::net::network_of;
+/// let network = |ip: &str| network_of(ip.parse().unwrap());
+/// assert_eq!(network("2001:db8:1:2:3:4:5:6"), network("2001:db8:1:2::7"));
+/// assert_ne!(network("2001:db8:1:2::7"), network("2001:db8:1:3::7"));
+/// assert_eq!(network("::ffff:192.0.2.1"), network("192.0.2.1"));
+/// ```
+pub fn network_of(ip: IpAddr) -> IpAddr {
     match ip.to_canonical() {
         IpAddr::V6(ip) => {
             let [a, b, c, d, ..] = ip.segments();

@@ -32,7 +32,7 @@ mod write_queue;
 
 pub use config::{Config, InvalidConfig};
 pub use event::{AcceptFailed, CallbackPanicked, ConnectionRefused};
-pub use gate::Refusal;
+pub use gate::{Refusal, network_of};
 pub use handle::{Connection, Incoming, Responder};
 pub use line::SendError;
 pub use listener::{BindError, Listener};
