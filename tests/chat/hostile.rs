@@ -3,11 +3,11 @@
 use crate::server::{Scratch, Server};
 use crate::socket_client::{Frame, Socket};
 use perennial::chat::SignInError;
+use perennial::chat::body::Body;
 use perennial::chat::config::Limit;
 use perennial::chat::name::Name;
 use perennial::chat::password::Password;
 use serde_json::json;
-use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 
 /// One name, in NFC and spelled with a combining accent.
@@ -60,6 +60,31 @@ fn topics_per_socket_are_limited_by_the_setting() {
     );
 }
 
+#[test]
+fn who_catches_up_gets_long_messages_in_pages_that_fit() {
+    const COUNT: u64 = 40;
+    let server = Server::start();
+    let ada = server.user("ada");
+    server.room("lobby");
+    let lobby = Name::new("lobby").unwrap();
+    let longest = Body::new(&"\u{1F600}".repeat(Body::LETTERS_MAX)).unwrap();
+    server.inside(|| {
+        for _ in 0..COUNT {
+            let chat = server.program().chat();
+            chat.post(&ada.account, &lobby, longest.clone(), None)
+                .unwrap();
+        }
+    });
+    let mut socket = server.socket(&ada);
+    let joined = socket.join("lobby", &json!({"after": 0}));
+    let page = joined["messages"].as_array().unwrap().len() as u64;
+    assert!((1..=20).contains(&page), "{page} messages of 16 KB");
+    assert_eq!(joined["seq"], page);
+    for seq in page + 1..=COUNT {
+        assert_eq!(socket.message("lobby")["seq"], seq);
+    }
+}
+
 #[cfg(target_os = "linux")]
 fn resident_mib() -> usize {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
@@ -107,13 +132,15 @@ fn whoever_reads_that_it_listens_may_stop_it_at_once() {
             .stderr(Stdio::null())
             .spawn();
         let mut program = Running(child.unwrap());
-        let mut line = String::new();
         let stdout = program.0.stdout.take().unwrap();
-        BufReader::new(stdout).read_line(&mut line).unwrap();
-        assert!(line.starts_with("listening on http://"), "{line:?}");
-        let pid = program.0.id().to_string();
-        let kill = Command::new("kill").args(["-TERM", &pid]).status();
-        assert!(kill.unwrap().success());
+        // The shell reads the line and signals without another process in between.
+        let mut reader = Command::new("sh")
+            .args(["-c", "read -r line && kill -TERM $0"])
+            .arg(program.0.id().to_string())
+            .stdin(stdout)
+            .spawn()
+            .unwrap();
+        assert!(reader.wait().unwrap().success());
         assert_eq!(program.0.wait().unwrap().code(), Some(0));
     }
 }

@@ -17,6 +17,7 @@ mod channel_router;
 mod channel_sequence;
 mod channel_websocket;
 mod cursor;
+mod hostile;
 mod http_cases;
 mod http_decoder;
 mod http_origin;

@@ -33,6 +33,10 @@ const PREFIX: &str = "room:";
 /// How many of the newest messages a client gets that says nothing of what it has seen.
 const NEWEST: usize = 50;
 
+/// Bytes of the bodies of a page for a client that catches up: what waits for one client is limited, and pages of
+/// the longest messages would exceed it at once. What does not fit comes with the next page.
+const PAGE_BYTES: usize = 256 * 1024;
+
 /// What every room channel gets.
 #[derive(Clone)]
 pub(super) struct Shared {
@@ -145,7 +149,7 @@ impl Channel for RoomChannel {
             // Without an answer `fill` is dropped, which says that the store could not answer.
             if let Ok(Some(messages)) = page {
                 let frame = |message: &Message| (message.seq, frame(&topic, message));
-                fill.page(messages.iter().map(frame).collect());
+                fill.page(within_bytes(&messages).iter().map(frame).collect());
             }
         });
         self.shared.chat.store().reader().cast(read);
@@ -192,13 +196,17 @@ impl RoomChannel {
 
     fn enter(&mut self, entered: Entered, cx: &mut ChannelCx<'_, Self>) -> Next<()> {
         let Entered { head, messages } = entered;
+        let messages = match self.after {
+            Some(_) => within_bytes(&messages),
+            None => &messages,
+        };
         if self.after.is_some_and(|after| after > head) {
             return cx.refuse(Payload::reason("bad_after"));
         }
         let seen = messages
             .last()
             .map_or(self.after.unwrap_or(0), |last| last.seq);
-        let reply = json!({"seq": seen, "messages": json::messages(&messages)});
+        let reply = json!({"seq": seen, "messages": json::messages(messages)});
         cx.accept(reply, Some(seen));
         // What did not fit on the page.
         cx.fastlane().cast(Broadcast::Sync(head));
@@ -287,6 +295,17 @@ fn subscription(
         RoomEvent::Sync(max) => Broadcast::Sync(max),
     };
     cx.fastlane().map(convert).owned_by(cx.pid())
+}
+
+/// The first of these messages, as many as fit into [`PAGE_BYTES`], at least one.
+fn within_bytes(messages: &[Message]) -> &[Message] {
+    let mut bytes = 0;
+    let fits = messages.iter().take_while(|message| {
+        bytes += message.body.len();
+        bytes <= PAGE_BYTES
+    });
+    let count = fits.count().max(1).min(messages.len());
+    &messages[..count]
 }
 
 fn frame(topic: &str, message: &Message) -> Frame {

@@ -40,7 +40,7 @@ pub enum Stop {
     DuplicateJoin,
     /// The connection is gone.
     Closed,
-    /// What the client missed could not be read from the store; it was told to join again.
+    /// What the client missed could not be read from the store, or would not fit; it was told to join again.
     Lost,
 }
 

@@ -43,6 +43,12 @@ pub(super) fn busy(message: &Message) -> Frame {
     refusal(message, &busy.into())
 }
 
+/// The client has not read yet what it joined before.
+pub(super) fn join_busy(join_ref: &WireRef, msg_ref: &WireRef, topic: &str) -> Frame {
+    let busy = json!({"reason": "busy", "retry_after_ms": BUSY_MS});
+    reply(join_ref, msg_ref, topic, &Status::ERROR, &busy.into())
+}
+
 /// The channel ended before it had decided.
 pub(super) fn join_crashed(join_ref: &WireRef, msg_ref: &WireRef, topic: &str) -> Frame {
     let reason = Payload::reason("join crashed");

@@ -74,6 +74,11 @@ pub struct Socket<H> {
 }
 
 /// Where a socket's decisions go.
+/// How long the reply to a join may be while the client does not keep up. Several joins at once can carry more history
+/// than may wait for one client; it would be closed, connect again, join all of them again, and never get on. So it
+/// gets what fits, and tries the others later.
+const LATE_REPLY_MAX: usize = 16 * 1024;
+
 type Act<'a, H> = dyn FnMut(Action<H>) + 'a;
 
 impl<H: Clone> Socket<H> {
@@ -152,9 +157,19 @@ impl<H: Clone> Socket<H> {
         let Some(slot) = self.slots.get(channel) else {
             return;
         };
-        let Phase::Joining { newest, held, .. } = &mut slot.phase else {
+        let Phase::Joining {
+            msg_ref,
+            newest,
+            held,
+        } = &mut slot.phase
+        else {
             return;
         };
+        if self.paused && reply.bytes().len() > LATE_REPLY_MAX {
+            let busy = answer::join_busy(&slot.join_ref, msg_ref, &slot.topic);
+            self.fail_join(channel, busy, act);
+            return act(stop(channel, Stop::Lost));
+        }
         let (newest, held) = (*newest, std::mem::take(held));
         let cursor = seen.map(Cursor::after);
         slot.phase = Phase::Joined { cursor };
