@@ -310,6 +310,14 @@ impl Socket {
         }
     }
 
+    /// Waits until the server has said something, which stays to be read.
+    #[track_caller]
+    pub(crate) fn wait_for_bytes(&self) {
+        let stream = self.ws.get_ref();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        assert_ne!(stream.peek(&mut [0]).unwrap(), 0, "the server hung up");
+    }
+
     /// Closes in order.
     pub(crate) fn close(mut self) {
         let _ = self.ws.close(Some(tungstenite::protocol::CloseFrame {
