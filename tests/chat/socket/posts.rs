@@ -105,7 +105,6 @@ fn posts_that_are_no_posts_are_refused_and_nothing_is_heard() {
         json!({"body": ""}),
         json!({"body": " \n\t\u{200b}"}),
         json!({"body": "\u{0}\u{7}"}),
-        json!({"body": "x", "client_id": ""}),
         json!({"body": "x", "client_id": 7}),
         json!({"body": "x", "client_id": "x".repeat(65)}),
         json!({"body": "x", "client_id": "방".repeat(22)}),
@@ -126,6 +125,20 @@ fn posts_that_are_no_posts_are_refused_and_nothing_is_heard() {
     );
     assert_eq!(posted["seq"], 1, "no number was spent");
     assert_eq!(socket.message("lobby")["client_id"], longest);
+}
+
+#[test]
+fn an_empty_client_id_is_none() {
+    let server = Server::start();
+    let ada = server.user("ada");
+    server.room("lobby");
+    let mut socket = server.socket(&ada);
+    socket.join("lobby", &json!({}));
+    for seq in [1, 2] {
+        let posted = socket.posted("lobby", &json!({"body": "x", "client_id": ""}));
+        assert_eq!(posted["seq"], seq, "it repeats nothing");
+        assert_eq!(socket.message("lobby")["client_id"], Value::Null);
+    }
 }
 
 #[test]
