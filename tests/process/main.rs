@@ -28,3 +28,4 @@ mod table;
 mod timers;
 mod trap_exit;
 mod unwinding;
+mod wakeups;
