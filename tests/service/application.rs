@@ -2,8 +2,7 @@
 
 use crate::stage::{LONG, ended, eventually, in_runtime, on_both_kinds, play, reason};
 use perennial::application::{
-    self, Application, EnsureError, Env, Halted, LoadError, Mode, StartApplicationError, StopError,
-    Why,
+    self, Application, EnsureError, Halted, LoadError, Mode, StartApplicationError, StopError, Why,
 };
 use perennial::prelude::*;
 use perennial::process;
@@ -13,7 +12,7 @@ use std::time::Duration;
 
 /// What happened, in order.
 #[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<String>>>);
+pub(crate) struct Log(Arc<Mutex<Vec<String>>>);
 
 impl Log {
     fn add(&self, what: impl Into<String>) {
@@ -58,7 +57,7 @@ fn tree(args: &Args) -> Supervisor {
     Supervisor::new(Strategy::OneForOne).child(child)
 }
 
-fn application(name: &'static str, log: &Log) -> Application {
+pub(crate) fn application(name: &'static str, log: &Log) -> Application {
     let args = Args {
         name,
         log: log.clone(),
@@ -75,7 +74,7 @@ fn running() -> Vec<Arc<str>> {
 }
 
 /// Plays a case in a runtime, which is shut down at the end, for a controller that stays to its end.
-fn with_applications(case: impl FnOnce(&Log)) {
+pub(crate) fn with_applications(case: impl FnOnce(&Log)) {
     let runtime = Runtime::builder().workers(2).build().unwrap();
     let entered = runtime.enter();
     case(&Log::default());
@@ -271,46 +270,6 @@ fn failing_tree_says_which_child_failed() {
         assert!(text.contains("disk") && text.contains("no disk"), "{text}");
         assert!(running().is_empty());
     });
-}
-
-/// Rows: app.set_env, app.get_env
-#[test]
-fn environment_has_defaults_and_what_was_set() {
-    static PORT: Env<u16> = Env::new("chat", "port");
-    static HOST: Env<String> = Env::new("chat", "host");
-    static OTHER: Env<u16> = Env::new("other", "port");
-    with_applications(|log| {
-        assert_eq!((PORT.get(), PORT.get_or(1)), (None, 1));
-        assert!(!PORT.unset());
-        HOST.set("example".to_owned());
-        let chat = application("chat", log);
-        application::load(chat.env(&PORT, 4000).env(&HOST, "localhost".to_owned())).unwrap();
-        assert_eq!((PORT.get(), OTHER.get()), (Some(4000), None));
-        // What was set before the defaults were known wins over them.
-        assert_eq!(HOST.get().unwrap(), "example");
-        PORT.set(4001);
-        assert_eq!(PORT.get(), Some(4001));
-        assert!(PORT.unset());
-        assert!(HOST.unset());
-        assert_eq!(
-            (PORT.get(), HOST.get().unwrap()),
-            (Some(4000), "localhost".to_owned())
-        );
-        application::unload("chat").unwrap();
-        assert_eq!(PORT.get(), Some(4000));
-    });
-    with_applications(|_| assert_eq!(PORT.get(), None));
-}
-
-#[test]
-#[should_panic(expected = "use one constant for one key")]
-fn environment_with_two_types_for_one_key_is_a_bug() {
-    static NUMBER: Env<u16> = Env::new("chat", "confused");
-    static TEXT: Env<&str> = Env::new("chat", "confused");
-    let runtime = Runtime::new().unwrap();
-    let _entered = runtime.enter();
-    NUMBER.set(1);
-    TEXT.get();
 }
 
 #[test]
@@ -516,6 +475,54 @@ fn application_that_does_not_stop_is_killed_when_its_time_is_over() {
     drop(go);
     drop(entered);
     assert_eq!(runtime.shutdown(LONG).zombies, 0);
+}
+
+/// Rows: app.otp_5363
+///
+/// A stop takes as long as what is stopped, and no longer.
+#[test]
+fn stop_returns_when_the_slowest_process_has_ended() {
+    struct Slow(Arc<Mutex<mpsc::Receiver<()>>>);
+    impl GenServer for Slow {
+        type Args = Arc<Mutex<mpsc::Receiver<()>>>;
+        type Msg = ();
+        const TRAP_EXIT: bool = true;
+        fn init(end: Self::Args, _: &mut Cx<Self>) -> Init<Self> {
+            Init::Ok(Slow(end))
+        }
+        fn handle(&mut self, (): (), _: &mut Cx<Self>) -> Next<()> {
+            Next::Loop
+        }
+        fn terminate(&mut self, _: &ExitReason, _: &mut Cx<Self>) {
+            self.0.lock().unwrap().recv().unwrap();
+        }
+    }
+    with_applications(|_| {
+        let (ends, wait): (Vec<_>, Vec<_>) = (0..3).map(|_| mpsc::channel::<()>()).unzip();
+        let waits: Vec<_> = wait
+            .into_iter()
+            .map(|it| Arc::new(Mutex::new(it)))
+            .collect();
+        let slow = Application::new("slow", move || {
+            let mut tree = Supervisor::new(Strategy::OneForOne);
+            for (n, wait) in waits.iter().enumerate() {
+                let child = Child::server::<Slow>(n.to_string(), wait.clone());
+                tree = tree.child(child.thread().shutdown(supervisor::Shutdown::Infinity));
+            }
+            Ok(tree)
+        });
+        application::load(slow).unwrap();
+        application::start("slow").unwrap();
+        let (stopped, is_stopped) = mpsc::channel();
+        process::spawn::<()>(move |_| stopped.send(application::stop("slow")).unwrap());
+        for end in &ends {
+            eventually("it is told to stop", || running() == names(&["slow"]));
+            assert!(is_stopped.try_recv().is_err());
+            end.send(()).unwrap();
+        }
+        assert_eq!(is_stopped.recv_timeout(LONG).unwrap(), Ok(()));
+        assert!(running().is_empty());
+    });
 }
 
 /// Rows: app.shutdown_deadlock

@@ -6,9 +6,13 @@
 
 #[path = "../behaviour/stage.rs"]
 mod stage;
+#[path = "../support/mod.rs"]
+mod support;
 
 mod application;
+mod application_env;
 mod balancer;
+mod conformance;
 mod limiter;
 mod presence;
 mod pub_sub;

@@ -351,6 +351,31 @@ fn supervised_server_comes_back_under_its_key() {
     });
 }
 
+/// Rows: reg.select
+#[test]
+fn selection_gives_what_is_chosen_of_each_entry() {
+    static LEVELS: Registry<u32, Msg, &str> = Registry::new("levels");
+    on_both_kinds(|kind| {
+        let (first, second) = (echo(kind), echo(kind));
+        for key in 0..10 {
+            let process = if key % 2 == 0 { &first } else { &second };
+            LEVELS.register_with(key, process, "low").unwrap();
+        }
+        LEVELS.update_value(&4, &first, |_| "high");
+        let high =
+            LEVELS.select(|key, process, level| (*level == "high").then(|| (*key, process.pid())));
+        assert_eq!(high, [(4, first.pid())]);
+        let of_second = |_: &u32, process: &Ref<Msg>, _: &&str| (*process == second).then_some(());
+        assert_eq!(LEVELS.select(of_second).len(), 5);
+        // No lock is held while it chooses.
+        let again = LEVELS.select(|key, _, _| LEVELS.whereis(key));
+        assert_eq!(again.len(), 10);
+        stop(&first);
+        assert_eq!(LEVELS.select(|key, _, _| Some(*key)).len(), 5);
+        stop(&second);
+    });
+}
+
 /// Registrations race with deaths; whatever comes first, nothing stays.
 #[test]
 fn registrations_that_race_with_deaths_leave_nothing() {
