@@ -4,6 +4,10 @@
     clippy::unwrap_used,
     reason = "a test fails by panicking, in its helpers too"
 )]
+#![allow(
+    clippy::print_stdout,
+    reason = "a test says what it skips, and what a long run has come to"
+)]
 
 mod arguments;
 mod assets;
@@ -18,6 +22,7 @@ mod http_client;
 mod killed_program;
 mod kills;
 mod name;
+mod official;
 mod page;
 mod password;
 mod program;

@@ -57,7 +57,12 @@ pub(crate) fn command<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -
 
 /// Serves a data directory on a free port, without limits.
 pub(crate) fn serve(data: &Path) -> Command {
-    let mut command = command(["serve", "--listen", "127.0.0.1:0", "--data"]);
+    serve_at(data, SocketAddr::from(([127, 0, 0, 1], 0)))
+}
+
+/// As [`serve`], at an address.
+pub(crate) fn serve_at(data: &Path, addr: SocketAddr) -> Command {
+    let mut command = command(["serve", "--listen", &addr.to_string(), "--data"]);
     command.arg(data);
     for setting in UNLIMITED {
         command.args(["--set", setting]);
