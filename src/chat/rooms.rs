@@ -9,7 +9,7 @@ use super::event::RoomEvent;
 use super::name::Name;
 use super::room::{Room, RoomArgs, RoomMsg, RoomRegistry};
 use super::store::{CreateRoom, FindRoom};
-use crate::behaviour::gen_server::{Cx, GenServer, Init, Next};
+use crate::behaviour::gen_server::{Cx, GenServer, Info, Init, Next};
 use crate::behaviour::supervisor::{Child, DynamicMsg};
 use crate::process::{self, Ref, ReplyTo};
 use crate::service::pub_sub::PubSub;
@@ -111,6 +111,16 @@ impl GenServer for Rooms {
         }
         Next::Loop
     }
+
+    fn handle_info(&mut self, info: Info, cx: &mut Cx<Self>) -> Next<RoomsMsg> {
+        // One that had nothing to do has ended in order.
+        if let Info::Down(down) = info
+            && !down.reason.is_clean()
+        {
+            self.resume(cx);
+        }
+        Next::Loop
+    }
 }
 
 impl Rooms {
@@ -161,9 +171,13 @@ impl Rooms {
 
     fn resume(&self, cx: &mut Cx<Self>) {
         for name in self.0.topics.subscribed() {
-            if self.0.registry.whereis(&name).is_none() {
+            match self.0.registry.whereis(&name) {
+                // It may be about to end with its old supervisor: then this is for its successor.
+                Some(room) => {
+                    cx.monitor(&room);
+                }
                 // What is no room ends by itself.
-                self.launch(&name, |_| (), cx);
+                None => self.launch(&name, |_| (), cx),
             }
         }
     }
