@@ -399,7 +399,8 @@ fn come_and_go() {
         }
         assert_eq!(report.zombies, 0, "round {round}: {report:?}");
         assert_eq!(refused.load(Ordering::Relaxed), 2);
-        assert_eq!(threads(), base, "round {round}: {report:?}");
+        // The system lists a thread that was joined for another moment.
+        eventually("no thread is left", || threads() == base);
     }
 }
 
