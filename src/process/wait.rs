@@ -243,6 +243,7 @@ impl<'a> Probe<'a> {
         if self.at.is_none_or(|at| now < at) {
             return None;
         }
+        let deciding = self.shared.deadlocks.lock();
         let Some(cycle) = deadlock::cycle_of(caller) else {
             // A cycle is closed by the last one to park, and that one will look. So one look without a
             // cycle, after everybody's requests have arrived, is enough.
@@ -256,11 +257,17 @@ impl<'a> Probe<'a> {
             return None;
         }
         self.at = None;
+        // Two who see the same circle at the same time must not both give up. The call that fails does so before
+        // the next one looks, and that one sees a circle no more.
+        let fails = self.shared.settings.deadlock == DeadlockPolicy::Error;
+        let is_settled = fails
+            && match self.part {
+                Part::Starter => cycle.fail_another(),
+                Part::Caller => cycle.fail_own(),
+            };
+        drop(deciding);
         deadlock::report(self.shared, &cycle.path);
-        if self.shared.settings.deadlock != DeadlockPolicy::Error {
-            return None;
-        }
-        if self.part == Part::Starter && cycle.fail_another() {
+        if !fails || is_settled {
             return None;
         }
         Some(cycle.path)

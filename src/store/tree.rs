@@ -104,14 +104,9 @@ impl Store {
         &self.0.readers
     }
 
-    /// Whether writes are taken now. To be asked in the runtime of the store.
+    /// Whether writes are taken now.
     pub fn health(&self) -> Health {
-        // A writer that was killed while the disk kept it busy has its lease until it has ended, and the database
-        // says what it said last.
-        match self.0.writer.whereis() {
-            Some(_) => self.0.database.health(),
-            None => Health::NoWriter,
-        }
+        self.0.database.health()
     }
 
     /// The database.

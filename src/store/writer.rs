@@ -84,7 +84,9 @@ impl GenServer for Writer {
     /// So that an orderly stop commits what was gathered and leaves a log that need not be read.
     const TRAP_EXIT: bool = true;
 
-    fn init(database: Database, _cx: &mut Cx<Self>) -> Init<Self> {
+    fn init(database: Database, cx: &mut Cx<Self>) -> Init<Self> {
+        let me = cx.me().clone();
+        database.health_cell().set_writer(move || me.is_alive());
         match WriterCore::open(&database) {
             Ok(core) => Init::Ok(Writer {
                 core,
