@@ -11,7 +11,7 @@ use crate::process::timer::Timers;
 use crate::process::{current, panic_hook};
 use crate::scheduler::{self, Scheduler};
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use crate::sync::{Arc, Lazy, RwLock, thread};
+use crate::sync::{Arc, Lazy, Mutex, RwLock, thread};
 use crate::telemetry::Telemetry;
 use crate::time::Clock;
 use std::any::{Any, TypeId};
@@ -268,6 +268,8 @@ pub(crate) struct Shared {
     pub(crate) threads: Threads,
     pub(crate) timers: Timers,
     pub(crate) quiesce: Quiesce,
+    /// Held by whoever breaks a deadlock. Lock order: before everything that a call touches.
+    pub(crate) deadlocks: Mutex<()>,
     /// Equals `true` once no process may start any more.
     pub(crate) stopping: AtomicBool,
     pub(crate) stopped: AtomicBool,
@@ -299,6 +301,7 @@ impl Shared {
             threads: Threads::new(settings.thread_max),
             timers: Timers::default(),
             quiesce: Quiesce::default(),
+            deadlocks: Mutex::default(),
             stopping: AtomicBool::new(false),
             stopped: AtomicBool::new(false),
             scheduler,

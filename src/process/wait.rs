@@ -256,13 +256,19 @@ impl<'a> Probe<'a> {
             return None;
         }
         self.at = None;
-        deadlock::report(self.shared, &cycle.path);
         if self.shared.settings.deadlock != DeadlockPolicy::Error {
+            deadlock::report(self.shared, &cycle.path);
             return None;
         }
-        if self.part == Part::Starter && cycle.fail_another() {
-            return None;
+        // Two of a circle may see it in the same moment; whoever comes first breaks it, and it is broken once.
+        let breaking = self.shared.deadlocks.lock();
+        let cycle = deadlock::cycle_of(caller).filter(|cycle| cycle.identity() == identity)?;
+        let another = self.part == Part::Starter && cycle.fail_another();
+        if !another {
+            caller.core().stop_waiting();
         }
-        Some(cycle.path)
+        drop(breaking);
+        deadlock::report(self.shared, &cycle.path);
+        (!another).then_some(cycle.path)
     }
 }
