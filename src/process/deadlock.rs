@@ -29,17 +29,6 @@ impl Cycle {
         self.edges.iter().map(address).collect()
     }
 
-    /// Fails the call of whoever looked; `false` if it waits for something else.
-    pub(crate) fn fail_own(&self) -> bool {
-        match self.edges.first() {
-            Some(Edge::Call(call)) => {
-                call.fail(CallError::Deadlock(self.path.clone()));
-                true
-            }
-            _ => false,
-        }
-    }
-
     /// Fails the last call in the circle but the one of whoever looked; `false` if there is none.
     pub(crate) fn fail_another(&self) -> bool {
         let calls = self.edges.iter().enumerate().skip(1).rev();

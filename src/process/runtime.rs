@@ -268,7 +268,7 @@ pub(crate) struct Shared {
     pub(crate) threads: Threads,
     pub(crate) timers: Timers,
     pub(crate) quiesce: Quiesce,
-    /// Held while one waiting process decides about a deadlock: the others see what it decided.
+    /// Held by whoever breaks a deadlock. Lock order: before everything that a call touches.
     pub(crate) deadlocks: Mutex<()>,
     /// Equals `true` once no process may start any more.
     pub(crate) stopping: AtomicBool,

@@ -243,7 +243,6 @@ impl<'a> Probe<'a> {
         if self.at.is_none_or(|at| now < at) {
             return None;
         }
-        let deciding = self.shared.deadlocks.lock();
         let Some(cycle) = deadlock::cycle_of(caller) else {
             // A cycle is closed by the last one to park, and that one will look. So one look without a
             // cycle, after everybody's requests have arrived, is enough.
@@ -257,19 +256,19 @@ impl<'a> Probe<'a> {
             return None;
         }
         self.at = None;
-        // Two who see the same circle at the same time must not both give up. The call that fails does so before
-        // the next one looks, and that one sees a circle no more.
-        let fails = self.shared.settings.deadlock == DeadlockPolicy::Error;
-        let is_settled = fails
-            && match self.part {
-                Part::Starter => cycle.fail_another(),
-                Part::Caller => cycle.fail_own(),
-            };
-        drop(deciding);
-        deadlock::report(self.shared, &cycle.path);
-        if !fails || is_settled {
+        if self.shared.settings.deadlock != DeadlockPolicy::Error {
+            deadlock::report(self.shared, &cycle.path);
             return None;
         }
-        Some(cycle.path)
+        // Two of a circle may see it in the same moment; whoever comes first breaks it, and it is broken once.
+        let breaking = self.shared.deadlocks.lock();
+        let cycle = deadlock::cycle_of(caller).filter(|cycle| cycle.identity() == identity)?;
+        let another = self.part == Part::Starter && cycle.fail_another();
+        if !another {
+            caller.core().stop_waiting();
+        }
+        drop(breaking);
+        deadlock::report(self.shared, &cycle.path);
+        (!another).then_some(cycle.path)
     }
 }

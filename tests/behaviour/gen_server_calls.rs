@@ -169,6 +169,38 @@ fn call_to_nobody_says_so() {
 
 /// Rows: v.stop_reply_order
 #[test]
+fn answer_of_a_stop_comes_behind_what_terminate_sends() {
+    both_servers(|kind| {
+        for panics in [false, true] {
+            let (asker, log) = plain(kind, None);
+            let to = asker.clone();
+            let script = Script::new().0.on_terminate(move |_, _| {
+                to.cast(Msg::Note(1));
+                assert!(!panics, "broken");
+            });
+            let server = script.on(kind).start().expect("it starts");
+            let mut watch = process::watch(&server);
+            asker.cast(run(move |_, cx| {
+                let request = ask(|_, reply, _| Next::stop_reply(died(), reply, 2));
+                cx.request(
+                    server,
+                    request,
+                    |server: &mut Scripted, answer: Answer, _| {
+                        server.log(Event::Noted(answer.expect("it was answered")));
+                        Next::Loop
+                    },
+                );
+                Next::Loop
+            }));
+            watch.wait(LONG).expect("it ends");
+            stop(&asker);
+            assert_eq!(log.noted(), [1, 2]);
+        }
+    });
+}
+
+/// Rows: v.stop_reply_order
+#[test]
 fn answer_of_a_stop_comes_after_terminate() {
     both_servers(|kind| {
         for panics in [false, true] {

@@ -13,8 +13,15 @@ use std::time::Instant;
 /// A moment of a length that differs from round to round, so that what follows meets every step on the way from
 /// the end of a callback into the wait.
 fn moment(round: u64) {
-    for _ in 0..round % 400 {
-        std::hint::spin_loop();
+    let step = round / 3;
+    match round % 3 {
+        0 => (0..step % 40).for_each(|_| std::hint::spin_loop()),
+        1 => (0..step % 300).for_each(|n| {
+            std::hint::black_box(n);
+        }),
+        _ => (0..step % 1_000).for_each(|n| {
+            std::hint::black_box(n);
+        }),
     }
 }
 
@@ -40,7 +47,7 @@ fn message_ends_the_wait_at_whatever_moment_it_comes() {
     both_kinds(|kind| {
         let puppet = kind.puppet();
         let seen = Arc::new(AtomicU64::new(0));
-        for round in 1..=40_000 {
+        for round in 1..=90_000 {
             moment(round);
             let told = seen.clone();
             puppet.order(move |_| told.store(round, Ordering::Release));
