@@ -283,6 +283,11 @@ impl Socket {
         frame.payload
     }
 
+    /// Reads no more of what came while something else was waited for.
+    pub(crate) fn forget(&mut self) {
+        self.inbox.clear();
+    }
+
     /// Asserts that nothing was on its way: whatever the server had to say comes before its answer to a heartbeat.
     #[track_caller]
     pub(crate) fn nothing_more(&mut self) {

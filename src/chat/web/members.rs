@@ -1,9 +1,13 @@
 //! Who is in which room: one entry per user, with one meta for each of their connections.
+//!
+//! A client is told the state first, and then what changes. The official client would take changes before the state
+//! too and keep them until that comes; but if its join dies in between it keeps them for the state of the next join,
+//! and shows whoever came meanwhile for ever, as it was not there when they left.
 
 use super::room_channel::{RoomChannel, Shared};
 use crate::behaviour::gen_server::Next;
 use crate::behaviour::supervisor::{Child, ServerChild};
-use crate::process::{self, Recipient};
+use crate::process;
 use crate::service::presence::{self, Config, Presence};
 use crate::service::pub_sub::PubSub;
 use crate::sync::Arc;
@@ -20,7 +24,8 @@ pub(super) struct Members {
 
 /// A diff, and its frame: encoded once for all who spell the topic as its room is spelled.
 #[derive(Debug)]
-struct Change {
+pub(super) struct Change {
+    topic: Arc<str>,
     payload: Payload,
     frame: Frame,
 }
@@ -39,7 +44,15 @@ impl Members {
         let config = Config::new(move |topic: &Arc<str>, changed| {
             let payload = diff(changed);
             match codec::broadcast(topic, DIFF_EVENT, &payload) {
-                Ok(frame) => changes.broadcast(topic, Arc::new(Change { payload, frame })),
+                Ok(frame) => {
+                    let topic = topic.clone();
+                    let change = Change {
+                        topic: topic.clone(),
+                        payload,
+                        frame,
+                    };
+                    changes.broadcast(&topic, Arc::new(change));
+                }
                 Err(error) => {
                     log::error!(target: "perennial::chat", "a presence diff is no frame: {error}")
                 }
@@ -57,8 +70,8 @@ impl Members {
         clock: &Clock,
         cx: &mut ChannelCx<'_, RoomChannel>,
     ) {
-        let recipient = subscription(topic.clone(), cx);
-        self.changes.subscribe(&topic, recipient);
+        self.changes
+            .subscribe(&topic, cx.recipient(|change| change));
         let (pid, key) = (cx.pid(), cx.assigns().account.name.clone());
         let mut meta = Fields::new();
         meta.insert("online_at".to_owned(), (clock.unix_ms() / 1_000).into());
@@ -83,10 +96,11 @@ impl Members {
         cx.request(
             self.tracker.clone(),
             |reply| presence::Msg::State(topic, reply),
-            |_, present, cx| {
+            |channel, present, cx| {
                 // A tracker that ends takes this channel with it: the client joins again, and is told then.
                 if let Ok(present) = present {
                     cx.push(STATE_EVENT, state(&present));
+                    channel.knows_members = true;
                 }
                 Next::Loop
             },
@@ -94,16 +108,16 @@ impl Members {
     }
 }
 
-/// A client that spells the topic in its own way knows it only so, and gets frames of its own.
-fn subscription(topic: Arc<str>, cx: &ChannelCx<'_, RoomChannel>) -> Recipient<Arc<Change>> {
-    let spelled: Option<Arc<str>> = (*cx.topic() != *topic).then(|| cx.topic().into());
-    let convert = move |change: Arc<Change>| {
-        let own = spelled
-            .as_ref()
-            .and_then(|topic| codec::broadcast(topic, DIFF_EVENT, &change.payload).ok());
-        Broadcast::Event(own.unwrap_or_else(|| change.frame.clone()))
-    };
-    cx.fastlane().map(convert).owned_by(cx.pid())
+impl Change {
+    /// Tells the client of a channel. One that spells the topic in its own way knows it only so, and gets a frame of
+    /// its own.
+    pub(super) fn tell(&self, cx: &ChannelCx<'_, RoomChannel>) {
+        let own = (*cx.topic() != *self.topic)
+            .then(|| codec::broadcast(cx.topic(), DIFF_EVENT, &self.payload).ok())
+            .flatten();
+        let frame = own.unwrap_or_else(|| self.frame.clone());
+        cx.fastlane().cast(Broadcast::Event(frame));
+    }
 }
 
 impl Shared {

@@ -8,7 +8,7 @@
 //! by its number.
 
 use super::json;
-use super::members::Members;
+use super::members::{Change, Members};
 use crate::behaviour::gen_server::{Info, Next};
 use crate::chat::application::Chat;
 use crate::chat::body::{Body, BodyError, ClientId};
@@ -58,12 +58,15 @@ pub(super) struct RoomChannel {
     room: Arc<str>,
     /// What the client has seen, if it said so.
     after: Option<u64>,
+    /// Equals `true` once the client was told who is here. The tracker answers after it has told all that changed
+    /// before, so that this is not to be told again.
+    pub(super) knows_members: bool,
 }
 
 impl Channel for RoomChannel {
     type Assigns = Client;
     type Args = Shared;
-    type Msg = ();
+    type Msg = Arc<Change>;
 
     fn join(shared: Shared, payload: Payload, cx: &mut ChannelCx<'_, Self>) -> Join<Self> {
         let Some(room) = cx
@@ -96,6 +99,7 @@ impl Channel for RoomChannel {
             shared,
             room,
             after,
+            knows_members: false,
         })
     }
 
@@ -105,7 +109,7 @@ impl Channel for RoomChannel {
         payload: Payload,
         reply: Reply,
         cx: &mut ChannelCx<'_, Self>,
-    ) -> Next<()> {
+    ) -> Next<Arc<Change>> {
         if event != "new_msg" {
             reply.error(Payload::reason("invalid"));
             return Next::Loop;
@@ -134,11 +138,18 @@ impl Channel for RoomChannel {
         Next::Loop
     }
 
-    fn handle_info(&mut self, _info: Info, _cx: &mut ChannelCx<'_, Self>) -> Next<()> {
+    fn handle(&mut self, change: Arc<Change>, cx: &mut ChannelCx<'_, Self>) -> Next<Arc<Change>> {
+        if self.knows_members {
+            change.tell(cx);
+        }
         Next::Loop
     }
 
-    fn fill(&mut self, after: u64, fill: Fill, cx: &mut ChannelCx<'_, Self>) -> Next<()> {
+    fn handle_info(&mut self, _info: Info, _cx: &mut ChannelCx<'_, Self>) -> Next<Arc<Change>> {
+        Next::Loop
+    }
+
+    fn fill(&mut self, after: u64, fill: Fill, cx: &mut ChannelCx<'_, Self>) -> Next<Arc<Change>> {
         let history = HistoryOfRoom {
             name: self.room.clone(),
             page: Page::After(after),
@@ -169,7 +180,7 @@ impl RoomChannel {
         self.shared.members().clone()
     }
 
-    fn read_page(&mut self, cx: &mut ChannelCx<'_, Self>) -> Next<()> {
+    fn read_page(&mut self, cx: &mut ChannelCx<'_, Self>) -> Next<Arc<Change>> {
         let max = self.shared.chat.config().limits.join_messages.max();
         let limit = max.map_or(HISTORY_MAX, |max| (max as usize).min(HISTORY_MAX));
         let page = match self.after {
@@ -194,7 +205,7 @@ impl RoomChannel {
         Next::Loop
     }
 
-    fn enter(&mut self, entered: Entered, cx: &mut ChannelCx<'_, Self>) -> Next<()> {
+    fn enter(&mut self, entered: Entered, cx: &mut ChannelCx<'_, Self>) -> Next<Arc<Change>> {
         let Entered { head, messages } = entered;
         let messages = match self.after {
             Some(_) => within_bytes(&messages),

@@ -22,11 +22,15 @@ async function order(what) {
   assert.equal(value, `done: ${what}`);
 }
 
-// A promise with a deadline, and a name for when that passes.
+// A promise with a deadline, and what to say when that passes.
 function within(promise, what) {
   let timer;
+  const fail = (reject) => {
+    const said = typeof what === "function" ? what() : what;
+    reject(new Error(`not in time: ${said}`));
+  };
   const deadline = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`not in time: ${what}`)), PATIENCE_MS);
+    timer = setTimeout(fail, PATIENCE_MS, reject);
   });
   return Promise.race([promise, deadline]).finally(() => clearTimeout(timer));
 }
@@ -78,7 +82,7 @@ class Events {
       };
       look();
     });
-    return within(found, `${this.what}: ${isIt}`);
+    return within(found, () => `${this.what}: ${isIt} in ${JSON.stringify(this.happened.slice(-9))}`);
   }
 
   async next() {

@@ -4,5 +4,6 @@ mod failures;
 mod joins;
 mod limits;
 mod posts;
+mod presence;
 mod protocol;
 mod readers;
