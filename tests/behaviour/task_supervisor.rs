@@ -42,7 +42,10 @@ fn spawned_task_is_a_child_and_linked_to_its_owner() {
             unreachable!("the owner goes on with {result:?}");
         });
         let reason = Result::<(), _>::unwrap_err(died);
-        assert!(reason.to_string().contains("out of paper"), "{reason}");
+        assert!(
+            matches!(&reason, ExitReason::Panic(panic) if panic.message() == "out of paper"),
+            "{reason}"
+        );
         assert!(tasks.is_alive());
         eventually("the tasks are forgotten", || {
             TaskSupervisor::children(&tasks).unwrap().is_empty()

@@ -69,6 +69,13 @@ fn names(names: &[&str]) -> Vec<Arc<str>> {
     names.iter().map(|name| (*name).into()).collect()
 }
 
+/// Waits until all are stopped, not for ever.
+fn halted() -> Halted {
+    let (send, receive) = mpsc::channel();
+    process::spawn::<()>(move |_| send.send(application::wait()).unwrap());
+    receive.recv_timeout(LONG).unwrap()
+}
+
 fn running() -> Vec<Arc<str>> {
     application::which_applications().unwrap()
 }
@@ -302,7 +309,7 @@ fn application_outlives_the_process_that_started_it() {
         assert!(top.is_alive());
         assert_eq!(running(), names(&["chat"]));
         application::halt(LONG);
-        assert!(!application::wait().forced);
+        assert!(!halted().forced);
         let controller = process::whereis("application_controller").unwrap();
         process::exit(controller, ExitReason::Shutdown);
         ended(controller);
@@ -359,7 +366,7 @@ fn mode_says_what_the_end_of_one_means_for_the_others() {
             assert_eq!(crate::stage::reason(watch), reason);
             if all {
                 let why = Why::Ended("chat".into(), reason.clone());
-                assert_eq!(application::wait(), Halted { why, forced: false });
+                assert_eq!(halted(), Halted { why, forced: false });
                 assert_eq!(log.take(), ["-chat", "-base"]);
                 let error = application::start("base");
                 assert_eq!(error, Err(StartApplicationError::Stopping));
@@ -415,7 +422,7 @@ fn storm_of_crashes_ends_everything_in_order() {
             });
         }
         let why = Why::Ended("chat".into(), ExitReason::Shutdown);
-        assert_eq!(application::wait(), Halted { why, forced: false });
+        assert_eq!(halted(), Halted { why, forced: false });
         assert_eq!(
             log.take(),
             ["+base", "+chat", "-chat", "+chat", "-chat", "-base"]
@@ -441,14 +448,14 @@ fn halt_stops_the_last_first_and_tells_everybody_who_waits() {
         application::halt(LONG);
         application::halt(Duration::ZERO);
         let why = Why::Asked;
-        let halted = Halted { why, forced: false };
-        assert_eq!(application::wait(), halted);
+        let all = Halted { why, forced: false };
+        assert_eq!(halted(), all);
         for _ in 0..2 {
-            assert_eq!(receive.recv_timeout(LONG).unwrap(), halted);
+            assert_eq!(receive.recv_timeout(LONG).unwrap(), all);
         }
         assert_eq!(log.take(), ["-c", "-a", "-b"]);
         assert!(running().is_empty());
-        assert_eq!(application::wait(), halted);
+        assert_eq!(application::wait(), all);
     });
 }
 
@@ -470,7 +477,7 @@ fn application_that_does_not_stop_is_killed_when_its_time_is_over() {
     let watch = process::watch(&top);
     application::halt(Duration::from_millis(20));
     let why = Why::Asked;
-    assert_eq!(application::wait(), Halted { why, forced: true });
+    assert_eq!(halted(), Halted { why, forced: true });
     assert_eq!(reason(watch), ExitReason::Killed);
     drop(go);
     drop(entered);

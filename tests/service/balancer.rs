@@ -143,13 +143,20 @@ fn idle_workers_share_what_comes() {
         for balance in [Balance::LeastLoaded, Balance::PowerOfTwoChoices] {
             let workers = workers(kind, 4);
             let balancer = Balancer::new(balance, workers.clone());
-            let counts = answers(&balancer, 200);
-            assert_eq!(counts.len(), 4, "{balance:?}: {counts:?}");
+            // One whose thread the system lets wait looks busy, and is left alone meanwhile.
+            let mut seen = HashMap::new();
+            eventually("each has answered", || {
+                seen.extend(answers(&balancer, 10));
+                seen.len() == 4
+            });
             stop(&workers[..2]);
             let living: Vec<Pid> = workers[2..].iter().map(Ref::pid).collect();
-            let counts = answers(&balancer, 200);
-            assert!(counts.keys().all(|pid| living.contains(pid)), "{balance:?}");
-            assert_eq!(counts.len(), 2, "{balance:?}: {counts:?}");
+            let mut seen = HashMap::new();
+            eventually("each of those who live has answered", || {
+                seen.extend(answers(&balancer, 10));
+                assert!(seen.keys().all(|pid| living.contains(pid)), "{balance:?}");
+                seen.len() == 2
+            });
             stop(&workers[2..]);
             assert_eq!(balancer.pick(), None);
         }

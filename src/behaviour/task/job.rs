@@ -2,7 +2,7 @@
 //! runs one closure. Dies when that is through, or when it crashes.
 
 use crate::process::behaviour::{Behaviour, Flow, InitFn};
-use crate::process::call::{Pending, PendingCall};
+use crate::process::call::Pending;
 use crate::process::{Context, Down, Exit, current};
 use crate::reason::ExitReason;
 use crate::sync::Arc;
@@ -26,9 +26,6 @@ impl Job {
         run: impl FnOnce() -> T + Send + 'static,
     ) -> InitFn<Job> {
         Job::init(move || {
-            // Whoever waits for the result waits for this process: a search for deadlocks follows it.
-            let call: Arc<dyn PendingCall> = pending.clone();
-            pending.target().core().begin_call(&call);
             let value = run();
             current::checkpoint();
             // Its owner may have lost interest.
