@@ -13,7 +13,8 @@
 //! - C2: a cursor that is not lagging has seen everything it has heard of (`newest < next`).
 //! - C3: at most one request to the store is under way.
 //! - C4: at most [`HELD_MAX`] frames are held, each above `next`.
-//! - C5: while paused, nothing is written but the page that was under way.
+//! - C5: while paused, nothing is written. A page that was under way is read again later: a client that catches up
+//!   on many topics has as many pages under way, and not all of them fit into what may wait for it.
 
 use std::collections::BTreeMap;
 
@@ -131,9 +132,12 @@ impl<F> Cursor<F> {
         let before = self.next;
         for (seq, frame) in frames {
             self.newest = self.newest.max(seq);
-            if seq == self.next {
+            if seq == self.next && !self.paused {
                 self.write(frame, act);
             }
+        }
+        if self.paused {
+            return self.dropped();
         }
         self.write_held(act);
         self.answered(self.next > before, act);
@@ -142,6 +146,13 @@ impl<F> Cursor<F> {
     /// The store could not answer [`Step::Fill`].
     pub fn page_failed(&mut self, act: &mut dyn FnMut(Step<F>)) {
         self.answered(false, act);
+    }
+
+    /// A page came while nothing is to be written; [`resume`](Cursor::resume) asks again.
+    fn dropped(&mut self) {
+        if self.fill == Fill::Asked {
+            self.fill = Fill::Idle;
+        }
     }
 
     /// The pause after [`Step::RetryLater`] is over.

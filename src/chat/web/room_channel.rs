@@ -37,6 +37,10 @@ const NEWEST: usize = 50;
 /// the longest messages would exceed it at once. What does not fit comes with the next page.
 const PAGE_BYTES: usize = 256 * 1024;
 
+/// Which part of the frames that may wait for a client one page of them may be. The next page is read when less than
+/// half waits, so that a quarter leaves room for what else is said.
+const PAGE_PART: usize = 4;
+
 /// What every room channel gets.
 #[derive(Clone)]
 pub(super) struct Shared {
@@ -150,10 +154,12 @@ impl Channel for RoomChannel {
     }
 
     fn fill(&mut self, after: u64, fill: Fill, cx: &mut ChannelCx<'_, Self>) -> Next<Arc<Change>> {
+        let frames_max = self.shared.chat.config().limits.outbound_frames.max();
+        let limit = frames_max.map_or(HISTORY_MAX, |max| (max as usize / PAGE_PART).max(1));
         let history = HistoryOfRoom {
             name: self.room.clone(),
             page: Page::After(after),
-            limit: HISTORY_MAX,
+            limit: limit.min(HISTORY_MAX),
         };
         let topic: Arc<str> = cx.topic().into();
         let read = ReaderMsg::read_then(history, move |page| {

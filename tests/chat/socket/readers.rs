@@ -1,9 +1,12 @@
 //! Readers that do not keep up.
 
-use crate::server::Server;
+use crate::server::{Server, User};
+use crate::socket_client::topic;
 use perennial::chat::body::Body;
+use perennial::chat::config::Limit;
 use perennial::chat::name::Name;
-use serde_json::json;
+use serde_json::{Value, json};
+use std::collections::HashMap;
 
 /// More than the buffers of both ends of a loopback connection hold, and than may wait for one client.
 const MESSAGES: u64 = 3_000;
@@ -29,4 +32,75 @@ fn a_slow_reader_misses_nothing_and_holds_nobody_up() {
         assert_eq!(slow.message("lobby")["seq"], seq);
     }
     slow.nothing_more();
+}
+
+fn say(server: &Server, user: &User, room: &str, count: u64) {
+    let room = Name::new(room).unwrap();
+    server.inside(|| {
+        for n in 1..=count {
+            let body = Body::new(&n.to_string()).unwrap();
+            let posted = server
+                .program()
+                .chat()
+                .post(&user.account, &room, body, None);
+            assert_eq!(posted.unwrap().seq, n);
+        }
+    });
+}
+
+// A page of what a client had missed was larger than what was left of its queue: it was closed for being slow, joined
+// again, and was closed again, although it read all the time.
+#[test]
+fn pages_for_who_catches_up_fit_into_what_may_wait() {
+    const COUNT: u64 = 500;
+    let server = Server::with(|config| config.limits.outbound_frames = Limit::at(16));
+    let ada = server.user("ada");
+    server.room("lobby");
+    say(&server, &ada, "lobby", COUNT);
+    let mut socket = server.socket(&ada);
+    let seen = socket.join("lobby", &json!({"after": 0}))["seq"]
+        .as_u64()
+        .unwrap();
+    assert_eq!(seen, 200);
+    for seq in seen + 1..=COUNT {
+        assert_eq!(socket.message("lobby")["seq"], seq);
+    }
+}
+
+#[test]
+fn who_catches_up_in_many_rooms_at_once_gets_on() {
+    const ROOMS: usize = 20;
+    const COUNT: u64 = 100;
+    // Joins are answered with little, so that nearly all of it has to follow; and one page of each room is several
+    // times what may wait.
+    let server = Server::with(|config| {
+        config.limits.outbound_frames = Limit::at(128);
+        config.limits.join_messages = Limit::at(1);
+    });
+    let ada = server.user("ada");
+    let mut seen = HashMap::new();
+    for n in 0..ROOMS {
+        let room = format!("room-{n}");
+        server.room(&room);
+        say(&server, &ada, &room, COUNT);
+        seen.insert(topic(&room), 0);
+    }
+    let mut socket = server.socket(&ada);
+    for topic in seen.keys() {
+        socket.push(&Value::Null, topic, "phx_join", &json!({"after": 0}));
+    }
+    while seen.values().any(|seen| *seen < COUNT) {
+        let frame = socket.next();
+        let seen = seen.get_mut(&frame.topic).unwrap();
+        match &*frame.event {
+            "new_msg" => {
+                assert_eq!(frame.payload["seq"], *seen + 1);
+                *seen += 1;
+            }
+            _ => {
+                assert_eq!(frame.reply().0, "ok", "{frame:?}");
+                *seen = 1;
+            }
+        }
+    }
 }
