@@ -3,7 +3,7 @@
 use crate::actor::{Log, Manner, Start, Tree, crash, end};
 use crate::stage::{LONG, ended, eventually, in_runtime};
 use perennial::prelude::*;
-use perennial::process::{self, CallError, StartError};
+use perennial::process::{self, CallError, StartError, Status};
 use perennial::supervisor::{self, StartChildError, dynamic_supervisor};
 use perennial::{ExitReason, Runtime};
 use std::sync::mpsc;
@@ -18,14 +18,17 @@ fn ended_by_shutdown<T: std::fmt::Debug>(started: Result<T, StartChildError>) {
     }
 }
 
-/// Asks from another thread; hands on the answer.
+/// Asks from another thread, and returns when that waits; hands on the answer.
 fn aside<T: Send + 'static>(
     runtime: &Runtime,
     ask: impl FnOnce() -> T + Send + 'static,
 ) -> mpsc::Receiver<T> {
     let (send, answer) = mpsc::channel();
     let _entered = runtime.enter();
-    perennial::Task::start(move || drop(send.send(ask()))).unwrap();
+    let asks = perennial::Task::start(move || drop(send.send(ask()))).unwrap();
+    eventually("it waits", || {
+        process::info(asks).is_none_or(|info| info.status == Status::Waiting)
+    });
     answer
 }
 
@@ -72,9 +75,6 @@ fn dynamic_start_that_a_stop_overtakes_hears_of_the_stop() {
     let child = log.child("late");
     let second = aside(&runtime, move || {
         dynamic_supervisor::start_child(&asked, child)
-    });
-    eventually("it is asked", || {
-        process::info(&sup).is_none_or(|info| info.message_queue_len == 0)
     });
     process::exit(&late, ExitReason::Kill);
     ended_by_shutdown(first.recv_timeout(LONG).unwrap());
