@@ -6,6 +6,7 @@ use perennial::chat::config::{Config, Limit};
 use perennial::chat::name::Name;
 use perennial::chat::password::Password;
 use perennial::chat::{Account, Program};
+use perennial::process::Kind;
 use perennial::{Runtime, store};
 use std::fs;
 use std::net::SocketAddr;
@@ -75,6 +76,14 @@ pub(crate) fn unlimited(data: &Path) -> Config {
     config
 }
 
+/// The kind of every process that is not marked otherwise: the gate plays all of this once with threads.
+fn default_kind() -> Kind {
+    match std::env::var("PERENNIAL_DEFAULT_KIND").as_deref() {
+        Ok("thread") => Kind::Thread,
+        _ => Kind::Pooled,
+    }
+}
+
 impl Server {
     pub(crate) fn start() -> Self {
         Server::with(|_| ())
@@ -94,7 +103,8 @@ impl Server {
         change(&mut config);
         let mut store = store::Config::new(&config.data);
         change_store(&mut store);
-        let runtime = Runtime::builder().workers(2).build().unwrap();
+        let runtime = Runtime::builder().workers(2).default_kind(default_kind());
+        let runtime = runtime.build().unwrap();
         let entered = runtime.enter();
         let program = Program::start_with(&config, store).unwrap();
         drop(entered);
