@@ -49,6 +49,9 @@ impl Error for SignalsError {}
 /// [`application::halt`](crate::application::halt) with this deadline does; the second ends the program with exit
 /// code 130, whatever runs. For the program's `main`, which then [waits](crate::application::wait).
 ///
+/// Signals are counted, not requests: a wrapper that passes each on twice, as `timeout` does unless it is told
+/// `--foreground`, means the second one, too.
+///
 /// # Errors
 /// See [`SignalsError`]. A program can listen once, and for one runtime.
 pub fn halt_on_signal(deadline: Duration) -> Result<(), SignalsError> {
