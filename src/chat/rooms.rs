@@ -11,11 +11,13 @@ use super::room::{Room, RoomArgs, RoomMsg, RoomRegistry};
 use super::store::{CreateRoom, FindRoom};
 use crate::behaviour::gen_server::{Cx, GenServer, Info, Init, Next};
 use crate::behaviour::supervisor::{Child, DynamicMsg};
+use crate::pid::MonitorRef;
 use crate::process::{self, Ref, ReplyTo};
 use crate::service::pub_sub::PubSub;
 use crate::store::{ReaderMsg, Store, WriteError, WriterMsg};
 use crate::sync::Arc;
 use crate::time::Clock;
+use std::collections::HashMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -93,14 +95,23 @@ pub(super) struct RoomsArgs {
 }
 
 /// Makes rooms, and starts their processes when they are needed.
-pub(super) struct Rooms(RoomsArgs);
+pub(super) struct Rooms {
+    args: RoomsArgs,
+    /// Rooms that ran when they were to be resumed, by their monitors: each may be about to end with its old
+    /// supervisor. One monitor a room.
+    doomed: HashMap<MonitorRef, Arc<str>>,
+}
 
 impl GenServer for Rooms {
     type Args = RoomsArgs;
     type Msg = RoomsMsg;
 
     fn init(args: RoomsArgs, _cx: &mut Cx<Self>) -> Init<Self> {
-        Init::Continue(Rooms(args), RoomsMsg::Resume)
+        let rooms = Rooms {
+            args,
+            doomed: HashMap::new(),
+        };
+        Init::Continue(rooms, RoomsMsg::Resume)
     }
 
     fn handle(&mut self, msg: RoomsMsg, cx: &mut Cx<Self>) -> Next<RoomsMsg> {
@@ -115,9 +126,10 @@ impl GenServer for Rooms {
     fn handle_info(&mut self, info: Info, cx: &mut Cx<Self>) -> Next<RoomsMsg> {
         // One that had nothing to do has ended in order.
         if let Info::Down(down) = info
+            && let Some(name) = self.doomed.remove(&down.monitor)
             && !down.reason.is_clean()
         {
-            self.resume(cx);
+            self.resume_one(name, cx);
         }
         Next::Loop
     }
@@ -127,9 +139,9 @@ impl Rooms {
     fn create(&self, name: &Name, reply: ReplyTo<Result<(), CreateRoomError>>, cx: &mut Cx<Self>) {
         let create = CreateRoom {
             name: name.as_str().into(),
-            at: self.0.clock.unix_ms(),
+            at: self.args.clock.unix_ms(),
         };
-        let writer = self.0.store.writer().clone();
+        let writer = self.args.store.writer().clone();
         cx.request(
             writer,
             |answer| WriterMsg::write(create, answer),
@@ -150,11 +162,11 @@ impl Rooms {
         reply: ReplyTo<Result<Ref<RoomMsg>, OpenRoomError>>,
         cx: &mut Cx<Self>,
     ) {
-        if let Some(room) = self.0.registry.whereis(&name) {
+        if let Some(room) = self.args.registry.whereis(&name) {
             return reply.send(Ok(room));
         }
         let find = FindRoom { name: name.clone() };
-        let reader = self.0.store.reader().clone();
+        let reader = self.args.store.reader().clone();
         cx.request(
             reader,
             |answer| ReaderMsg::read(find, answer),
@@ -169,16 +181,20 @@ impl Rooms {
         );
     }
 
-    fn resume(&self, cx: &mut Cx<Self>) {
-        for name in self.0.topics.subscribed() {
-            match self.0.registry.whereis(&name) {
-                // It may be about to end with its old supervisor: then this is for its successor.
-                Some(room) => {
-                    cx.monitor(&room);
-                }
-                // What is no room ends by itself.
-                None => self.launch(&name, |_| (), cx),
+    fn resume(&mut self, cx: &mut Cx<Self>) {
+        for name in self.args.topics.subscribed() {
+            self.resume_one(name, cx);
+        }
+    }
+
+    fn resume_one(&mut self, name: Arc<str>, cx: &mut Cx<Self>) {
+        match self.args.registry.whereis(&name) {
+            // It may be about to end with its old supervisor: then this is for its successor.
+            Some(room) => {
+                self.doomed.insert(cx.monitor(&room), name);
             }
+            // What is no room ends by itself.
+            None => self.launch(&name, |_| (), cx),
         }
     }
 
@@ -191,7 +207,7 @@ impl Rooms {
         let wanted = name.clone();
         let started = move |rooms: &mut Rooms| {
             // Whoever has the name now is the room, this start or one that came first.
-            let room = rooms.0.registry.whereis(&wanted);
+            let room = rooms.args.registry.whereis(&wanted);
             reply.send(room.ok_or(OpenRoomError::Storage));
         };
         self.launch(&name, started, cx);
@@ -206,11 +222,11 @@ impl Rooms {
     ) {
         let args = RoomArgs {
             name: name.clone(),
-            registry: self.0.registry.clone(),
-            store: self.0.store.clone(),
-            topics: self.0.topics.clone(),
-            in_flight_max: self.0.in_flight_max,
-            clock: self.0.clock.clone(),
+            registry: self.args.registry.clone(),
+            store: self.args.store.clone(),
+            topics: self.args.topics.clone(),
+            in_flight_max: self.args.in_flight_max,
+            clock: self.args.clock.clone(),
         };
         let room = Child::server::<Room>("room", args)
             .label(format!("room {name}"))
@@ -218,7 +234,7 @@ impl Rooms {
             .pooled();
         cx.request_for(
             START_TIMEOUT,
-            self.0.supervisor.clone(),
+            self.args.supervisor.clone(),
             |started| DynamicMsg::start(room, started),
             move |rooms, _started, _| {
                 then(rooms);
