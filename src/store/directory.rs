@@ -22,8 +22,22 @@ const PID_BYTES_MAX: u64 = 32;
 #[derive(Debug)]
 pub(super) struct Directory {
     path: PathBuf,
-    /// Carries the lock; closed, and so unlocked, by the drop.
-    _lock: File,
+    _lock: Lock,
+}
+
+/// The file that carries the lock.
+///
+/// Closing it is not enough to let go: a child process that is just being started has a copy of every open file until it
+/// runs its own program, and the lock belongs to all copies.
+#[derive(Debug)]
+struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        if let Err(error) = self.0.unlock() {
+            log::warn!(target: "perennial::store", "unlocking the data directory: {error}");
+        }
+    }
 }
 
 impl Directory {
@@ -69,7 +83,7 @@ impl Directory {
     }
 }
 
-fn lock(directory: &Path) -> Result<File, Error> {
+fn lock(directory: &Path) -> Result<Lock, Error> {
     let doing = || format!("opening the data directory {}", directory.display());
     let open = OpenOptions::new()
         .read(true)
@@ -87,8 +101,9 @@ fn lock(directory: &Path) -> Result<File, Error> {
         }
         Err(TryLockError::Error(error)) => return Err(Error::io(error, doing())),
     }
-    write_pid(&mut file).map_err(|error| Error::io(error, doing()))?;
-    Ok(file)
+    let mut lock = Lock(file);
+    write_pid(&mut lock.0).map_err(|error| Error::io(error, doing()))?;
+    Ok(lock)
 }
 
 /// The process id in a lock file; `None` while its holder is about to write it.

@@ -5,6 +5,8 @@ use crate::ledger::{Append, DATABASE, config, entries, open, try_open, write};
 use crate::scratch::Scratch;
 use perennial::store::ErrorKind;
 use std::fs;
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 #[cfg(unix)]
 #[test]
@@ -97,6 +99,33 @@ fn a_program_cannot_open_a_directory_twice() {
     );
     drop(first);
     try_open(config(&scratch)).unwrap();
+}
+
+// A child has a copy of every open file from its birth until it runs its own program; the lock was closed by us, and held
+// by the child.
+#[test]
+fn a_directory_that_was_closed_is_free_whatever_children_are_being_started() {
+    let scratch = Scratch::new();
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    let child = Command::new("true").stdin(Stdio::null()).status();
+                    assert!(child.unwrap().success());
+                }
+            });
+        }
+        let mut refusal = None;
+        for _ in 0..200 {
+            refusal = try_open(config(&scratch)).err();
+            if refusal.is_some() {
+                break;
+            }
+        }
+        done.store(true, Ordering::Relaxed);
+        assert!(refusal.is_none(), "{refusal:?}");
+    });
 }
 
 #[test]
