@@ -6,7 +6,7 @@ use crate::process::relations::Relations;
 use crate::process::runtime::Shared;
 use crate::reason::ExitReason;
 use crate::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
-use crate::sync::{Arc, Mutex, Parker};
+use crate::sync::{Arc, Parker, RankedMutex, rank};
 use std::any::Any;
 
 /// Which kind of process: on a thread of its own, or run by the scheduler's pool.
@@ -44,11 +44,11 @@ pub(crate) struct Core {
     pub(crate) runtime: Arc<Shared>,
     /// Guards links, monitors, names and queued signals. Lock order: name shard, then relations in the order
     /// of pids, then a mailbox. Nothing of the user's runs under it.
-    pub(crate) relations: Mutex<Relations>,
+    pub(crate) relations: RankedMutex<Relations, { rank::RELATIONS }>,
     /// The address of the call that the running callback received, 0 for none.
     current_call: AtomicUsize,
     /// A leaf lock.
-    waiting: Mutex<Waiting>,
+    waiting: RankedMutex<Waiting, { rank::WAITING }>,
     /// Grows with each process of a runtime: who is older, whatever slots were reused.
     pub(crate) order: u64,
     /// What the process runs, for reports: the name of the server's type or the place of the closure.
@@ -89,9 +89,9 @@ impl Core {
             order: runtime.next_reference(),
             flags: AtomicU32::new(0),
             runtime,
-            relations: Mutex::default(),
+            relations: RankedMutex::default(),
             current_call: AtomicUsize::new(0),
-            waiting: Mutex::default(),
+            waiting: RankedMutex::default(),
             initial,
         }
     }

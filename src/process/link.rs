@@ -1,13 +1,13 @@
 //! Links: two processes that do not want to live without each other.
 
 use crate::pid::Pid;
-use crate::process::core::{Process, Signal, flag};
+use crate::process::core::{Core, Process, Signal, flag};
 use crate::process::current;
 use crate::process::error::{LinkError, NotAProcess};
 use crate::process::relations::{Origin, Relations};
 use crate::process::signal::Exit;
 use crate::reason::ExitReason;
-use crate::sync::{Arc, MutexGuard};
+use crate::sync::{Arc, RankedGuard};
 
 /// Links the process that runs on this thread with another; see
 /// [`Context::link`](crate::process::Context::link).
@@ -110,14 +110,17 @@ pub(crate) fn part(me: &Arc<dyn Process>, from: Pid) {
 fn both<'a>(
     me: &'a Arc<dyn Process>,
     other: &'a Arc<dyn Process>,
-) -> (MutexGuard<'a, Relations>, MutexGuard<'a, Relations>) {
+) -> (RankedGuard<'a, Relations>, RankedGuard<'a, Relations>) {
     let (mine, theirs) = (me.core(), other.core());
     assert_ne!(mine.pid, theirs.pid, "a process is not linked to itself");
+    // Both are of this node.
+    let order = |pid: Pid| (u64::from(pid.id()) << 32) | u64::from(pid.serial());
+    let lock = |core: &'a Core| core.relations.lock_in_order(order(core.pid));
     if mine.pid < theirs.pid {
-        let mine = mine.relations.lock();
-        (mine, theirs.relations.lock())
+        let mine = lock(mine);
+        (mine, lock(theirs))
     } else {
-        let theirs = theirs.relations.lock();
-        (mine.relations.lock(), theirs)
+        let theirs = lock(theirs);
+        (lock(mine), theirs)
     }
 }

@@ -1,7 +1,7 @@
 //! The mailbox of a pooled process, and the bound that either kind of mailbox may have.
 
 use crate::process::signal::Entry;
-use crate::sync::{Arc, Mutex, Parker};
+use crate::sync::{Arc, Mutex, Parker, RankedMutex, rank};
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -35,6 +35,9 @@ pub(crate) struct Pushed<M> {
     pub(crate) dropped: Option<Entry<M>>,
 }
 
+/// The queue of a mailbox behind its lock.
+pub(crate) type LockedQueue<M> = RankedMutex<Queue<M>, { rank::MAILBOX }>;
+
 /// The bound of a mailbox. Signals do not count and are never refused.
 pub(crate) struct Bound {
     pub(crate) max: usize,
@@ -60,7 +63,7 @@ impl Bound {
     }
 
     /// Takes the entry that waits longest, and lets those in who wait for its place.
-    pub(crate) fn pop<M>(&self, queue: &Mutex<Queue<M>>) -> Option<Entry<M>> {
+    pub(crate) fn pop<M>(&self, queue: &LockedQueue<M>) -> Option<Entry<M>> {
         let (entry, was_full) = queue.lock().pop(self)?;
         if was_full {
             self.room();
@@ -241,7 +244,7 @@ mod tests {
 
     /// A pooled process as the rules of `pooled` have it: whoever finds it idle runs it, in place of a worker.
     struct Model {
-        queue: Mutex<Queue<usize>>,
+        queue: LockedQueue<usize>,
         /// Taken by a turn, as the body of a process is.
         body: Mutex<Option<VecDeque<Entry<usize>>>>,
         running: AtomicBool,
@@ -256,7 +259,7 @@ mod tests {
             let mut queue = Queue::new();
             assert!(queue.idle());
             Arc::new(Model {
-                queue: Mutex::new(queue),
+                queue: LockedQueue::new(queue),
                 body: Mutex::new(Some(VecDeque::new())),
                 running: AtomicBool::new(false),
                 handled: AtomicUsize::new(0),

@@ -5,7 +5,7 @@ use crate::process::core::{Process, flag};
 use crate::process::dest::Dest;
 use crate::process::reference::Ref;
 use crate::process::runtime::{self, Shared};
-use crate::sync::{Arc, RwLock};
+use crate::sync::{Arc, RankedRwLock, rank};
 use std::any::Any;
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -122,11 +122,13 @@ pub(crate) trait Claim: fmt::Debug + Send + Sync {
     fn claim(&self, reference: &dyn Any) -> Result<(), RegisterError>;
 }
 
+type Shard = RankedRwLock<HashMap<Arc<str>, Named>, { rank::NAMES }>;
+
 /// The names of a runtime.
 pub(crate) struct Names {
     hasher: RandomState,
     /// Lock order: a shard before the relations of a process.
-    shards: Vec<RwLock<HashMap<Arc<str>, Named>>>,
+    shards: Vec<Shard>,
 }
 
 /// A process under its name.
@@ -145,14 +147,14 @@ impl Named {
 
 impl Names {
     pub(crate) fn new() -> Self {
-        let shards = (0..SHARDS).map(|_| RwLock::default()).collect();
+        let shards = (0..SHARDS).map(|_| Shard::default()).collect();
         Names {
             hasher: RandomState::new(),
             shards,
         }
     }
 
-    fn shard(&self, name: &str) -> &RwLock<HashMap<Arc<str>, Named>> {
+    fn shard(&self, name: &str) -> &Shard {
         &self.shards[self.hasher.hash_one(name) as usize % SHARDS]
     }
 

@@ -11,7 +11,7 @@ use crate::process::core::{Core, Process, Signal, flag};
 use crate::process::current;
 use crate::process::death::{self, End};
 use crate::process::error::CallError;
-use crate::process::mailbox::{Bound, Queue, Refused};
+use crate::process::mailbox::{Bound, LockedQueue, Queue, Refused};
 use crate::process::reference::{Mailbox, Ref};
 use crate::process::signal::Entry;
 use crate::process::start::Ack;
@@ -29,7 +29,7 @@ const TURN_MAX: usize = 256;
 pub(crate) struct Pooled<B: Behaviour> {
     core: Core,
     bound: Option<Box<Bound>>,
-    queue: Mutex<Queue<B::Msg>>,
+    queue: LockedQueue<B::Msg>,
     /// How many entries the running turn has taken and not yet handled.
     taken: AtomicUsize,
     /// Empty while a turn runs, and after the end. Never held while anything runs.
@@ -47,7 +47,7 @@ impl<B: Behaviour> Pooled<B> {
         Arc::new(Pooled {
             core,
             bound: bound.map(Box::new),
-            queue: Mutex::new(Queue::new()),
+            queue: LockedQueue::new(Queue::new()),
             taken: AtomicUsize::new(0),
             body: Mutex::new(None),
         })

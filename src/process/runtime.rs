@@ -11,7 +11,7 @@ use crate::process::timer::Timers;
 use crate::process::{current, panic_hook};
 use crate::scheduler::{self, Scheduler};
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use crate::sync::{Arc, Lazy, Mutex, RwLock, thread};
+use crate::sync::{Arc, Lazy, RankedMutex, RwLock, rank, thread};
 use crate::telemetry::Telemetry;
 use crate::time::Clock;
 use std::any::{Any, TypeId};
@@ -269,7 +269,7 @@ pub(crate) struct Shared {
     pub(crate) timers: Timers,
     pub(crate) quiesce: Quiesce,
     /// Held by whoever breaks a deadlock. Lock order: before everything that a call touches.
-    pub(crate) deadlocks: Mutex<()>,
+    pub(crate) deadlocks: RankedMutex<(), { rank::DEADLOCKS }>,
     /// Equals `true` once no process may start any more.
     pub(crate) stopping: AtomicBool,
     pub(crate) stopped: AtomicBool,
@@ -301,7 +301,7 @@ impl Shared {
             threads: Threads::new(settings.thread_max),
             timers: Timers::default(),
             quiesce: Quiesce::default(),
-            deadlocks: Mutex::default(),
+            deadlocks: RankedMutex::default(),
             stopping: AtomicBool::new(false),
             stopped: AtomicBool::new(false),
             scheduler,

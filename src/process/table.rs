@@ -3,7 +3,7 @@
 use crate::pid::Pid;
 use crate::process::core::Process;
 use crate::sync::atomic::{AtomicUsize, Ordering};
-use crate::sync::{Arc, Mutex};
+use crate::sync::{Arc, RankedMutex, rank};
 
 /// How many shards there are; a power of two, so that a slot's shard is its low bits.
 const SHARDS: u32 = 16;
@@ -24,7 +24,7 @@ pub(crate) struct Table {
 #[derive(Default)]
 #[repr(align(128))]
 struct Shard {
-    slots: Mutex<Slots>,
+    slots: RankedMutex<Slots, { rank::TABLE }>,
 }
 
 #[derive(Default)]
@@ -143,7 +143,7 @@ impl Table {
         all
     }
 
-    fn slots(&self, pid: Pid) -> &Mutex<Slots> {
+    fn slots(&self, pid: Pid) -> &RankedMutex<Slots, { rank::TABLE }> {
         &self.shards[(pid.id() % SHARDS) as usize].slots
     }
 }

@@ -5,7 +5,7 @@ use crate::process::context::Context;
 use crate::process::core::{Core, Process, Signal};
 use crate::process::current;
 use crate::process::death::{self, End};
-use crate::process::mailbox::{Bound, Queue, Refused};
+use crate::process::mailbox::{Bound, LockedQueue, Queue, Refused};
 use crate::process::pooled::{close_entries, overflowed};
 use crate::process::reference::{Mailbox, Ref};
 use crate::process::signal::Entry;
@@ -14,7 +14,7 @@ use crate::process::wait;
 use crate::reason::ExitReason;
 use crate::sync::atomic::{AtomicU8, Ordering};
 use crate::sync::channel::{Receiver, Sender, unbounded};
-use crate::sync::{Arc, Mutex, Parker};
+use crate::sync::{Arc, Parker};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
@@ -37,7 +37,7 @@ const CLOSED: u8 = 2;
 /// can do that.
 enum Inbox<M> {
     Channel(Sender<Entry<M>>, Receiver<Entry<M>>),
-    Bounded(Box<Bound>, Mutex<Queue<M>>),
+    Bounded(Box<Bound>, LockedQueue<M>),
 }
 
 impl<M: Send + 'static> Thread<M> {
@@ -47,7 +47,7 @@ impl<M: Send + 'static> Thread<M> {
                 let (sender, receiver) = unbounded();
                 Inbox::Channel(sender, receiver)
             }
-            Some(bound) => Inbox::Bounded(Box::new(bound), Mutex::new(Queue::new())),
+            Some(bound) => Inbox::Bounded(Box::new(bound), LockedQueue::new(Queue::new())),
         };
         Arc::new(Thread {
             core,

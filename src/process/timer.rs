@@ -6,7 +6,7 @@ use crate::process::dest::Dest;
 use crate::process::error::TryCastError;
 use crate::process::runtime::{self, Shared};
 use crate::scheduler::TimerKey;
-use crate::sync::{Arc, Mutex};
+use crate::sync::{Arc, RankedMutex, rank};
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::{Duration, Instant};
@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 #[derive(Default)]
 pub(crate) struct Timers {
     /// Lock order: before the scheduler's own lock of its timers, under which nothing fires.
-    keys: Mutex<HashMap<TimerRef, TimerKey>>,
+    keys: RankedMutex<HashMap<TimerRef, TimerKey>, { rank::TIMER_KEYS }>,
 }
 
 impl Timers {

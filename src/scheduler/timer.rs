@@ -1,7 +1,7 @@
 //! Timers: one thread that sleeps until the next deadline and then calls what was left for that moment.
 
 use super::wheel::{TimerKey, Wheel};
-use crate::sync::{Arc, Mutex, Parker};
+use crate::sync::{Arc, Parker, RankedMutex, rank};
 use crate::time::Clock;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
@@ -15,7 +15,7 @@ type Callback = Box<dyn FnOnce() + Send>;
 pub(crate) struct Timers {
     clock: Clock,
     /// Held for one operation on the wheel, never while a callback runs or is dropped.
-    state: Mutex<State>,
+    state: RankedMutex<State, { rank::TIMERS }>,
     parker: Arc<Parker>,
 }
 
@@ -44,7 +44,7 @@ impl Timers {
         });
         Timers {
             clock,
-            state: Mutex::new(State {
+            state: RankedMutex::new(State {
                 wheel: Wheel::new(),
                 nap: Nap::Awake,
                 stopping: false,

@@ -9,7 +9,7 @@ use crate::process::RegisterError;
 use crate::process::core::Process;
 use crate::process::relations::AtDeath;
 use crate::process::runtime::Shared;
-use crate::sync::{Arc, Mutex, RwLock};
+use crate::sync::{Arc, RankedMutex, RankedRwLock, RwLock, rank};
 use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, RandomState};
@@ -34,22 +34,26 @@ pub(crate) enum Keys {
     Duplicate,
 }
 
+type KeyShard<K, V> = RankedRwLock<HashMap<K, Snapshot<V>>, { rank::KEYS }>;
+
+type OwnerShard<K> = RankedMutex<HashMap<Pid, Vec<K>>, { rank::OWNERS }>;
+
 /// Entries by key, and the keys of each process.
 ///
 /// Lock order: a shard of keys, then a shard of owners, then the relations of a process.
 pub(crate) struct Entries<K, V> {
     hasher: RandomState,
-    keys: Vec<RwLock<HashMap<K, Snapshot<V>>>>,
+    keys: Vec<KeyShard<K, V>>,
     /// Invariant E1: while no lock is held, a process is here with a key once for each entry it has under it.
-    owners: Vec<Mutex<HashMap<Pid, Vec<K>>>>,
+    owners: Vec<OwnerShard<K>>,
 }
 
 impl<K, V> Default for Entries<K, V> {
     fn default() -> Self {
         Entries {
             hasher: RandomState::new(),
-            keys: (0..SHARDS).map(|_| RwLock::default()).collect(),
-            owners: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            keys: (0..SHARDS).map(|_| RankedRwLock::default()).collect(),
+            owners: (0..SHARDS).map(|_| RankedMutex::default()).collect(),
         }
     }
 }
@@ -59,11 +63,11 @@ where
     K: Clone + Eq + Hash + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,
 {
-    fn keys<Q: Hash + ?Sized>(&self, key: &Q) -> &RwLock<HashMap<K, Snapshot<V>>> {
+    fn keys<Q: Hash + ?Sized>(&self, key: &Q) -> &KeyShard<K, V> {
         &self.keys[self.hasher.hash_one(key) as usize % SHARDS]
     }
 
-    fn owners(&self, pid: Pid) -> &Mutex<HashMap<Pid, Vec<K>>> {
+    fn owners(&self, pid: Pid) -> &OwnerShard<K> {
         &self.owners[pid.id() as usize % SHARDS]
     }
 

@@ -30,11 +30,13 @@ pub(crate) mod model;
 #[cfg(tsan)]
 mod once;
 mod parker;
+mod ranked;
 pub mod thread;
 #[cfg(tsan)]
 mod tsan;
 
 pub use parker::Parker;
+pub(crate) use ranked::{RankedGuard, RankedMutex, RankedRwLock, rank};
 pub use std::sync::{Arc, Weak};
 
 #[cfg(loom)]
