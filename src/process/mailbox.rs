@@ -323,7 +323,9 @@ mod tests {
             let model = Model::new();
             let others = [1, 2].map(|_| aside(&model, |model| model.send(1)));
             model.send(3);
-            others.map(|other| other.join().expect("no panic"));
+            for other in others {
+                other.join().expect("no panic");
+            }
             model.rests(3);
         });
     }

@@ -151,3 +151,76 @@ fn call(callback: Callback) {
         super::panics::log_panic("a timer callback", payload);
     }
 }
+
+#[cfg(all(test, loom))]
+mod tests {
+    use super::*;
+    use crate::sync::atomic::{AtomicUsize, Ordering};
+    use crate::sync::model::explore;
+    use crate::sync::thread::{self, JoinHandle};
+
+    /// Timers whose clock stands still, and the thread that runs them.
+    fn running() -> (Arc<Timers>, JoinHandle<()>) {
+        let timers = Arc::new(Timers::new(Clock::manual().0));
+        let theirs = timers.clone();
+        let thread = thread::spawn("timer".into(), None, move || theirs.run());
+        (timers, thread.expect("a model has threads"))
+    }
+
+    /// Counts how often a timer fires, and says so to whoever waits.
+    fn counted() -> (Arc<AtomicUsize>, Arc<Parker>, Callback) {
+        let (count, parker) = (Arc::new(AtomicUsize::new(0)), Arc::new(Parker::new()));
+        let (fired, told) = (count.clone(), parker.clone());
+        let callback = move || {
+            fired.fetch_add(1, Ordering::AcqRel);
+            told.unpark();
+        };
+        (count, parker, Box::new(callback))
+    }
+
+    fn stop(timers: &Timers, thread: JoinHandle<()>) {
+        timers.stop();
+        thread.join().expect("no panic");
+    }
+
+    /// Whatever the timer thread does when a timer is inserted, it fires it; nothing else will wake it.
+    #[test]
+    fn loom_a_timer_that_is_due_fires_once() {
+        explore(|| {
+            let (timers, thread) = running();
+            let (count, parker, callback) = counted();
+            timers.insert(timers.clock.now(), callback);
+            parker.park();
+            stop(&timers, thread);
+            assert_eq!(count.load(Ordering::Acquire), 1);
+        });
+    }
+
+    #[test]
+    fn loom_a_timer_fires_or_is_cancelled() {
+        explore(|| {
+            let (timers, thread) = running();
+            let (count, parker, callback) = counted();
+            let key = timers.insert(timers.clock.now(), callback);
+            let cancelled = timers.discard(key);
+            if !cancelled {
+                parker.park();
+            }
+            stop(&timers, thread);
+            assert_eq!(count.load(Ordering::Acquire), usize::from(!cancelled));
+        });
+    }
+
+    /// Stopped, it fires or drops what it has, and does not keep the one who stops it waiting.
+    #[test]
+    fn loom_a_timer_thread_that_is_stopped_ends() {
+        explore(|| {
+            let (timers, thread) = running();
+            let (count, _, callback) = counted();
+            timers.insert(timers.clock.now(), callback);
+            stop(&timers, thread);
+            assert!(count.load(Ordering::Acquire) <= 1);
+            assert_eq!(timers.len(), 0);
+        });
+    }
+}

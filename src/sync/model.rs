@@ -9,12 +9,21 @@ use std::time::Instant;
 #[cfg(test)]
 const INTERRUPTIONS_MAX: usize = 2;
 
-/// Runs a model in every order, or as far as `LOOM_MAX_PREEMPTIONS` says.
+/// Runs a model in every order, or as far as `LOOM_MAX_PREEMPTIONS` says, and tells how many there were.
 #[cfg(test)]
 pub(crate) fn explore(model: impl Fn() + Send + Sync + 'static) {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound = builder.preemption_bound.or(Some(INTERRUPTIONS_MAX));
-    builder.check(model);
+    let orders = std::sync::Arc::new(AtomicUsize::new(0));
+    let count = orders.clone();
+    builder.check(move || {
+        count.fetch_add(1, Ordering::Relaxed);
+        model();
+    });
+    let name = std::thread::current().name().unwrap_or_default().to_owned();
+    println!("{name}: {} orders", orders.load(Ordering::Relaxed));
 }
 
 /// What never happens in a model: loom's locks are poisoned only by a panic, which ends it.
