@@ -9,6 +9,8 @@ mod gen_server_calls;
 mod gen_server_ends;
 mod gen_server_messages;
 mod gen_server_start;
+mod gen_statem_events;
+mod machine;
 mod stage;
 #[path = "../support/mod.rs"]
 mod support;
