@@ -453,19 +453,23 @@ fn signals_are_events_and_may_be_postponed() {
             .start()
             .expect("it starts");
         let pid = other.pid();
-        machine.cast(run(move |_, cx| {
+        machine.cast(run(move |script, cx| {
+            script.postpones = true;
             cx.monitor(pid);
             cx.link(pid).expect("it is there");
             Next::keep_state()
         }));
-        sync(&machine);
+        assert_eq!(log.after(&machine), [Record::Init, Entered(A, A)]);
         other.cast(run(|_, _| Next::stop(died())));
-        let (first, second) = {
-            assert_eq!([log.next(), log.next()], [Record::Init, Entered(A, A)]);
-            (log.next(), log.next())
-        };
-        let expected = [Record::Exit(pid, died(), A), Record::Down(pid, died(), A)];
-        assert!(expected.contains(&first) && expected.contains(&second) && first != second);
+        let (first, second) = (log.next(), log.next());
+        let signals = [Record::Exit(pid, died(), A), Record::Down(pid, died(), A)];
+        assert!(signals.contains(&first) && signals.contains(&second) && first != second);
+        machine.cast(go(B));
+        let again = [Record::Exit(pid, died(), B), Record::Down(pid, died(), B)];
+        let log = log.after(&machine);
+        assert_eq!(log[0], Entered(A, B));
+        assert_eq!(log.len(), 3);
+        assert!(again.iter().all(|signal| log.contains(signal)));
         stop(&machine);
     });
 }

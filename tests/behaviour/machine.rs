@@ -80,6 +80,8 @@ pub(crate) struct Scripted {
     enters: Vec<(Place, EnterJob)>,
     terminate: Option<TerminateJob>,
     pub(crate) held: Vec<ReplyTo<u64>>,
+    /// Whether signals are postponed in `A`.
+    pub(crate) postpones: bool,
 }
 
 /// A message that runs a closure.
@@ -130,6 +132,15 @@ impl Scripted {
         job: impl FnOnce(&mut Scripted, &mut Cx<Scripted>) -> Enter<Scripted> + Send + 'static,
     ) {
         self.enters.push((place, Box::new(job)));
+    }
+
+    fn signal(&self, event: Event<Self>, place: Place) -> Went {
+        let next = Next::keep_state();
+        if self.postpones && place == A {
+            next.postpone(event)
+        } else {
+            next
+        }
     }
 
     /// Handles a message of some type, which `event` makes an event again.
@@ -185,13 +196,15 @@ impl GenStatem for Scripted {
                 let again = move |msg| Event::Timeout(timeout, msg);
                 self.content(Type::Timeout(timeout), msg, place, cx, again)
             }
-            Event::Down(Down { pid, reason, .. }) => {
+            Event::Down(down) => {
+                let Down { pid, reason, .. } = down.clone();
                 self.log(Record::Down(pid, reason, place));
-                Next::keep_state()
+                self.signal(Event::Down(down), place)
             }
-            Event::Exit(Exit { from, reason }) => {
+            Event::Exit(exit) => {
+                let Exit { from, reason } = exit.clone();
                 self.log(Record::Exit(from, reason, place));
-                Next::keep_state()
+                self.signal(Event::Exit(exit), place)
             }
         }
     }
@@ -228,6 +241,7 @@ pub(crate) fn script() -> (Scripted, Log) {
         enters: Vec::new(),
         terminate: None,
         held: Vec::new(),
+        postpones: false,
     };
     (script, Log(records))
 }
