@@ -25,10 +25,6 @@ const EXCUSED: &[Excused] = &[
     ("statem.start7", NO_NODES),
     ("statem.start9", NO_NODES),
     ("statem.stop6", NO_NODES),
-    (
-        "statem.stop7",
-        "a machine is stopped by its pid, its reference or its name; a registry gives the reference",
-    ),
     ("statem.stop8", NO_NODES),
     ("statem.stop9", NO_NODES),
     ("statem.stop10", NO_NODES),

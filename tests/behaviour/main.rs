@@ -9,6 +9,7 @@ mod gen_server_calls;
 mod gen_server_ends;
 mod gen_server_messages;
 mod gen_server_start;
+mod gen_statem_calls;
 mod gen_statem_conformance;
 mod gen_statem_ends;
 mod gen_statem_events;
