@@ -422,3 +422,39 @@ fn end_of_the_parent_ends_one_that_traps_after_terminate() {
         }
     });
 }
+
+/// The flag of the trait is set before `init` runs.
+#[test]
+fn trait_may_ask_for_exits() {
+    struct Trapping;
+    impl GenStatem for Trapping {
+        type Args = ();
+        type Msg = ();
+        type State = ();
+        type Timer = ();
+        const TRAP_EXIT: bool = true;
+        fn init(_: (), cx: &mut Cx<Self>) -> Init<Self> {
+            assert!(cx.trap_exit(true), "it traps already");
+            Init::ok((), Trapping)
+        }
+        fn handle(&mut self, event: Event<Self>, _: &(), _: &mut Cx<Self>) -> Next<Self> {
+            match event {
+                Event::Exit(exit) => Next::stop(exit.reason),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+    both_servers(|kind| {
+        let guard = on(gen_statem::spec::<Trapping>(()), kind).start();
+        let guard = guard.expect("it starts");
+        let (other, _log) = machine(kind);
+        let (mut watch, target) = (process::watch(&guard), guard.pid());
+        other.cast(run(move |_, _| {
+            // Normal, which nobody hears who does not trap.
+            process::exit(target, ExitReason::Normal);
+            Next::keep_state()
+        }));
+        assert_eq!(ended(&mut watch), ExitReason::Normal);
+        stop(&other);
+    });
+}
