@@ -8,8 +8,8 @@ use crate::sync::Arc;
 use std::fmt;
 use std::time::Duration;
 
-/// A server that is about to be started. Made by [`gen_server::spec`](crate::gen_server::spec) and
-/// [`gen_statem::spec`](crate::gen_statem::spec).
+/// A server that is about to be started. Made by [`gen_server::spec`](crate::gen_server::spec()) and
+/// [`gen_statem::spec`](crate::gen_statem::spec()).
 #[must_use = "a spec starts nothing until start or start_link"]
 pub struct Spec<S: Served> {
     args: S::Args,

@@ -53,6 +53,17 @@
 //! [`postpone`](Next::postpone). A [`call`](crate::process::Dest::call) waits five seconds at most, where OTP's
 //! `gen_statem:call` waits for ever: for a machine that postpones, use `call_for` with a timeout that fits.
 //!
+//! | OTP | here |
+//! |---|---|
+//! | `{next_state, S, D, Actions}`, `keep_state_and_data`, `repeat_state_and_data` | [`Next::next_state`] and its kin, with a chain of actions |
+//! | `{stop, Reason, D}`, `{stop_and_reply, Reason, Replies, D}` | [`Next::stop`], with a chain of [`reply`](Next::reply) |
+//! | `postpone` | [`postpone(event)`](Next::postpone): the event is given back |
+//! | `{next_event, internal, C}`, `{next_event, cast, C}` | [`next_event(Event::Internal(msg))`](Next::next_event), `next_event(Event::Message(msg))` |
+//! | `{timeout, T, C}`, `{state_timeout, T, C}`, `{{timeout, Name}, T, C}` | [`event_timeout`](Next::event_timeout), [`state_timeout`](Next::state_timeout), [`timeout`](Next::timeout) |
+//! | `{abs, true}` | an `Instant` instead of a `Duration` |
+//! | `{state_timeout, cancel}`, `{state_timeout, update, C}` | [`cancel(Timeout::State)`](Next::cancel), [`update(Timeout::State, msg)`](Next::update) |
+//! | `state_enter` | [`STATE_ENTER`](GenStatem::STATE_ENTER), [`enter`](GenStatem::enter), [`Enter`] |
+//!
 //! # The order of events
 //! After each event, in this order:
 //! 1. An event that was postponed goes to those that were before. The event timeout is cancelled.
@@ -135,7 +146,8 @@ pub trait GenStatem: Sized + Send + 'static {
     fn handle(&mut self, event: Event<Self>, state: &Self::State, cx: &mut Cx<Self>) -> Next<Self>;
 
     /// The machine has come to a state, from another one, or from itself when it begins or the state is repeated.
-    /// Runs before any event is handled there, only with [`STATE_ENTER`](GenStatem::STATE_ENTER).
+    /// Runs before any event is handled there, only with [`STATE_ENTER`](GenStatem::STATE_ENTER). If it panics, the
+    /// state that `terminate` gets is the one that was being entered.
     fn enter(&mut self, old: &Self::State, state: &Self::State, cx: &mut Cx<Self>) -> Enter<Self> {
         let _ = (old, state, cx);
         Enter::keep_state()

@@ -82,6 +82,13 @@ impl<S: GenStatem> Next<S> {
 ///     Enter::keep_state().postpone(event)
 /// }
 /// ```
+///
+/// ```compile_fail,E0599
+/// use perennial::gen_statem::{Enter, Event, GenStatem};
+/// fn enter<S: GenStatem>(event: Event<S>) -> Enter<S> {
+///     Enter::keep_state().next_event(event)
+/// }
+/// ```
 #[must_use = "an enter call's actions happen when the callback returns them"]
 pub struct Enter<S: GenStatem> {
     pub(super) step: Entered,
