@@ -5,6 +5,7 @@
 
 pub mod gen_server;
 pub mod gen_statem;
+mod request;
 mod served;
 pub mod supervisor;
 pub mod task;

@@ -1,8 +1,8 @@
 //! The server as the kernel's driver sees it.
 
-use crate::behaviour::gen_server::context::Answered;
 use crate::behaviour::gen_server::stop::StopRequest;
 use crate::behaviour::gen_server::{Cx, Deferred, GenServer, Info, Init, Next};
+use crate::behaviour::request::Answered;
 use crate::behaviour::served::sealed::{Launch, Launched, Plan};
 use crate::behaviour::served::{Served, launch};
 use crate::process::behaviour::{Behaviour, Flow, InitEnd, InitFn};

@@ -1,19 +1,15 @@
 //! A machine's context: the process's own, and requests that do not block.
 
 use crate::behaviour::gen_statem::GenStatem;
+use crate::behaviour::request::{self, Answered};
 use crate::pid::RequestId;
-use crate::process::core::Signal;
-use crate::process::dest::{Dest, call_then};
+use crate::process::dest::Dest;
 use crate::process::{CallError, Context, ReplyTo};
-use crate::sync::Arc;
 use std::any::Any;
 use std::collections::HashMap;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::time::Duration;
-
-/// How long a request waits for its answer unless told otherwise: as a call.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A machine seen from inside: a [`Context`] that can ask others without waiting for them.
 pub struct Cx<S: GenStatem> {
@@ -23,12 +19,6 @@ pub struct Cx<S: GenStatem> {
 
 /// Makes a message of an answer.
 type Conversion<M> = Box<dyn FnOnce(Box<dyn Any + Send>) -> M + Send>;
-
-/// An answer in the mailbox of the machine that asked.
-pub(super) struct Answered {
-    id: RequestId,
-    answer: Box<dyn Any + Send>,
-}
 
 impl<S: GenStatem> Cx<S> {
     pub(super) fn new(context: Context<S::Msg>) -> Self {
@@ -49,7 +39,7 @@ impl<S: GenStatem> Cx<S> {
         make: impl FnOnce(ReplyTo<T>) -> D::Msg,
         message: impl FnOnce(Result<T, CallError>) -> S::Msg + Send + 'static,
     ) -> RequestId {
-        self.request_for(REQUEST_TIMEOUT, to, make, message)
+        self.request_for(request::TIMEOUT, to, make, message)
     }
 
     /// [`request`](Cx::request) with a timeout of one's own.
@@ -60,25 +50,10 @@ impl<S: GenStatem> Cx<S> {
         make: impl FnOnce(ReplyTo<T>) -> D::Msg,
         message: impl FnOnce(Result<T, CallError>) -> S::Msg + Send + 'static,
     ) -> RequestId {
-        let me = self.context.me().process();
-        let id = me.core().runtime.request_id();
-        let conversion: Conversion<S::Msg> =
-            Box::new(
-                move |answer| match answer.downcast::<Result<T, CallError>>() {
-                    Ok(answer) => message(*answer),
-                    Err(_) => unreachable!("a request's answer has the type it was asked for"),
-                },
-            );
-        self.requests.insert(id, conversion);
-        let asker = Arc::downgrade(&me);
-        let answered = move |answer: Result<T, CallError>| {
-            if let Some(asker) = asker.upgrade() {
-                let answer = Box::new(answer);
-                asker.push_signal(Signal::Resume(Box::new(Answered { id, answer })));
-                asker.wake();
-            }
-        };
-        call_then(to.resolve(), timeout, make, Box::new(answered));
+        let id = request::id(&self.context);
+        let conversion = move |answer| message(request::answer_of(answer));
+        self.requests.insert(id, Box::new(conversion));
+        request::send(&self.context, id, timeout, to, make);
         id
     }
 

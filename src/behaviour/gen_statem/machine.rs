@@ -2,11 +2,11 @@
 
 use crate::behaviour::gen_server::StopRequest;
 use crate::behaviour::gen_statem::agenda::Agenda;
-use crate::behaviour::gen_statem::context::Answered;
 use crate::behaviour::gen_statem::next::{Entered, Made, Step};
 use crate::behaviour::gen_statem::timeouts::Changes;
 use crate::behaviour::gen_statem::timer::{Rang, Timer};
 use crate::behaviour::gen_statem::{Cx, Event, GenStatem, Next, Statem};
+use crate::behaviour::request::Answered;
 use crate::behaviour::served::sealed::{Launch, Launched, Plan};
 use crate::behaviour::served::{Served, launch};
 use crate::process::behaviour::{Behaviour, Flow, InitEnd, InitFn};

@@ -162,6 +162,36 @@ pub trait GenStatem: Sized + Send + 'static {
 
 /// A machine where a server is meant: as a [`Spec`], or as a
 /// [`ServerChild<Statem<S>>`](crate::supervisor::ServerChild). It has no values.
+///
+/// ```
+/// use perennial::gen_statem::{Cx, Event, Init, Next, Statem};
+/// use perennial::prelude::*;
+/// use perennial::supervisor::ServerChild;
+///
+/// enum Msg { Press(ReplyTo<bool>) }
+/// struct Switch;
+/// impl GenStatem for Switch {
+///     type Args = ();
+///     type Msg = Msg;
+///     type State = bool;
+///     type Timer = ();
+///     fn init(_: (), _: &mut Cx<Self>) -> Init<Self> { Init::ok(false, Switch) }
+///     fn handle(&mut self, event: Event<Self>, on: &bool, _: &mut Cx<Self>) -> Next<Self> {
+///         match event {
+///             Event::Message(Msg::Press(reply)) => Next::next_state(!on).reply(reply, !on),
+///             _ => Next::keep_state(),
+///         }
+///     }
+/// }
+///
+/// static SWITCH: Name<Msg> = Name::new("switch");
+/// let switch: ServerChild<Statem<Switch>> = Child::statem("switch", ()).name(&SWITCH);
+/// let tree = Supervisor::new(Strategy::OneForOne).child(switch).start()?;
+/// assert_eq!(SWITCH.call(Msg::Press)?, true);
+/// assert_eq!(SWITCH.call(Msg::Press)?, false);
+/// supervisor::stop(&tree)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Statem<S>(Infallible, PhantomData<fn() -> S>);
 
