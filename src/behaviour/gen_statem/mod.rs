@@ -121,7 +121,8 @@ pub trait GenStatem: Sized + Send + 'static {
     /// variants for calls end in a [`ReplyTo`](crate::ReplyTo).
     type Msg: Send + 'static;
 
-    /// The states: an enum as a rule. Going to one that equals the state it is in is no change.
+    /// The states: an enum as a rule. Going to one that equals the state it is in is no change; two values of one
+    /// variant that differ are two states.
     type State: PartialEq + Send + 'static;
 
     /// The names of its generic timeouts: an enum, or `()` if there is one at most.
