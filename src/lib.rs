@@ -30,6 +30,7 @@ pub mod web;
 pub mod chat;
 
 pub use behaviour::gen_server::{self, Cx, GenServer, Info, Init, Next};
+pub use behaviour::gen_statem::{self, GenStatem};
 pub use behaviour::supervisor::{self, Child, DynamicSupervisor, Strategy, Supervisor};
 pub use behaviour::task::{self, Task, TaskError, TaskSupervisor};
 pub use pid::{MonitorRef, Pid, RequestId, TimerRef};
@@ -47,6 +48,7 @@ pub use service::signals;
 /// What a program that uses processes needs: `use perennial::prelude::*`.
 pub mod prelude {
     pub use crate::behaviour::gen_server::{self, Cx, GenServer, Info, Init, Next};
+    pub use crate::behaviour::gen_statem::{self, GenStatem};
     pub use crate::behaviour::supervisor::{self, Child, DynamicSupervisor, Strategy, Supervisor};
     pub use crate::process::{Dest, Name, Ref, ReplyTo};
 }

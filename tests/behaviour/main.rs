@@ -9,6 +9,13 @@ mod gen_server_calls;
 mod gen_server_ends;
 mod gen_server_messages;
 mod gen_server_start;
+mod gen_statem_calls;
+mod gen_statem_conformance;
+mod gen_statem_ends;
+mod gen_statem_events;
+mod gen_statem_property;
+mod gen_statem_timeouts;
+mod machine;
 mod stage;
 #[path = "../support/mod.rs"]
 mod support;

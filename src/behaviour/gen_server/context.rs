@@ -1,19 +1,15 @@
 //! A server's context: the process's own, and requests that do not block.
 
 use crate::behaviour::gen_server::{GenServer, Next};
+use crate::behaviour::request;
 use crate::pid::RequestId;
-use crate::process::core::Signal;
-use crate::process::dest::{Dest, call_then};
+use crate::process::dest::Dest;
 use crate::process::{CallError, Context, ReplyTo};
-use crate::sync::Arc;
 use std::any::Any;
 use std::collections::HashMap;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::time::Duration;
-
-/// How long a request waits for its answer unless told otherwise: as a call.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A server seen from inside: a [`Context`] that can ask others without waiting for them.
 pub struct Cx<S: GenServer> {
@@ -24,12 +20,6 @@ pub struct Cx<S: GenServer> {
 /// What a server does with an answer.
 pub(super) type Continuation<S> =
     Box<dyn FnOnce(&mut S, Box<dyn Any + Send>, &mut Cx<S>) -> Next<<S as GenServer>::Msg> + Send>;
-
-/// An answer in the mailbox of the server that asked.
-pub(super) struct Answered {
-    pub(super) id: RequestId,
-    pub(super) answer: Box<dyn Any + Send>,
-}
 
 impl<S: GenServer> Cx<S> {
     pub(super) fn new(context: Context<S::Msg>) -> Self {
@@ -49,7 +39,7 @@ impl<S: GenServer> Cx<S> {
         make: impl FnOnce(ReplyTo<T>) -> D::Msg,
         then: impl FnOnce(&mut S, Result<T, CallError>, &mut Cx<S>) -> Next<S::Msg> + Send + 'static,
     ) -> RequestId {
-        self.request_for(REQUEST_TIMEOUT, to, make, then)
+        self.request_for(request::TIMEOUT, to, make, then)
     }
 
     /// [`request`](Cx::request) with a timeout of one's own.
@@ -60,28 +50,12 @@ impl<S: GenServer> Cx<S> {
         make: impl FnOnce(ReplyTo<T>) -> D::Msg,
         then: impl FnOnce(&mut S, Result<T, CallError>, &mut Cx<S>) -> Next<S::Msg> + Send + 'static,
     ) -> RequestId {
-        let me = self.context.me().process();
-        let id = me.core().runtime.request_id();
-        let continuation: Continuation<S> =
-            Box::new(
-                move |server, answer, cx| match answer.downcast::<Result<T, CallError>>() {
-                    Ok(answer) => then(server, *answer, cx),
-                    Err(_) => unreachable!("a request's answer has the type it was asked for"),
-                },
-            );
-        self.requests.insert(id, continuation);
-        let asker = Arc::downgrade(&me);
-        let answered = move |answer: Result<T, CallError>| {
-            if let Some(asker) = asker.upgrade() {
-                let answered = Answered {
-                    id,
-                    answer: Box::new(answer),
-                };
-                asker.push_signal(Signal::Resume(Box::new(answered)));
-                asker.wake();
-            }
+        let id = request::id(&self.context);
+        let continuation = move |server: &mut S, answer, cx: &mut Cx<S>| {
+            then(server, request::answer_of(answer), cx)
         };
-        call_then(to.resolve(), timeout, make, Box::new(answered));
+        self.requests.insert(id, Box::new(continuation));
+        request::send(&self.context, id, timeout, to, make);
         id
     }
 

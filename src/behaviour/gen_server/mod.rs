@@ -39,12 +39,13 @@ mod server;
 mod spec;
 mod stop;
 
+pub use crate::behaviour::served::Served;
 pub use context::Cx;
 pub use spec::Spec;
 pub use stop::{stop, stop_for};
 
+pub(crate) use crate::behaviour::served::options;
 pub(crate) use server::{Server, init_fn};
-pub(crate) use spec::options;
 pub(crate) use stop::StopRequest;
 
 use crate::process::{Down, Exit, Ref, ReplyTo, StartError};

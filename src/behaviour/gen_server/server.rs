@@ -1,10 +1,12 @@
 //! The server as the kernel's driver sees it.
 
-use crate::behaviour::gen_server::context::Answered;
 use crate::behaviour::gen_server::stop::StopRequest;
 use crate::behaviour::gen_server::{Cx, Deferred, GenServer, Info, Init, Next};
+use crate::behaviour::request::Answered;
+use crate::behaviour::served::sealed::{Launch, Launched, Plan};
+use crate::behaviour::served::{Served, launch};
 use crate::process::behaviour::{Behaviour, Flow, InitEnd, InitFn};
-use crate::process::{Context, Down, Exit};
+use crate::process::{Context, Down, Exit, StartError};
 use crate::reason::ExitReason;
 use std::any::Any;
 
@@ -54,6 +56,21 @@ pub(crate) fn init_fn<S: GenServer>(args: S::Args) -> InitFn<Server<S>> {
         let flow = server.follow(next);
         Ok((server, flow))
     })
+}
+
+impl<S: GenServer> Served for S {
+    type Args = S::Args;
+    type Msg = S::Msg;
+}
+
+impl<S: GenServer> Launch<S::Args, S::Msg> for S {
+    fn initial() -> &'static str {
+        std::any::type_name::<S>()
+    }
+
+    fn launch(plan: Plan, args: S::Args) -> Result<Launched<S::Msg>, StartError> {
+        launch::<Server<S>>(plan, init_fn::<S>(args))
+    }
 }
 
 impl<S: GenServer> Behaviour for Server<S> {

@@ -1,25 +1,26 @@
 //! A server to be started: its arguments and its options.
 
-use crate::behaviour::gen_server::{GenServer, Server, init_fn};
+use crate::behaviour::served::{self, Served};
 use crate::pid::MonitorRef;
-use crate::process::start::{self, Options, Started};
+use crate::process::start::{Options, Started};
 use crate::process::{Kind, Name, Overflow, Ref, ServerName, StartError};
 use crate::sync::Arc;
 use std::fmt;
 use std::time::Duration;
 
-/// A server that is about to be started. Made by [`spec`](crate::gen_server::spec).
+/// A server that is about to be started. Made by [`gen_server::spec`](crate::gen_server::spec()) and
+/// [`gen_statem::spec`](crate::gen_statem::spec()).
 #[must_use = "a spec starts nothing until start or start_link"]
-pub struct Spec<S: GenServer> {
+pub struct Spec<S: Served> {
     args: S::Args,
     options: Options,
 }
 
-impl<S: GenServer> Spec<S> {
-    pub(super) fn new(args: S::Args) -> Self {
+impl<S: Served> Spec<S> {
+    pub(crate) fn new(args: S::Args) -> Self {
         Spec {
             args,
-            options: options::<S>(),
+            options: served::options::<S>(),
         }
     }
 
@@ -100,19 +101,11 @@ impl<S: GenServer> Spec<S> {
     }
 
     fn run(self) -> Result<Started<S::Msg>, StartError> {
-        start::start::<Server<S>>(self.options, init_fn::<S>(self.args))
+        served::start::<S>(self.options, self.args)
     }
 }
 
-/// The options of a server that says nothing about any.
-pub(crate) fn options<S: GenServer>() -> Options {
-    Options {
-        initial: std::any::type_name::<S>(),
-        ..Options::default()
-    }
-}
-
-impl<S: GenServer> fmt::Debug for Spec<S> {
+impl<S: Served> fmt::Debug for Spec<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Spec<{}>({:?})", self.options.initial, self.options)
     }

@@ -3,7 +3,9 @@
 //! Give siblings each other's [`Name`], never a [`Ref`]: a `Ref` is one incarnation, and after a restart whoever
 //! keeps it speaks to the dead. A name leads to whoever has it now.
 
-use crate::behaviour::gen_server::{GenServer, Server, init_fn, options};
+use crate::behaviour::gen_server::GenServer;
+use crate::behaviour::gen_statem::{GenStatem, Statem};
+use crate::behaviour::served::{self, Served};
 use crate::behaviour::supervisor::restart::{Backoff, Restart, Shutdown};
 use crate::behaviour::supervisor::{Supervisor, machine};
 use crate::pid::Pid;
@@ -19,7 +21,7 @@ use std::time::Duration;
 const SHUTDOWN: Duration = Duration::from_secs(5);
 
 /// What a child is told when its `init` is through.
-pub(crate) type Then = Box<dyn FnOnce(Result<(), StartError>) + Send>;
+pub(crate) use crate::behaviour::served::Then;
 
 type Starter = Box<dyn FnMut(Then) -> Result<Begun, StartError> + Send>;
 
@@ -90,15 +92,23 @@ impl Child {
         id: impl Into<Arc<str>>,
         args: impl FnMut() -> S::Args + Send + 'static,
     ) -> ServerChild<S> {
-        ServerChild {
-            spec: ChildSpec::new(id.into(), ChildKind::Worker, Shutdown::Timeout(SHUTDOWN)),
-            args: Box::new(args),
-            options: Options {
-                link: true,
-                ..options::<S>()
-            },
-            server: PhantomData,
-        }
+        ServerChild::new(id.into(), args)
+    }
+
+    /// A state machine whose arguments are cloned at each start.
+    pub fn statem<S: GenStatem>(id: impl Into<Arc<str>>, args: S::Args) -> ServerChild<Statem<S>>
+    where
+        S::Args: Clone,
+    {
+        Child::statem_with(id, move || args.clone())
+    }
+
+    /// A state machine whose arguments are made at each start, in the supervisor's process.
+    pub fn statem_with<S: GenStatem>(
+        id: impl Into<Arc<str>>,
+        args: impl FnMut() -> S::Args + Send + 'static,
+    ) -> ServerChild<Statem<S>> {
+        ServerChild::new(id.into(), args)
     }
 
     /// A supervisor that is built anew at each start, with all its children.
@@ -185,16 +195,28 @@ impl fmt::Debug for Child {
     }
 }
 
-/// A [`Child`] that is a server, while its options are chosen.
+/// A [`Child`] that is a server or a state machine, while its options are chosen.
 #[must_use = "a child does nothing until a supervisor has it"]
-pub struct ServerChild<S: GenServer> {
+pub struct ServerChild<S: Served> {
     spec: ChildSpec,
     args: Box<dyn FnMut() -> S::Args + Send>,
     options: Options,
     server: PhantomData<fn() -> S>,
 }
 
-impl<S: GenServer> ServerChild<S> {
+impl<S: Served> ServerChild<S> {
+    fn new(id: Arc<str>, args: impl FnMut() -> S::Args + Send + 'static) -> Self {
+        ServerChild {
+            spec: ChildSpec::new(id, ChildKind::Worker, Shutdown::Timeout(SHUTDOWN)),
+            args: Box::new(args),
+            options: Options {
+                link: true,
+                ..served::options::<S>()
+            },
+            server: PhantomData,
+        }
+    }
+
     /// Registers the server under a name at each start.
     pub fn name(mut self, name: &Name<S::Msg>) -> Self {
         self.options.name = Some(name.as_str().into());
@@ -292,7 +314,7 @@ impl<S: GenServer> ServerChild<S> {
     }
 }
 
-impl<S: GenServer> From<ServerChild<S>> for Child {
+impl<S: Served> From<ServerChild<S>> for Child {
     fn from(child: ServerChild<S>) -> Child {
         let ServerChild {
             spec,
@@ -301,15 +323,14 @@ impl<S: GenServer> From<ServerChild<S>> for Child {
             ..
         } = child;
         let start = move |then: Then| {
-            let started =
-                start::start_async::<Server<S>>(options.clone(), init_fn::<S>(args()), then)?;
+            let started = served::start_async::<S>(options.clone(), args(), then)?;
             Ok(begun(started.reference))
         };
         Child::new(spec, Box::new(start))
     }
 }
 
-impl<S: GenServer> fmt::Debug for ServerChild<S> {
+impl<S: Served> fmt::Debug for ServerChild<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "ServerChild({:?})", self.spec)
     }

@@ -1,6 +1,6 @@
 //! Supervisors whose children come and go: any number, one for one, known by their pids.
 
-use crate::behaviour::gen_server::GenServer;
+use crate::behaviour::served::Served;
 use crate::behaviour::supervisor::INTENSITY;
 use crate::behaviour::supervisor::api::{ChildError, ChildInfo, Counts, StartChildError};
 use crate::behaviour::supervisor::child::{Child, ServerChild};
@@ -174,7 +174,7 @@ pub mod dynamic_supervisor {
     ///
     /// # Errors
     /// See [`StartChildError`]; `Failed(Ignored)` if its `init` chose `Ignore`.
-    pub fn start_child<S: GenServer>(
+    pub fn start_child<S: Served>(
         supervisor: &impl Dest<Msg = DynamicMsg>,
         child: ServerChild<S>,
     ) -> Result<Ref<S::Msg>, StartChildError> {
