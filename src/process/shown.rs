@@ -41,10 +41,9 @@ impl Shown {
         if catch_unwind(AssertUnwindSafe(|| change(&mut self))).is_err() {
             return self.hidden();
         }
-        for text in [&mut self.state, &mut self.message, &mut self.reason] {
-            if let Some(text) = text {
-                *text = bounded::display(text, STATE_MAX);
-            }
+        let texts = [&mut self.state, &mut self.message, &mut self.reason];
+        for text in texts.into_iter().flatten() {
+            *text = bounded::display(text, STATE_MAX);
         }
         for text in &mut self.log {
             *text = bounded::display(text, MESSAGE_MAX);
