@@ -33,6 +33,9 @@ const BURST: (u32, Duration) = (500, Duration::from_secs(1));
 /// handlers make senders wait from this length of their queue on.
 const CONCURRENT: usize = 10;
 
+/// Where what the logger says of itself is from.
+const DOMAIN: &str = "perennial::logger";
+
 thread_local! {
     /// Whose report the handlers that run on this thread have in hand. Another process may run on top of them.
     static LOGGING: Cell<Option<Pid>> = const { Cell::new(None) };
@@ -242,19 +245,21 @@ impl Added {
             self.dropped.fetch_add(1, Ordering::Relaxed);
             return;
         }
-        self.tell_dropped(event);
+        self.tell_dropped(event.unix_ms);
         (self.handler.sink)(event);
     }
 
-    /// Says before an event how many there were that it was spared.
-    fn tell_dropped(&self, event: &LogEvent) {
+    /// Says before an event, or at the end, how many there were that it was spared.
+    fn tell_dropped(&self, unix_ms: i64) {
         let count = self.untold.swap(0, Ordering::Relaxed);
         if count > 0 {
             (self.handler.sink)(&LogEvent {
                 level: Level::Warn,
-                domain: "perennial::logger",
+                domain: DOMAIN,
+                unix_ms,
+                pid: Pid::INIT,
+                name: None,
                 report: Arc::new(EventsDropped { count }),
-                ..event.clone()
             });
         }
     }
@@ -400,6 +405,16 @@ impl Shared {
         self.hand_out(takers, &event);
     }
 
+    /// The runtime stops: tells the handlers what nothing will follow on any more.
+    pub(crate) fn tell_dropped(&self) {
+        let handlers = self.logger.handlers.read().clone();
+        for handler in handlers {
+            let tell = || handler.tell_dropped(self.clock.unix_ms());
+            // Nobody is left to whom a handler that panics here could do harm.
+            drop(catch_unwind(AssertUnwindSafe(tell)));
+        }
+    }
+
     fn hand_out(&self, takers: Vec<Arc<Added>>, event: &LogEvent) {
         let now = self.clock.now();
         let mut broken = Vec::new();
@@ -415,11 +430,7 @@ impl Shared {
         // Each is removed before the others hear of it, so this comes to an end.
         for id in broken {
             if self.logger.remove(&id) {
-                self.report(
-                    (Level::Error, "perennial::logger"),
-                    event.pid,
-                    HandlerRemoved { id },
-                );
+                self.report((Level::Error, DOMAIN), event.pid, HandlerRemoved { id });
             }
         }
     }
@@ -430,15 +441,17 @@ fn default_takes(level: Level, domain: &'static str) -> bool {
     if log::max_level() == LevelFilter::Off {
         return level == Level::Error;
     }
-    // A logger that panics here does so again when it is told, and is removed.
+    // What a logger that panics here would not hear goes to stderr if it is a crash.
     catch_unwind(|| log::log_enabled!(target: domain, level)).unwrap_or(true)
 }
 
-/// The default handler: the `log` crate; stderr, and crashes alone, if the program logs nothing at all, so that
-/// no crash is ever silent.
+/// The default handler: the `log` crate; stderr, and crashes alone, if the program logs nothing at all or with
+/// a logger that panics, so that no crash is ever silent.
 fn to_log(event: &LogEvent) {
-    log::log!(target: event.domain, event.level, "{event}");
-    if log::max_level() == LevelFilter::Off && event.report::<CrashReport>().is_some() {
+    let log = || log::log!(target: event.domain, event.level, "{event}");
+    let logged = catch_unwind(AssertUnwindSafe(log)).is_ok();
+    let silent = log::max_level() == LevelFilter::Off || !logged;
+    if silent && event.report::<CrashReport>().is_some() {
         // One write, or the lines of two threads mix. Nobody is left to tell if stderr is gone.
         let _ = std::io::stderr().write_all(format!("{event}\n").as_bytes());
     }

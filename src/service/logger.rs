@@ -34,8 +34,8 @@
 //! # What it may cost
 //! Handlers run on the thread that reports, which is a process at its end as a rule. They are protected from it
 //! and it from them: reports are bounded whatever their process held, a handler gets no more than its
-//! [burst](Handler::burst) and no more threads than [it bears](Handler::concurrent), and hears later how many
-//! events it was spared. A handler that panics is removed, with a [`HandlerRemoved`] for the others. What is
+//! [burst](Handler::burst) and no more threads than [it bears](Handler::concurrent), and hears with the next one, or when the
+//! runtime stops, how many events it was spared. A handler that panics is removed, with a [`HandlerRemoved`] for the others. What is
 //! reported while a handler runs, by the process whose report it has in hand, is for programs only.
 //!
 //! # How it dies

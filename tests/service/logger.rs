@@ -446,6 +446,24 @@ fn handler_is_spared_what_is_beyond_its_burst_and_told_how_much_that_was() {
 }
 
 #[test]
+fn runtime_that_stops_tells_what_was_dropped() {
+    let runtime = builder().build().unwrap();
+    let entered = runtime.enter();
+    let few = keep("few", |handler| {
+        handler.burst(1, Duration::from_secs(3_600))
+    });
+    for text in ["one", "two", "three"] {
+        note(Level::Info, text);
+    }
+    drop(entered);
+    runtime.shutdown(LONG);
+    assert_eq!(
+        texts(&few),
+        ["one", "2 log events were dropped: too many at once"]
+    );
+}
+
+#[test]
 fn handler_that_hangs_holds_no_more_threads_than_it_may() {
     on_stage(builder(), |_| {
         let (enter, entered) = mpsc::channel();
@@ -514,6 +532,21 @@ fn server_that_fails_while_a_handler_calls_it_is_reported() {
     });
 }
 
+/// A logger that panics whatever it is asked.
+struct Broken;
+
+impl log::Log for Broken {
+    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+        panic!("the logger broke")
+    }
+
+    fn log(&self, _: &log::Record<'_>) {
+        panic!("the logger broke")
+    }
+
+    fn flush(&self) {}
+}
+
 /// In programs of their own: what `log` is set to belongs to the whole program.
 #[test]
 fn no_crash_is_silent_unless_the_program_says_so() {
@@ -521,6 +554,11 @@ fn no_crash_is_silent_unless_the_program_says_so() {
     if let Some(role) = child::role() {
         for kind in KINDS {
             on_stage(builder(), |_| {
+                if role == "broken" {
+                    // Set once, for both kinds.
+                    let _ = log::set_logger(&Broken);
+                    log::set_max_level(LevelFilter::Trace);
+                }
                 if role == "silent" {
                     assert!(logger::remove_handler("default"));
                 }
@@ -535,7 +573,7 @@ fn no_crash_is_silent_unless_the_program_says_so() {
         }
         std::process::exit(13);
     }
-    for (role, lines) in [("plain", 2), ("watched", 2), ("silent", 0)] {
+    for (role, lines) in [("plain", 2), ("watched", 2), ("broken", 2), ("silent", 0)] {
         let ended = child::play(NAME, role);
         let text = &ended.stderr;
         assert_eq!(ended.code, Some(13), "{role}: {text}");

@@ -2,8 +2,7 @@
 //! trace, the last events, hooks.
 //!
 //! Works for whatever runs callbacks: servers and agents, supervisors, on either kind of process. A process that
-//! runs a closure ([`process::spawn`](crate::process::spawn), a task) answers
-//! [`NotSupported`](SysError::NotSupported).
+//! runs a closure ([`process::spawn`], a task) answers [`NotSupported`](SysError::NotSupported).
 //!
 //! ```
 //! use perennial::prelude::*;
@@ -60,7 +59,7 @@ use crate::process::system::ask;
 use crate::process::{self, CallError, ProcessId};
 use crate::reason::ExitReason;
 
-/// How many events [`log`] keeps: OTP's ten.
+/// How many events [`log()`] keeps: OTP's ten.
 const LOG_LEN: usize = 10;
 
 /// How many events a process keeps at most.
@@ -187,7 +186,7 @@ pub fn log(process: impl Into<ProcessId>, switch: Switch) -> Result<(), SysError
     set_log(process.into(), (switch == Switch::On).then_some(LOG_LEN))
 }
 
-/// [`log`] of so many things: one at least, 10,000 at most.
+/// [`log()`] of so many things: one at least, 10,000 at most.
 ///
 /// # Errors
 /// See [`SysError`].
