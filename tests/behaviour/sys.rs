@@ -2,12 +2,12 @@
 
 use crate::clerk::*;
 use crate::support::puppet::{BREEDS, both_kinds};
-use crate::support::scripted::{KINDS, both_servers};
+use crate::support::scripted::{KINDS, both_servers, gate};
 use crate::support::stage::{builder, on_stage};
 use crate::support::{LONG, eventually};
 use perennial::prelude::*;
 use perennial::process::{self, CallError, Kind, Overflow, TryCastError};
-use perennial::sys::{self, Incoming, SysError, SysEvent};
+use perennial::sys::{self, Incoming, Switch, SysError, SysEvent};
 use perennial::{ExitReason, Pid, Task, supervisor};
 use std::sync::mpsc;
 use std::time::Duration;
@@ -72,6 +72,39 @@ fn what_a_suspended_server_holds_is_handled_in_order() {
         assert_eq!(messages[4], &message("Add(4)"));
         stop(&clerk);
     });
+}
+
+/// What waits behind the order to go on is handled after what is held.
+#[test]
+fn what_comes_after_the_resume_is_handled_after_what_was_held() {
+    both_servers(|kind| {
+        let clerk = clerk(kind);
+        sys::log(&clerk, Switch::On).unwrap();
+        sys::suspend(&clerk).unwrap();
+        clerk.cast(Msg::Add(1));
+        let (gate, wait) = gate();
+        let looks = aside(&clerk, |clerk| {
+            sys::with_state(clerk, move |_: &Clerk| wait()).unwrap();
+        });
+        eventually("it is busy with its state", || queue(&clerk) == 1);
+        let resumes = aside(&clerk, |clerk| sys::resume(clerk).unwrap());
+        eventually("the order to go on waits", || queue(&clerk) == 2);
+        clerk.cast(Msg::Add(2));
+        drop(gate);
+        eventually("both are through", || {
+            !looks.is_alive() && !resumes.is_alive()
+        });
+        assert_eq!(get(&clerk), Ok(3));
+        let log = sys::get_log(&clerk).unwrap();
+        assert_eq!((&log[0], &log[2]), (&message("Add(1)"), &message("Add(2)")));
+        stop(&clerk);
+    });
+}
+
+/// Runs a closure in a process of its own.
+fn aside(clerk: &Ref<Msg>, run: impl FnOnce(&Ref<Msg>) + Send + 'static) -> Ref<()> {
+    let clerk = clerk.clone();
+    process::spawn(move |_| run(&clerk))
 }
 
 #[test]
@@ -169,12 +202,13 @@ fn mailbox_of_a_suspended_server_stays_bounded() {
             for n in 0..8 {
                 let sent = clerk.try_cast(Msg::Add(1 << n));
                 let fits = n < 3 || overflow != Overflow::Reject;
-                assert_eq!(sent.is_ok(), fits, "{overflow:?}");
+                assert_eq!(sent.is_ok(), fits, "{overflow:?}, {n}");
                 if let Err(error) = sent {
                     assert!(matches!(error, TryCastError::Full(_)));
                 }
-                // Taken out and put aside, or in the mailbox still: it counts either way.
-                eventually("no more than three wait", || queue(&clerk) <= 3);
+                // Answered when what came before has been put aside, and counts as in the mailbox still.
+                sys::get_state(&clerk).unwrap();
+                assert_eq!(queue(&clerk), 3.min(n + 1), "{overflow:?}");
             }
             let oldest = overflow != Overflow::DropOldest;
             let expected = if oldest { 0b111 } else { 0b1110_0000 };

@@ -112,6 +112,9 @@ pub trait GenServer: Sized + Send + 'static {
     /// Changes what others are shown: hides a password in the state, shortens a message. Leaves it as it is
     /// unless defined. If it panics they are shown nothing, and the server goes on.
     ///
+    /// It changes nothing but that: the reason for which a process ends reaches its links, its monitors and its
+    /// [`CrashReport`](crate::process::CrashReport) as it is, and so do events whoever traces the server.
+    ///
     /// ```
     /// use perennial::prelude::*;
     /// use perennial::sys::{self, Shown};
