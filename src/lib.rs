@@ -29,9 +29,11 @@ pub mod web;
 #[cfg(feature = "chat-core")]
 pub mod chat;
 
+pub use behaviour::agent::{self, Agent};
 pub use behaviour::gen_server::{self, Cx, GenServer, Info, Init, Next};
 pub use behaviour::gen_statem::{self, GenStatem};
 pub use behaviour::supervisor::{self, Child, DynamicSupervisor, Strategy, Supervisor};
+pub use behaviour::sys;
 pub use behaviour::task::{self, Task, TaskError, TaskSupervisor};
 pub use pid::{MonitorRef, Pid, RequestId, TimerRef};
 pub use process::{Name, Ref, ReplyTo, Runtime};
@@ -39,6 +41,7 @@ pub use reason::ExitReason;
 pub use service::application::{self, Application};
 pub use service::balancer::{self, Balance, Balancer};
 pub use service::limiter::RateLimit;
+pub use service::logger;
 pub use service::presence;
 pub use service::pub_sub::{self, PubSub};
 pub use service::registry::{self, DuplicateRegistry, Registry, Via};

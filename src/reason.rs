@@ -172,18 +172,13 @@ impl PartialEq for Term {
     }
 }
 
-/// A process dies, and its supervisor says so, whatever the value's own `Debug` does.
+/// A process dies, and its supervisor says so, whatever the value's own `Debug` does. Written as it comes, so
+/// that a reader who takes only so much of it pays for no more.
 impl fmt::Debug for Term {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let print = || {
-            if f.alternate() {
-                format!("{:#?}", self.0)
-            } else {
-                format!("{:?}", self.0)
-            }
-        };
-        match catch_unwind(AssertUnwindSafe(print)) {
-            Ok(text) => f.write_str(&text),
+        let value: &dyn fmt::Debug = &*self.0;
+        match catch_unwind(AssertUnwindSafe(|| value.fmt(f))) {
+            Ok(written) => written,
             Err(_) => f.write_str("a value that cannot be printed"),
         }
     }

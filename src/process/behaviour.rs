@@ -9,14 +9,19 @@ use crate::process::context::Context;
 use crate::process::core::{Process, flag};
 use crate::process::current;
 use crate::process::death::End;
+use crate::process::debug::{Incoming, SysEvent, Then};
 use crate::process::relations::Effect;
+use crate::process::report;
+use crate::process::shown::{Last, Shown};
 use crate::process::signal::{Down, Entry, Exit};
 use crate::process::start::Ack;
+use crate::process::system::Watched;
 use crate::process::unwind::{self, By};
 use crate::reason::ExitReason;
 use crate::sync::Arc;
 use std::any::Any;
 use std::collections::VecDeque;
+use std::fmt;
 use std::ops::DerefMut;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
@@ -43,6 +48,12 @@ pub(crate) enum InitEnd {
 pub(crate) trait Behaviour: Send + Sized + 'static {
     type Msg: Send + 'static;
     type Cx: DerefMut<Target = Context<Self::Msg>> + Send;
+
+    /// Whether it ever looks at its mailbox, and so at what `sys` sends.
+    const SYSTEM: bool = true;
+
+    /// What a report of its failure calls it; `None` if the crash report says all there is to say.
+    const REPORTED: Option<&'static str> = None;
 
     fn context(context: Context<Self::Msg>) -> Self::Cx;
     fn message(&mut self, message: Self::Msg, cx: &mut Self::Cx) -> Flow;
@@ -72,7 +83,32 @@ pub(crate) trait Behaviour: Send + Sized + 'static {
 
     /// Runs after `terminate`, even if that panicked, and with the reason that is final.
     fn terminated(&mut self) {}
+
+    /// The state as its type, for whoever knows that.
+    fn state(&self) -> Option<&dyn Any> {
+        None
+    }
+
+    fn state_mut(&mut self) -> Option<&mut dyn Any> {
+        None
+    }
+
+    /// What the state looks like.
+    fn inspect(&self) -> Option<&dyn fmt::Debug> {
+        None
+    }
+
+    /// What a message looks like.
+    fn inspect_message(_message: &Self::Msg) -> Option<&dyn fmt::Debug> {
+        None
+    }
+
+    /// Changes what others are shown.
+    fn format_status(&self, _shown: &mut Shown) {}
 }
+
+/// Asks a process to end in order, with a reason. A suspended one hears it as well.
+pub(crate) struct StopRequest(pub(crate) ExitReason);
 
 /// Makes the state, inside the process.
 pub(crate) type InitFn<B> =
@@ -80,14 +116,18 @@ pub(crate) type InitFn<B> =
 
 /// A behaviour with its state and what it has taken from the mailbox.
 pub(crate) struct Body<B: Behaviour> {
-    stage: Stage<B>,
+    pub(super) stage: Stage<B>,
     cx: B::Cx,
     /// Equals `true` if the behaviour asked to go on before the next entry.
     goes_on: bool,
     pub(crate) batch: VecDeque<Entry<B::Msg>>,
+    /// What the last callback was given, for the report if it fails.
+    last: Last,
+    /// What `sys` has switched on, if anything.
+    pub(super) watched: Option<Box<Watched<B::Msg>>>,
 }
 
-enum Stage<B: Behaviour> {
+pub(super) enum Stage<B: Behaviour> {
     Init(InitFn<B>, Option<Arc<Ack>>),
     Up(B),
     Down,
@@ -100,6 +140,8 @@ impl<B: Behaviour> Body<B> {
             cx,
             goes_on: false,
             batch: VecDeque::new(),
+            last: Last::Nothing,
+            watched: None,
         }
     }
 
@@ -162,6 +204,10 @@ impl<B: Behaviour> Body<B> {
         if let Some((reason, By::Signal)) = current::doom(me) {
             return Err(End::by_signal(reason));
         }
+        self.receives(Last::Continue);
+        if self.watched.is_some() {
+            self.tell(SysEvent::In(Incoming::Continue));
+        }
         self.call_back(None, |state, cx| state.resume_continue(cx))
     }
 
@@ -178,13 +224,34 @@ impl<B: Behaviour> Body<B> {
             core.set(flag::ENDING);
             return Err(End::by_signal(ExitReason::Killed));
         }
+        if self.is_suspended() {
+            return self.handle_suspended(me, entry);
+        }
+        self.meet(me, entry)
+    }
+
+    /// Calls back for an entry.
+    pub(super) fn meet(&mut self, me: &Arc<dyn Process>, entry: Entry<B::Msg>) -> Result<(), End> {
+        let core = me.core();
         match entry {
             Entry::Message(message) => {
                 self.cx.disarm();
+                self.receives(Last::Message(Last::text(B::inspect_message(&message))));
+                if self.watched.is_some() {
+                    self.tell(SysEvent::In(Incoming::Message(self.last.shown())));
+                }
                 self.call_back(None, |state, cx| state.message(message, cx))?;
             }
             Entry::Call(message, call) => {
                 self.cx.disarm();
+                let text = Last::text(B::inspect_message(&message));
+                self.receives(Last::Call(call.caller(), text));
+                if self.watched.is_some() {
+                    self.tell(SysEvent::In(Incoming::Call(
+                        call.caller(),
+                        self.last.shown(),
+                    )));
+                }
                 core.begin_call(&call);
                 let done = self.call_back(Some(&call), |state, cx| state.message(message, cx));
                 core.end_call();
@@ -198,6 +265,11 @@ impl<B: Behaviour> Body<B> {
                 match met {
                     Some(Effect::Deliver(exit)) => {
                         self.cx.disarm();
+                        self.receives(Last::Exit(exit.from));
+                        if self.watched.is_some() {
+                            let incoming = Incoming::Exit(exit.from, exit.reason.clone());
+                            self.tell(SysEvent::In(incoming));
+                        }
                         self.call_back(None, |state, cx| state.exit(exit, cx))?;
                     }
                     Some(Effect::Die(reason)) => return Err(End::by_signal(reason)),
@@ -208,23 +280,67 @@ impl<B: Behaviour> Body<B> {
                 let down = core.relations.lock().take_down(monitor);
                 if let Some(down) = down {
                     self.cx.disarm();
+                    self.receives(Last::Down(down.pid));
+                    if self.watched.is_some() {
+                        let reason = down.reason.clone();
+                        self.tell(SysEvent::In(Incoming::Down(monitor, down.pid, reason)));
+                    }
                     self.call_back(None, |state, cx| state.down(down, cx))?;
                 }
             }
             Entry::Resume(value) => {
                 self.cx.disarm();
+                self.receives(Last::Internal);
+                if self.watched.is_some() {
+                    self.tell(SysEvent::In(Incoming::Internal));
+                }
                 self.call_back(None, |state, cx| state.resume(value, cx))?;
             }
             Entry::Timeout(generation) => {
                 if self.cx.times_out(generation) {
+                    self.receives(Last::Timeout);
+                    if self.watched.is_some() {
+                        self.tell(SysEvent::In(Incoming::Timeout));
+                    }
                     self.call_back(None, |state, cx| state.timeout(cx))?;
                 }
             }
+            Entry::System(message) => self.system(me, message)?,
         }
         Ok(())
     }
 
-    fn call_back(
+    fn receives(&mut self, last: Last) {
+        self.last = last;
+    }
+
+    /// What the last callback was given.
+    pub(super) fn last(&self) -> &Last {
+        &self.last
+    }
+
+    /// Tells those who watch of something.
+    #[cold]
+    fn tell(&mut self, event: SysEvent) {
+        let (Some(watched), Stage::Up(state)) = (&mut self.watched, &self.stage) else {
+            return;
+        };
+        let me = self.cx.me().process();
+        watched.debug.event(&*me, state.state(), event);
+    }
+
+    /// A callback has returned while somebody watches.
+    #[cold]
+    fn tell_returned(&mut self, call: Option<&Arc<dyn PendingCall>>, flow: &Flow) {
+        // Whoever answers a call takes it out of the hand of the callback that got it.
+        let answered = call.filter(|_| self.cx.me().mailbox().core().current_call() == 0);
+        if let Some(call) = answered {
+            self.tell(SysEvent::Out(call.caller()));
+        }
+        self.tell(SysEvent::Then(Then::of(flow)));
+    }
+
+    pub(super) fn call_back(
         &mut self,
         call: Option<&Arc<dyn PendingCall>>,
         run: impl FnOnce(&mut B, &mut B::Cx) -> Flow,
@@ -238,6 +354,9 @@ impl<B: Behaviour> Body<B> {
         if let Some(end) = self.overtaken() {
             return Err(end);
         }
+        if self.watched.is_some() {
+            self.tell_returned(call, &flow);
+        }
         // The requests that it dropped: if it goes on nobody will answer them, and if it stops its end says why.
         if !matches!(flow, Flow::Stop(_)) {
             current::fail_unanswered(unanswered);
@@ -247,7 +366,7 @@ impl<B: Behaviour> Body<B> {
 
     /// What came first, whatever the callback that has just returned wants to happen: a kill, or an exit of its
     /// own whose unwind it caught.
-    fn overtaken(&mut self) -> Option<End> {
+    pub(super) fn overtaken(&mut self) -> Option<End> {
         let core = self.cx.me().mailbox().core();
         if !core.has(flag::KILLED | flag::GONE | flag::EXIT_QUEUED) {
             return None;
@@ -300,7 +419,19 @@ impl<B: Behaviour> Body<B> {
             Err((reason, By::Itself)) => End::by_itself(reason),
             Err((reason, By::Signal)) => End::by_signal(reason),
         };
-        state.terminated();
+        self.report(&end);
+        if let Stage::Up(state) = &mut self.stage {
+            state.terminated();
+        }
         end
+    }
+
+    /// Reports the end of a server that failed, while there is a state to show.
+    fn report(&self, end: &End) {
+        let core = self.cx.me().mailbox().core();
+        if end.is_crash() && !core.has(flag::KILLED | flag::GONE) {
+            let reason = Some(report::reason(&end.reason));
+            report::server(core, B::REPORTED, &self.last, || self.shown(reason));
+        }
     }
 }

@@ -30,6 +30,8 @@ pub(crate) trait PendingCall: Send + Sync {
     /// Fails the call, unless it has an answer.
     fn fail(&self, error: CallError);
     fn target(&self) -> &Arc<dyn Process>;
+    /// Who waits for the answer; [`Pid::INIT`] for a plain thread.
+    fn caller(&self) -> Pid;
     fn deadline(&self) -> Option<Instant>;
     fn received(&self);
     fn phase(&self) -> Phase;
@@ -78,6 +80,10 @@ impl<T: Send> PendingCall for Pending<T> {
 
     fn target(&self) -> &Arc<dyn Process> {
         &self.target
+    }
+
+    fn caller(&self) -> Pid {
+        self.caller
     }
 
     fn deadline(&self) -> Option<Instant> {

@@ -4,6 +4,7 @@ use crate::pid::Pid;
 use crate::process::call::PendingCall;
 use crate::process::relations::Relations;
 use crate::process::runtime::Shared;
+use crate::process::system::SystemMsg;
 use crate::reason::ExitReason;
 use crate::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use crate::sync::{Arc, Parker, RankedMutex, rank};
@@ -33,6 +34,8 @@ pub(crate) mod flag {
     pub(crate) const RUNNING: u32 = 1 << 5;
     /// The process is a supervisor: a runtime that stops asks it first.
     pub(crate) const SUPERVISOR: u32 = 1 << 6;
+    /// The process runs callbacks, and meets system messages between them.
+    pub(crate) const SYSTEM: u32 = 1 << 7;
 }
 
 /// The part of a process that does not depend on its messages.
@@ -212,6 +215,17 @@ pub(crate) trait Process: Send + Sync + 'static {
 
     /// The wait is over.
     fn awake(&self);
+
+    /// What is taken from a bounded mailbox counts as in it from now on, because its process only puts it aside;
+    /// or no more. How many of the oldest messages that were put aside have to make room for others.
+    fn set_aside(&self, _on: bool) -> usize {
+        0
+    }
+
+    /// How many more of those there are since this was last asked.
+    fn excess(&self) -> usize {
+        0
+    }
 }
 
 /// The entries that do not depend on the message type.
@@ -220,6 +234,7 @@ pub(crate) enum Signal {
     Down(crate::pid::MonitorRef),
     Resume(Box<dyn Any + Send>),
     Timeout(u64),
+    System(SystemMsg),
 }
 
 impl<M> From<Signal> for crate::process::signal::Entry<M> {
@@ -230,6 +245,7 @@ impl<M> From<Signal> for crate::process::signal::Entry<M> {
             Signal::Down(monitor) => Entry::Down(monitor),
             Signal::Resume(value) => Entry::Resume(value),
             Signal::Timeout(generation) => Entry::Timeout(generation),
+            Signal::System(message) => Entry::System(message),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! How a process dies: mark, drop the state, give back names, seal the mailbox (whoever hears of the end finds
-//! nobody there), tell links, tell monitors and callers, drop the mailbox, report, release the pid; in this order, and told in turn to each of those who are linked, so that a
+//! nobody there), report a crash (whoever acts on the end reports later), tell links, tell monitors and callers,
+//! drop the mailbox, release the pid; in this order, and told in turn to each of those who are linked, so that a
 //! chain of any length needs no deep stack.
 
 use crate::pid::{MonitorRef, Pid};
@@ -32,6 +33,11 @@ impl End {
         End { reason, own: false }
     }
 
+    /// Equals `true` if it is to be reported.
+    pub(crate) fn is_crash(&self) -> bool {
+        self.own && !self.reason.is_clean()
+    }
+
     /// Not worth a word.
     pub(crate) fn quiet(reason: ExitReason) -> Self {
         End { reason, own: false }
@@ -62,19 +68,14 @@ pub(crate) fn die(process: &Arc<dyn Process>, end: End, drop_state: impl FnOnce(
         shared.zombie_ended(core.pid);
         return end.reason;
     };
-    let neighbours = if end.own && !end.reason.is_clean() {
-        obituary.links.clone()
-    } else {
-        Vec::new()
-    };
-    tell(shared, core.pid, obituary, &end.reason);
-    let left = process.mailbox_len();
-    process.close(&end.reason);
-    if end.own && !end.reason.is_clean() {
-        let report = || report::crash(process, &end.reason, neighbours, left);
-        // A logger that panics must not keep the pid from being released.
+    if end.is_crash() {
+        let left = process.mailbox_len();
+        let report = || report::crash(process, &end.reason, &obituary.links, left);
+        // What fails in a report must not keep anybody from hearing of the end.
         drop(catch_unwind(AssertUnwindSafe(report)));
     }
+    tell(shared, core.pid, obituary, &end.reason);
+    process.close(&end.reason);
     release(shared, process, &end.reason);
     end.reason
 }

@@ -55,7 +55,10 @@ pub struct Info {
 /// A snapshot of a process; `None` if it is not alive.
 pub fn info(what: impl Into<ProcessId>) -> Option<Info> {
     let (_, _, process) = what.into().resolve(&runtime::current());
-    let process = process?;
+    info_of(&process?)
+}
+
+pub(crate) fn info_of(process: &Arc<dyn Process>) -> Option<Info> {
     let message_queue_len = process.mailbox_len();
     let core = process.core();
     let waits = core.waits();

@@ -71,6 +71,13 @@ impl Bound {
         Some(entry)
     }
 
+    /// See [`Queue::set_aside`].
+    pub(crate) fn set_aside<M>(&self, queue: &LockedQueue<M>, on: bool) -> usize {
+        let excess = queue.lock().set_aside(on);
+        self.room();
+        excess
+    }
+
     /// Lets the senders that wait look again.
     pub(crate) fn room(&self) {
         let waiting = std::mem::take(&mut *self.waiting.lock());
@@ -93,6 +100,17 @@ pub(crate) struct Queue<M> {
     closed: bool,
     /// How many bounded entries there are here.
     bounded: usize,
+    /// What the process puts aside, if it does.
+    aside: Option<Box<Aside>>,
+}
+
+/// What a suspended process has taken out and put aside. It counts as in the mailbox.
+#[derive(Default)]
+struct Aside {
+    /// How many bounded entries.
+    bounded: usize,
+    /// How many of those, the oldest, have to make room for newer ones.
+    excess: usize,
 }
 
 impl<M> Queue<M> {
@@ -105,6 +123,7 @@ impl<M> Queue<M> {
             poked: false,
             closed: false,
             bounded: 0,
+            aside: None,
         }
     }
 
@@ -135,7 +154,8 @@ impl<M> Queue<M> {
                 dropped: None,
             });
         };
-        if self.bounded < bound.max {
+        let aside = self.aside.as_ref().map_or(0, |aside| aside.bounded);
+        if self.bounded + aside < bound.max {
             self.bounded += 1;
             return Ok(Pushed {
                 wake: self.append(entry),
@@ -148,6 +168,17 @@ impl<M> Queue<M> {
                 wake: false,
                 dropped: Some(entry),
             }),
+            Overflow::DropOldest if aside > 0 => {
+                if let Some(aside) = &mut self.aside {
+                    aside.bounded -= 1;
+                    aside.excess += 1;
+                }
+                self.bounded += 1;
+                Ok(Pushed {
+                    wake: self.append(entry),
+                    dropped: None,
+                })
+            }
             Overflow::DropOldest => match self.remove_oldest() {
                 Some(oldest) => Ok(Pushed {
                     wake: self.append(entry),
@@ -192,7 +223,27 @@ impl<M> Queue<M> {
         let counts = entry.is_bounded();
         let was_full = counts && self.bounded == bound.max;
         self.bounded -= usize::from(counts);
+        if let Some(aside) = &mut self.aside {
+            aside.bounded += usize::from(counts);
+            return Some((entry, false));
+        }
         Some((entry, was_full))
+    }
+
+    /// Counts from now on what is taken as still here; or no more. How many of the oldest entries that were put
+    /// aside have to make room.
+    pub(crate) fn set_aside(&mut self, on: bool) -> usize {
+        if on {
+            self.aside.get_or_insert_default();
+            return 0;
+        }
+        self.aside.take().map_or(0, |aside| aside.excess)
+    }
+
+    /// How many more of those there are since this was last asked.
+    pub(crate) fn excess(&mut self) -> usize {
+        let aside = self.aside.as_mut();
+        aside.map_or(0, |aside| std::mem::take(&mut aside.excess))
     }
 
     /// Marks the process as to be run, whatever waits; `true` if it was idle and open.

@@ -6,7 +6,8 @@
 //!
 //! It imports the vocabulary (`pid`, `reason`, `time`, `telemetry`, `sync`) and the scheduler, nothing else of
 //! this crate. Reading order: `signal`, `relations` (pure), `core`, `mailbox`, `reference`, `dest`, `call`,
-//! `wait`, `behaviour`, `pooled`, `thread`, `start`, `death`, `exit`, `runtime`, `shutdown`.
+//! `wait`, `behaviour`, `system`, `pooled`, `thread`, `start`, `death`, `report`, `logger`, `exit`, `runtime`,
+//! `shutdown`.
 //!
 //! ```
 //! use perennial::prelude::*;
@@ -25,18 +26,21 @@
 //! ```
 
 pub(crate) mod behaviour;
+mod bounded;
 pub(crate) mod call;
 mod context;
 pub(crate) mod core;
 pub(crate) mod current;
 mod deadlock;
 mod death;
+pub(crate) mod debug;
 pub(crate) mod dest;
 mod error;
 pub(crate) mod exit;
 mod id;
 mod info;
 pub(crate) mod link;
+pub(crate) mod logger;
 mod mailbox;
 mod monitor;
 pub(crate) mod name;
@@ -52,9 +56,11 @@ pub(crate) mod relations;
 mod report;
 mod run;
 pub(crate) mod runtime;
+pub(crate) mod shown;
 mod shutdown;
 mod signal;
 pub(crate) mod start;
+pub(crate) mod system;
 mod table;
 mod thread;
 mod threads;
@@ -71,6 +77,7 @@ pub use dest::{DeadLetter, DeadLetterCause, Dest, Target};
 pub use error::{CallError, LinkError, NotAProcess, StartError, TryCastError};
 pub use exit::{exit, exit_self, trap_exit};
 pub use id::ProcessId;
+pub(crate) use info::info_of;
 pub use info::{
     Info, Status, info, is_alive, label, processes, register, registered, unregister, whereis,
 };
@@ -83,7 +90,7 @@ pub use quiesce::{ZombieCut, ZombieEnded, wait_quiesced};
 pub use receive::ThreadContext;
 pub use recipient::{Gone, Recipient};
 pub use reference::Ref;
-pub use report::{CrashReport, Exited, Spawned};
+pub use report::{Client, CrashReport, Exited, Neighbour, ServerReport, Spawned};
 pub use run::{run, spawn, spawn_link, spawn_monitor, try_spawn};
 pub use runtime::{Builder, Counts, DeadlockPolicy, Guard, Report, Runtime, attach, counts};
 pub use signal::{Down, Exit, Received};

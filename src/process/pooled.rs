@@ -113,8 +113,11 @@ impl<B: Behaviour> Pooled<B> {
             if goes_on {
                 body.go_on(me)?;
             } else if let Some(entry) = body.batch.pop_front() {
-                self.taken.store(body.batch.len(), Ordering::Relaxed);
+                self.taken.store(body.waiting(), Ordering::Relaxed);
                 body.handle(me, entry)?;
+                if body.is_suspended() {
+                    self.taken.store(body.waiting(), Ordering::Relaxed);
+                }
             }
         }
     }
@@ -131,10 +134,10 @@ impl<B: Behaviour> Pooled<B> {
     }
 
     fn end(&self, me: &Arc<dyn Process>, end: End, mut body: Box<Body<B>>) {
-        let batch = std::mem::take(&mut body.batch);
-        self.taken.store(0, Ordering::Relaxed);
+        let waiting = body.take_waiting();
+        self.taken.store(waiting.len(), Ordering::Relaxed);
         let reason = death::die(me, end, || drop(body));
-        close_entries(batch, &reason);
+        close_entries(waiting, &reason);
     }
 }
 
@@ -214,6 +217,17 @@ impl<B: Behaviour> Process for Pooled<B> {
     }
 
     fn awake(&self) {}
+
+    fn set_aside(&self, on: bool) -> usize {
+        let bound = self.bound.as_ref();
+        bound.map_or(0, |bound| bound.set_aside(&self.queue, on))
+    }
+
+    fn excess(&self) -> usize {
+        self.bound
+            .as_ref()
+            .map_or(0, |_| self.queue.lock().excess())
+    }
 }
 
 impl<B: Behaviour> Mailbox<B::Msg> for Pooled<B> {

@@ -137,7 +137,8 @@ impl<M: Send + 'static> ThreadContext<M> {
                 Some(down) => Seen::Value(Received::Down(down)),
                 None => Seen::Nothing,
             },
-            Entry::Resume(_) | Entry::Timeout(_) => Seen::Nothing,
+            // Nobody sends system messages to a closure.
+            Entry::Resume(_) | Entry::Timeout(_) | Entry::System(_) => Seen::Nothing,
         }
     }
 
@@ -186,7 +187,7 @@ impl<M: Send + 'static> ThreadContext<M> {
                 drop(taken);
                 Ok(found)
             }
-            Entry::Resume(_) | Entry::Timeout(_) => Err(None),
+            Entry::Resume(_) | Entry::Timeout(_) | Entry::System(_) => Err(None),
         }
     }
 

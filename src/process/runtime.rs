@@ -2,6 +2,7 @@
 
 use crate::pid::{MonitorRef, Pid, RequestId, TimerRef};
 use crate::process::core::{Kind, Process};
+use crate::process::logger::Logger;
 use crate::process::name::Names;
 use crate::process::quiesce::Quiesce;
 use crate::process::shutdown;
@@ -263,6 +264,7 @@ pub(crate) struct Shared {
     pub(crate) settings: Settings,
     pub(crate) clock: Clock,
     pub(crate) telemetry: Telemetry,
+    pub(crate) logger: Logger,
     pub(crate) table: Table,
     pub(crate) names: Names,
     pub(crate) threads: Threads,
@@ -296,6 +298,7 @@ impl Shared {
         Ok(Arc::new(Shared {
             clock: settings.clock.clone(),
             telemetry,
+            logger: Logger::new(),
             table: Table::new(),
             names: Names::new(),
             threads: Threads::new(settings.thread_max),

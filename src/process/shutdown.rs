@@ -68,6 +68,7 @@ pub(crate) fn run(shared: &Arc<Shared>, deadline: Duration) -> Report {
         .shutdown(end.max(Instant::now() + SETTLE));
     report.joined = joined;
     report.zombies = threads + workers;
+    shared.tell_dropped();
     report
 }
 

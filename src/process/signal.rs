@@ -2,6 +2,7 @@
 
 use crate::pid::{MonitorRef, Pid};
 use crate::process::call::PendingCall;
+use crate::process::system::SystemMsg;
 use crate::reason::ExitReason;
 use crate::sync::Arc;
 use std::any::Any;
@@ -64,6 +65,8 @@ pub(crate) enum Entry<M> {
     Resume(Box<dyn Any + Send>),
     /// The idle timeout of the given generation.
     Timeout(u64),
+    /// What is asked of a process whatever it runs.
+    System(SystemMsg),
 }
 
 impl<M> Entry<M> {
@@ -82,6 +85,7 @@ impl<M> fmt::Debug for Entry<M> {
             Entry::Down(_) => "Down",
             Entry::Resume(_) => "Resume",
             Entry::Timeout(_) => "Timeout",
+            Entry::System(_) => "System",
         })
     }
 }

@@ -379,6 +379,9 @@ fn prepare<B: Behaviour>(options: &Options) -> Result<Prepared<B>, StartError> {
     let kind = options.kind.unwrap_or(shared.settings.default_kind);
     let parent = parent(options)?;
     let core = core(&shared, options, kind, parent.as_ref())?;
+    if B::SYSTEM {
+        core.set(flag::SYSTEM);
+    }
     let (body, reference) = match kind {
         Kind::Pooled => {
             let pooled = Pooled::<B>::new(core, bound(options));

@@ -12,7 +12,7 @@ use crate::process::signal::Entry;
 use crate::process::start::Ack;
 use crate::process::wait;
 use crate::reason::ExitReason;
-use crate::sync::atomic::{AtomicU8, Ordering};
+use crate::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use crate::sync::channel::{Receiver, Sender, unbounded};
 use crate::sync::{Arc, Parker};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -26,6 +26,8 @@ pub(crate) struct Thread<M: Send + 'static> {
     /// [`SLEEPS`] and [`CLOSED`]. Every change is a read-modify-write, so all of them have one order: what a sender put into the
     /// inbox before its own is seen by whoever comes after it.
     state: AtomicU8,
+    /// How many entries were taken out and have not been handled.
+    taken: AtomicUsize,
 }
 
 /// The thread is about to wait for an entry, or does.
@@ -54,6 +56,7 @@ impl<M: Send + 'static> Thread<M> {
             inbox,
             parker: Arc::default(),
             state: AtomicU8::new(0),
+            taken: AtomicUsize::new(0),
         })
     }
 
@@ -162,10 +165,11 @@ impl<M: Send + 'static> Process for Thread<M> {
     }
 
     fn mailbox_len(&self) -> usize {
-        match &self.inbox {
+        let inside = match &self.inbox {
             Inbox::Channel(_, receiver) => receiver.len(),
             Inbox::Bounded(_, queue) => queue.lock().len(),
-        }
+        };
+        inside + self.taken.load(Ordering::Relaxed)
     }
 
     fn is_scheduled(&self) -> bool {
@@ -186,6 +190,20 @@ impl<M: Send + 'static> Process for Thread<M> {
 
     fn awake(&self) {
         Thread::awake(self);
+    }
+
+    fn set_aside(&self, on: bool) -> usize {
+        match &self.inbox {
+            Inbox::Bounded(bound, queue) => bound.set_aside(queue, on),
+            Inbox::Channel(..) => 0,
+        }
+    }
+
+    fn excess(&self) -> usize {
+        match &self.inbox {
+            Inbox::Bounded(_, queue) => queue.lock().excess(),
+            Inbox::Channel(..) => 0,
+        }
     }
 }
 
@@ -237,8 +255,21 @@ pub(crate) fn run_behaviour<B: Behaviour>(
         loop {
             if body.goes_on() {
                 body.go_on(&me)?;
-            } else if let Some(entry) = thread.next(None) {
+                continue;
+            }
+            // What was held while it was suspended comes before what is in the mailbox.
+            let entry = match body.batch.pop_front() {
+                Some(entry) => {
+                    thread.taken.store(body.waiting(), Ordering::Relaxed);
+                    Some(entry)
+                }
+                None => thread.next(None),
+            };
+            if let Some(entry) = entry {
                 body.handle(&me, entry)?;
+                if body.is_suspended() {
+                    thread.taken.store(body.waiting(), Ordering::Relaxed);
+                }
             }
         }
     }));
@@ -247,5 +278,8 @@ pub(crate) fn run_behaviour<B: Behaviour>(
         Ok(Err(end)) => end,
         Err(payload) => body.crashed(&me, payload),
     };
-    death::die(&me, end, || drop(body));
+    let waiting = body.take_waiting();
+    thread.taken.store(waiting.len(), Ordering::Relaxed);
+    let reason = death::die(&me, end, || drop(body));
+    close_entries(waiting, &reason);
 }

@@ -1,7 +1,7 @@
 //! L4, the services: what every application wants, local to one node.
 //!
 //! Imports the behaviours and what is below them. Reading order: `entries`, `registry`, `pub_sub`, `rate_limit`,
-//! `limiter`, `balancer`, `presence`, `application`, `signals`.
+//! `limiter`, `balancer`, `presence`, `application`, `logger`, `signals`.
 
 mod entries;
 
@@ -18,6 +18,8 @@ pub mod balancer;
 pub mod presence;
 
 pub mod application;
+
+pub mod logger;
 
 #[cfg(feature = "signals")]
 pub mod signals;

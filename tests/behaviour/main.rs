@@ -5,6 +5,8 @@
 )]
 
 mod actor;
+mod agent;
+mod clerk;
 mod gen_server_calls;
 mod gen_server_ends;
 mod gen_server_messages;
@@ -28,5 +30,8 @@ mod supervisor_end;
 mod supervisor_restart;
 mod supervisor_robust;
 mod supervisor_start;
+mod sys;
+mod sys_debug;
+mod sys_status;
 mod task;
 mod task_supervisor;

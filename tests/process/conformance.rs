@@ -1,5 +1,5 @@
-//! The account of OTP's own cases: signals, links, monitors and names, the start protocol, timers, and the generic
-//! server. Each row is held by a test here or in `tests/behaviour`, or has a reason why there is none.
+//! The account of OTP's own cases: signals, links, monitors and names, the start protocol, timers, the generic
+//! server, and what is asked of any process from outside. Each row is held by a test here or in `tests/behaviour`, or has a reason why there is none.
 
 use crate::support::rows::{Excused, account};
 
@@ -43,6 +43,8 @@ const ROWS: &str = "
     gs.call_remote_n3 gs.call_with_huge_message_queue gs.replace_state_fail gs.call_format_status
     gs.error_format_status gs.terminate_crash_format gs.format_all_status gs.otp_5854 gs.spec_init exgs.whereis
     exgs.start_name_errors exgs.nil_name
+
+    sys.suspend sys.stats sys.trace sys.log sys.log_to_file sys.install sys.special_process
 ";
 
 const NO_ALIAS: &str =
@@ -52,7 +54,6 @@ const NO_OTHER_RETURN: &str =
 const NO_MISSING_CALLBACK: &str =
     "a server without that callback does not compile, or has the trait's own";
 const NO_NODES: &str = "there is one node";
-const NO_SYS: &str = "there are no system messages that look into a server's state";
 
 const EXCUSED: &[Excused] = &[
     ("mon.unexpected_alias_at_demonitor", NO_ALIAS),
@@ -118,20 +119,6 @@ const EXCUSED: &[Excused] = &[
     ("gs.call_remote_n1", NO_NODES),
     ("gs.call_remote_n2", NO_NODES),
     ("gs.call_remote_n3", NO_NODES),
-    ("gs.replace_state_fail", NO_SYS),
-    ("gs.call_format_status", NO_SYS),
-    (
-        "gs.error_format_status",
-        "a crash report shows the reason, never the state or a message: there is nothing to format or to hide",
-    ),
-    (
-        "gs.terminate_crash_format",
-        "a crash report shows the reason, never the state or a message: there is nothing to format or to hide",
-    ),
-    (
-        "gs.format_all_status",
-        "a crash report shows the reason, never the state or a message: there is nothing to format or to hide",
-    ),
     (
         "gs.otp_5854",
         "a running process does not turn into a server: spawn and start are the only ways in",

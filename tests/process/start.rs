@@ -350,6 +350,9 @@ fn crash_is_reported_with_its_surroundings() {
         assert_eq!(report.mailbox_len, 2);
         assert_eq!(report.ancestors.len(), 1);
         assert!(report.links.contains(&neighbour) && report.links.len() == 2);
+        // Its parent traps exits and lives on.
+        let along: Vec<_> = report.neighbours.iter().map(|along| along.pid).collect();
+        assert_eq!((along, report.kind), (vec![neighbour], kind));
         let ExitReason::Panic(panic) = &report.reason else {
             panic!("the reason is a panic");
         };

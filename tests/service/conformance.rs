@@ -1,5 +1,5 @@
-//! The account of OTP's and Elixir's own cases: tasks and their supervisors, registries, applications. Each row is
-//! held by a test here or in `tests/behaviour`, or has a reason why there is none.
+//! The account of OTP's and Elixir's own cases: tasks and their supervisors, registries, applications, agents, and
+//! what is logged. Each row is held by a test here or in `tests/behaviour`, or has a reason why there is none.
 
 use crate::support::rows::{Excused, account};
 
@@ -24,6 +24,10 @@ const ROWS: &str = "
     app.otp_2718_abnormal app.otp_4227 app.otp_5363 app.otp_1586 app.set_env app.set_env_persistent
     app.set_env_errors app.get_env app.shutdown_func app.shutdown_timeout app.shutdown_deadlock
     app.permanent_dies app.temporary_dies app.failover app.takeover app.permissions
+
+    agent.named agent.supervised v.update_panics
+
+    log.sasl_progress log.crash_chain log.bounded_crash_report
 ";
 
 const NO_NODES: &str = "there is one node";

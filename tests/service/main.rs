@@ -14,6 +14,7 @@ mod application_env;
 mod balancer;
 mod conformance;
 mod limiter;
+mod logger;
 mod presence;
 mod pub_sub;
 mod registry;

@@ -45,9 +45,10 @@ pub use spec::Spec;
 pub use stop::{stop, stop_for};
 
 pub(crate) use crate::behaviour::served::options;
+pub(crate) use crate::process::behaviour::StopRequest;
 pub(crate) use server::{Server, init_fn};
-pub(crate) use stop::StopRequest;
 
+use crate::process::shown::Shown;
 use crate::process::{Down, Exit, Ref, ReplyTo, StartError};
 use crate::reason::ExitReason;
 use std::fmt;
@@ -88,6 +89,54 @@ pub trait GenServer: Sized + Send + 'static {
     /// of a server that traps exits ends; never after a kill or an exit signal that is not trapped.
     fn terminate(&mut self, reason: &ExitReason, cx: &mut Cx<Self>) {
         let _ = (reason, cx);
+    }
+
+    /// What the state looks like to whoever looks into the server with [`sys`](crate::sys), and in the report of
+    /// its failure: `Some(self)` if it has a `Debug` that may be shown. Nothing unless defined.
+    ///
+    /// It is asked only when somebody looks, and cut where it gets long.
+    fn inspect(&self) -> Option<&dyn fmt::Debug> {
+        None
+    }
+
+    /// What a message looks like to whoever debugs the server with [`sys`](crate::sys), and in the report of its
+    /// failure: `Some(msg)` if it has a `Debug` that may be shown. Nothing unless defined.
+    ///
+    /// A message is gone when its callback fails, so a server that shows its messages writes each of them down
+    /// before it handles it, cut where it gets long: that costs what its `Debug` costs. One that does not pays
+    /// nothing.
+    fn inspect_message(msg: &Self::Msg) -> Option<&dyn fmt::Debug> {
+        let _ = msg;
+        None
+    }
+
+    /// Changes what others are shown: hides a password in the state, shortens a message. Leaves it as it is
+    /// unless defined. If it panics they are shown nothing, and the server goes on.
+    ///
+    /// It changes nothing but that: the reason for which a process ends reaches its links, its monitors and its
+    /// [`CrashReport`](crate::process::CrashReport) as it is, and so do events whoever traces the server.
+    ///
+    /// ```
+    /// use perennial::prelude::*;
+    /// use perennial::sys::{self, Shown};
+    /// #[derive(Debug)]
+    /// struct Vault { key: String }
+    /// impl GenServer for Vault {
+    ///     type Args = ();
+    ///     type Msg = ();
+    ///     fn init(_: (), _: &mut Cx<Self>) -> Init<Self> { Init::Ok(Vault { key: "secret".into() }) }
+    ///     fn handle(&mut self, _: (), _: &mut Cx<Self>) -> Next<()> { Next::Loop }
+    ///     fn inspect(&self) -> Option<&dyn std::fmt::Debug> { Some(self) }
+    ///     fn format_status(&self, shown: &mut Shown) {
+    ///         shown.state = Some(format!("a key of {} characters", self.key.len()));
+    ///     }
+    /// }
+    /// let vault = gen_server::start::<Vault>(()).unwrap();
+    /// let status = sys::get_status(&vault).unwrap();
+    /// assert_eq!(status.shown.state.as_deref(), Some("a key of 6 characters"));
+    /// ```
+    fn format_status(&self, shown: &mut Shown) {
+        let _ = shown;
     }
 }
 

@@ -1,14 +1,15 @@
 //! The server as the kernel's driver sees it.
 
-use crate::behaviour::gen_server::stop::StopRequest;
 use crate::behaviour::gen_server::{Cx, Deferred, GenServer, Info, Init, Next};
 use crate::behaviour::request::Answered;
 use crate::behaviour::served::sealed::{Launch, Launched, Plan};
 use crate::behaviour::served::{Served, launch};
-use crate::process::behaviour::{Behaviour, Flow, InitEnd, InitFn};
+use crate::process::behaviour::{Behaviour, Flow, InitEnd, InitFn, StopRequest};
+use crate::process::shown::Shown;
 use crate::process::{Context, Down, Exit, StartError};
 use crate::reason::ExitReason;
 use std::any::Any;
+use std::fmt;
 
 /// A server's state, and what its last callback left to do.
 pub(crate) struct Server<S: GenServer> {
@@ -77,6 +78,8 @@ impl<S: GenServer> Behaviour for Server<S> {
     type Msg = S::Msg;
     type Cx = Cx<S>;
 
+    const REPORTED: Option<&'static str> = Some("server");
+
     fn context(context: Context<S::Msg>) -> Cx<S> {
         Cx::new(context)
     }
@@ -138,5 +141,25 @@ impl<S: GenServer> Behaviour for Server<S> {
         if let Some(Deferred(answer)) = self.answer.take() {
             answer();
         }
+    }
+
+    fn state(&self) -> Option<&dyn Any> {
+        Some(&self.state)
+    }
+
+    fn state_mut(&mut self) -> Option<&mut dyn Any> {
+        Some(&mut self.state)
+    }
+
+    fn inspect(&self) -> Option<&dyn fmt::Debug> {
+        self.state.inspect()
+    }
+
+    fn inspect_message(message: &S::Msg) -> Option<&dyn fmt::Debug> {
+        S::inspect_message(message)
+    }
+
+    fn format_status(&self, shown: &mut Shown) {
+        self.state.format_status(shown);
     }
 }

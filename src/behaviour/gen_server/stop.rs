@@ -1,14 +1,12 @@
 //! Stopping a server from outside, in order.
 
+use crate::process::behaviour::StopRequest;
 use crate::process::call::Pending;
 use crate::process::core::{Process, Signal};
 use crate::process::{CallError, ProcessId, current, runtime, wait};
 use crate::reason::ExitReason;
 use crate::sync::Arc;
 use std::time::Duration;
-
-/// Asks a server to end with a reason.
-pub(crate) struct StopRequest(pub(crate) ExitReason);
 
 /// Stops a server with `Normal` and waits until it has ended.
 ///

@@ -23,6 +23,7 @@ use crate::reason::ExitReason;
 use crate::sync::Arc;
 use std::any::Any;
 use std::collections::HashMap;
+use std::fmt;
 use std::ops::{Deref, DerefMut};
 
 pub(super) struct Dynamic {
@@ -105,6 +106,10 @@ impl Dynamic {
             what,
         }
         .emit();
+    }
+
+    pub(super) fn slots(&self) -> impl Iterator<Item = &Slot> {
+        self.children.values().map(|entry| &entry.slot)
     }
 
     fn entry(&mut self, pid: Pid) -> Option<&mut Entry> {
@@ -470,6 +475,10 @@ impl Behaviour for Dynamic {
             }
         }
         self.flow()
+    }
+
+    fn inspect(&self) -> Option<&dyn fmt::Debug> {
+        Some(self)
     }
 }
 

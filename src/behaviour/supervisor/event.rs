@@ -1,9 +1,12 @@
 //! What supervisors tell about their children.
 
 use crate::pid::Pid;
+use crate::process::runtime;
 use crate::reason::ExitReason;
 use crate::sync::Arc;
 use crate::telemetry::Event;
+use log::Level;
+use std::fmt;
 use std::time::Duration;
 
 /// Something happened to a child.
@@ -38,27 +41,38 @@ pub enum What {
 impl Event for SupervisorEvent {}
 
 impl SupervisorEvent {
-    /// Emits the event and writes it to the log: ends at error level, the rest as information.
+    /// Reports the event: ends at error level, the rest as information.
     pub(crate) fn emit(self) {
+        let level = match &self.what {
+            What::Exited(_, reason) if !reason.is_clean() => Level::Error,
+            What::StartFailed(_) | What::GaveUp => Level::Error,
+            _ => Level::Info,
+        };
+        let supervisor = self.supervisor;
+        runtime::current().report((level, "perennial::supervisor"), supervisor, self);
+    }
+}
+
+impl fmt::Display for SupervisorEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let SupervisorEvent {
             supervisor,
             child,
             what,
-        } = &self;
+        } = self;
+        write!(f, "{supervisor}: ")?;
         match what {
-            What::Exited(pid, reason) if !reason.is_clean() => {
-                log::error!(target: "perennial::supervisor", "{supervisor}: child {child:?} {pid} ended: {reason}");
+            What::Started(pid) => write!(f, "child {child:?} {pid} started"),
+            What::Exited(pid, reason) => write!(f, "child {child:?} {pid} ended: {reason}"),
+            What::Restarting(attempt, delay) => {
+                write!(
+                    f,
+                    "child {child:?} restarts, attempt {attempt}, after {delay:?}"
+                )
             }
-            What::StartFailed(reason) => {
-                log::error!(target: "perennial::supervisor", "{supervisor}: child {child:?} did not start: {reason}");
-            }
-            What::GaveUp => {
-                log::error!(target: "perennial::supervisor", "{supervisor}: reached maximum restart intensity");
-            }
-            other => {
-                log::info!(target: "perennial::supervisor", "{supervisor}: child {child:?} {other:?}")
-            }
+            What::StartFailed(reason) => write!(f, "child {child:?} did not start: {reason}"),
+            What::Stopped(pid, reason) => write!(f, "child {child:?} {pid} stopped: {reason}"),
+            What::GaveUp => f.write_str("reached maximum restart intensity"),
         }
-        crate::process::runtime::current().telemetry.emit(|| self);
     }
 }

@@ -22,6 +22,7 @@ use crate::reason::ExitReason;
 use crate::sync::Arc;
 use std::any::Any;
 use std::collections::VecDeque;
+use std::fmt;
 use std::ops::{Deref, DerefMut};
 
 /// Something that ended or became due, and has not been looked at yet.
@@ -474,6 +475,10 @@ impl Behaviour for Machine {
 
     fn resume_continue(&mut self, cx: &mut SupCx) -> Flow {
         self.advance(cx)
+    }
+
+    fn inspect(&self) -> Option<&dyn fmt::Debug> {
+        Some(self)
     }
 }
 

@@ -48,6 +48,7 @@ mod child;
 mod dynamic;
 mod dynamic_machine;
 mod event;
+mod inspect;
 mod job;
 mod machine;
 mod recover;

@@ -38,6 +38,8 @@ impl Behaviour for Job {
     type Msg = Infallible;
     type Cx = Box<Context<Infallible>>;
 
+    const SYSTEM: bool = false;
+
     fn context(context: Context<Infallible>) -> Self::Cx {
         Box::new(context)
     }
