@@ -54,7 +54,7 @@ const NO_MISSING_CALLBACK: &str =
 const NO_NODES: &str = "there is one node";
 const NO_SYS: &str = "there are no system messages that look into a server's state";
 
-const EXCUSED: &[Excused] = &[
+pub(crate) const EXCUSED: &[Excused] = &[
     ("mon.unexpected_alias_at_demonitor", NO_ALIAS),
     ("exproc.alias_unalias", NO_ALIAS),
     ("exproc.monitor_alias_explicit", NO_ALIAS),
