@@ -3,13 +3,16 @@
 use crate::process::context::Context;
 use crate::process::core::{Process, flag};
 use crate::process::current;
+use crate::process::exit;
 use crate::process::relations::Effect;
 use crate::process::signal::{Entry, Exit, Received};
+use crate::process::stop::StopRequest;
 use crate::process::thread::Thread;
 use crate::process::unwind;
 use crate::reason::ExitReason;
 use crate::sync::{Arc, thread};
 use crate::time::later;
+use std::any::Any;
 use std::collections::VecDeque;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
@@ -122,6 +125,13 @@ impl<M: Send + 'static> ThreadContext<M> {
                 core.begin_call(&call);
                 Seen::Value(Received::Message(message))
             }
+            Entry::Aliased(message, alias) => {
+                if alias.meets(&self.process()) {
+                    Seen::Value(Received::Message(message))
+                } else {
+                    Seen::Nothing
+                }
+            }
             Entry::Exit(id) => {
                 let met = core
                     .relations
@@ -137,7 +147,11 @@ impl<M: Send + 'static> ThreadContext<M> {
                 Some(down) => Seen::Value(Received::Down(down)),
                 None => Seen::Nothing,
             },
-            Entry::Resume(_) | Entry::Timeout(_) => Seen::Nothing,
+            Entry::Resume(value) => {
+                self.hear(value);
+                Seen::Nothing
+            }
+            Entry::Timeout(_) => Seen::Nothing,
         }
     }
 
@@ -159,6 +173,15 @@ impl<M: Send + 'static> ThreadContext<M> {
                     Ok(found)
                 }
                 Err(Received::Message(message)) => Err(Some(Entry::Call(message, call))),
+                Err(_) => Err(None),
+            },
+            Entry::Aliased(_, alias) if !alias.is_active() => Err(None),
+            Entry::Aliased(message, alias) => match wanted(Received::Message(message)) {
+                Ok(found) => {
+                    alias.meets(&self.process());
+                    Ok(found)
+                }
+                Err(Received::Message(message)) => Err(Some(Entry::Aliased(message, alias))),
                 Err(_) => Err(None),
             },
             Entry::Exit(id) => {
@@ -186,8 +209,24 @@ impl<M: Send + 'static> ThreadContext<M> {
                 drop(taken);
                 Ok(found)
             }
-            Entry::Resume(_) | Entry::Timeout(_) => Err(None),
+            Entry::Resume(value) => {
+                self.hear(value);
+                Err(None)
+            }
+            Entry::Timeout(_) => Err(None),
         }
+    }
+
+    /// Hears what the library's own machinery has to say: that it is to stop. It leaves then, by itself.
+    fn hear(&self, value: Box<dyn Any + Send>) {
+        if let Ok(stop) = value.downcast::<StopRequest>() {
+            exit::raise(&self.process(), stop.0);
+        }
+    }
+
+    /// The next entry for what the process has turned into.
+    pub(crate) fn next_entry(&mut self) -> Option<Entry<M>> {
+        self.saved.pop_front().or_else(|| self.thread.next(None))
     }
 
     /// Drops what a selective receive had passed over; the process has ended.

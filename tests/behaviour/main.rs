@@ -5,6 +5,7 @@
 )]
 
 mod actor;
+mod enter_loop;
 mod gen_server_calls;
 mod gen_server_ends;
 mod gen_server_messages;

@@ -47,6 +47,10 @@ mod process_account;
 #[path = "../service/conformance.rs"]
 mod service_account;
 
+#[path = "../process/aliases.rs"]
+mod aliases;
+#[path = "../process/dictionary.rs"]
+mod dictionary;
 #[path = "../process/exits.rs"]
 mod exits;
 #[path = "../process/links.rs"]
@@ -64,6 +68,8 @@ mod table;
 #[path = "../process/timers.rs"]
 mod timers;
 
+#[path = "../behaviour/enter_loop.rs"]
+mod enter_loop;
 #[path = "../behaviour/gen_server_calls.rs"]
 mod gen_server_calls;
 #[path = "../behaviour/gen_server_ends.rs"]
@@ -83,6 +89,8 @@ mod application;
 mod application_env;
 #[path = "../service/registry.rs"]
 mod registry;
+#[path = "../service/stop_via.rs"]
+mod stop_via;
 
 /// The table; its name has it run last.
 #[test]

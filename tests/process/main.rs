@@ -4,9 +4,11 @@
     reason = "a test fails by panicking, in its helpers too"
 )]
 
+mod aliases;
 mod calls;
 mod conformance;
 mod deadlocks;
+mod dictionary;
 mod exits;
 mod kill;
 mod links;
@@ -21,6 +23,7 @@ mod robust;
 mod runtimes;
 mod sleep;
 mod start;
+mod stops;
 mod stress;
 #[path = "../support/mod.rs"]
 mod support;

@@ -17,6 +17,7 @@ mod limiter;
 mod presence;
 mod pub_sub;
 mod registry;
+mod stop_via;
 
 mod rate_limit;
 #[cfg(all(feature = "signals", unix))]
