@@ -61,7 +61,7 @@ fn closure_that_receives_selectively_is_stopped_there() {
         let (ready, is_ready) = mpsc::channel();
         let picky = process::spawn::<u32>(move |cx| {
             ready.send(()).unwrap();
-            cx.receive_match(Duration::MAX, |received| Err::<(), _>(received));
+            cx.receive_match(Duration::MAX, Err::<(), _>);
         });
         is_ready.recv_timeout(LONG).unwrap();
         picky.cast(1);

@@ -348,6 +348,11 @@ impl Puppet {
         }
     }
 
+    /// What the puppet received next, if it comes so soon.
+    pub(crate) fn next_within(&self, patience: Duration) -> Option<Record> {
+        self.records.recv_timeout(patience).ok()
+    }
+
     /// What the puppet received next has to be an exit.
     #[track_caller]
     pub(crate) fn next_exit(&self) -> (Pid, ExitReason) {
