@@ -15,7 +15,6 @@ mod stage;
 mod support;
 
 mod dynamic;
-mod stress;
 mod supervisor_admin;
 mod supervisor_auto;
 mod supervisor_end;

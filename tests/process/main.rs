@@ -26,7 +26,6 @@ mod runtimes;
 mod sleep;
 mod start;
 mod stops;
-mod stress;
 #[path = "../support/mod.rs"]
 mod support;
 mod table;
