@@ -21,6 +21,7 @@ mod outside;
 mod panic_hook;
 mod properties;
 mod receive;
+mod regressions;
 mod robust;
 mod runtimes;
 mod sleep;
