@@ -5,8 +5,11 @@ use crate::support::record;
 use crate::support::stage::{builder, on_stage};
 use crate::support::{LONG, eventually};
 use perennial::prelude::*;
-use perennial::process::{self, CallError, Exit, Kind, Name, RegisterError, ThreadContext};
+use perennial::process::{
+    self, CallError, CrashReport, Exit, Kind, Name, RegisterError, ThreadContext,
+};
 use perennial::{ExitReason, Pid};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -233,6 +236,30 @@ fn exit_of_a_stranger_is_an_info_for_one_that_traps() {
         stranger.run(move |_| process::exit(to, ExitReason::Shutdown));
         assert_eq!(told.recv_timeout(LONG), Ok(Event::Exit(stranger.pid())));
         gen_server::stop(&server).unwrap();
+    });
+}
+
+/// It is its own end, so a crash of it is reported; and whoever catches it on its way meets it again.
+#[test]
+fn crash_of_the_server_is_that_of_the_process() {
+    on_stage(builder(), |runtime| {
+        let (sender, reports) = mpsc::channel();
+        runtime.telemetry().attach(move |report: &CrashReport| {
+            // A test that has ended reads no more.
+            let _ = sender.send(report.pid);
+        });
+        let (sum, _told) = Sum::new(0);
+        let server = process::spawn::<Msg>(move |cx| {
+            let enter = AssertUnwindSafe(|| gen_server::enter_loop(cx, Init::Ok(sum)));
+            assert!(catch_unwind(enter).is_err());
+            process::checkpoint();
+            unreachable!("it has ended");
+        });
+        let mut watch = process::watch(&server);
+        server.cast(Msg::Panic);
+        let reason = watch.wait(LONG).expect("it ends").reason;
+        assert!(reason.to_string().contains("told to"), "{reason}");
+        assert_eq!(reports.recv_timeout(LONG), Ok(server.pid()));
     });
 }
 

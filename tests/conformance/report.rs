@@ -128,7 +128,6 @@ fn fates(holders: &Holders, tests: &BTreeMap<String, Test>) -> Vec<(&'static str
     let excused: BTreeMap<&str, &str> = excuses().into_iter().collect();
     let cases = CASES.split_whitespace().map(|row| {
         let fate = match (holders.get(row), excused.get(row)) {
-            _ if names(LATER, row) => Fate::Later,
             (Some(held_by), _) => {
                 let by: Vec<Option<&Test>> = held_by.iter().map(|name| tests.get(name)).collect();
                 Fate::Played(
@@ -136,6 +135,7 @@ fn fates(holders: &Holders, tests: &BTreeMap<String, Test>) -> Vec<(&'static str
                     outcome(&by, |test| test.pooled),
                 )
             }
+            (None, _) if names(LATER, row) => Fate::Later,
             (None, Some(why)) => Fate::Impossible(why),
             (None, None) if names(AWAITED, row) => Fate::Awaited,
             (None, None) => Fate::Forgotten,
