@@ -74,6 +74,9 @@ pub(crate) trait Behaviour: Send + Sized + 'static {
     fn terminated(&mut self) {}
 }
 
+/// Asks a process to end in order, with a reason.
+pub(crate) struct StopRequest(pub(crate) ExitReason);
+
 /// Makes the state, inside the process.
 pub(crate) type InitFn<B> =
     Box<dyn FnOnce(&mut <B as Behaviour>::Cx) -> Result<(B, Flow), InitEnd> + Send>;

@@ -58,7 +58,6 @@ pub(crate) mod runtime;
 mod shutdown;
 mod signal;
 pub(crate) mod start;
-pub(crate) mod stop;
 mod table;
 mod thread;
 mod threads;

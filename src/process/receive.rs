@@ -1,12 +1,12 @@
 //! Receiving by hand, for processes that run a closure on a thread of their own.
 
+use crate::process::behaviour::StopRequest;
 use crate::process::context::Context;
 use crate::process::core::{Process, flag};
 use crate::process::current;
 use crate::process::exit;
 use crate::process::relations::Effect;
 use crate::process::signal::{Entry, Exit, Received};
-use crate::process::stop::StopRequest;
 use crate::process::thread::Thread;
 use crate::process::unwind;
 use crate::reason::ExitReason;

@@ -45,9 +45,9 @@ pub use enter_loop::{enter_loop, enter_loop_as};
 pub use spec::Spec;
 pub use stop::{stop, stop_for};
 
+pub(crate) use crate::process::behaviour::StopRequest;
 pub(crate) use server::{Server, init_fn};
 pub(crate) use spec::options;
-pub(crate) use stop::StopRequest;
 
 use crate::process::{Down, Exit, Ref, ReplyTo, StartError};
 use crate::reason::ExitReason;

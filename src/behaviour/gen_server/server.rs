@@ -1,9 +1,8 @@
 //! The server as the kernel's driver sees it.
 
 use crate::behaviour::gen_server::context::Answered;
-use crate::behaviour::gen_server::stop::StopRequest;
 use crate::behaviour::gen_server::{Cx, Deferred, GenServer, Info, Init, Next};
-use crate::process::behaviour::{Behaviour, Flow, InitEnd, InitFn};
+use crate::process::behaviour::{Behaviour, Flow, InitEnd, InitFn, StopRequest};
 use crate::process::{Context, Down, Exit};
 use crate::reason::ExitReason;
 use std::any::Any;

@@ -1,13 +1,12 @@
 //! Stopping a server from outside, in order.
 
+use crate::process::behaviour::StopRequest;
 use crate::process::call::Pending;
 use crate::process::core::{Process, Signal};
 use crate::process::{CallError, ProcessId, current, runtime, wait};
 use crate::reason::ExitReason;
 use crate::sync::Arc;
 use std::time::Duration;
-
-pub(crate) use crate::process::stop::StopRequest;
 
 /// Stops a server with `Normal` and waits until it has ended.
 ///
