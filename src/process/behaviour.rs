@@ -257,6 +257,12 @@ impl<B: Behaviour> Body<B> {
                 core.end_call();
                 done?;
             }
+            Entry::Aliased(message, alias) => {
+                if alias.meets(me) {
+                    self.cx.disarm();
+                    self.call_back(None, |state, cx| state.message(message, cx))?;
+                }
+            }
             Entry::Exit(id) => {
                 let met = core
                     .relations

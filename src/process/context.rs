@@ -1,15 +1,18 @@
 //! What a process knows of itself, and the operations that it alone may do.
 
 use crate::pid::{MonitorRef, Pid, TimerRef};
+use crate::process::alias::{Alias, Unalias};
 use crate::process::core::Signal;
 use crate::process::error::{LinkError, NotAProcess};
 use crate::process::id::ProcessId;
 use crate::process::name::{Name, RegisterError};
 use crate::process::reference::Ref;
+use crate::process::signal::Tag;
 use crate::process::{current, exit, link, monitor, timer};
 use crate::reason::ExitReason;
 use crate::scheduler::TimerKey;
 use crate::sync::Arc;
+use std::any::Any;
 use std::fmt;
 use std::time::Duration;
 
@@ -72,6 +75,51 @@ impl<M: Send + 'static> Context<M> {
     /// `NoProc`, if there is no such process. Each call makes a monitor of its own.
     pub fn monitor(&self, what: impl Into<ProcessId>) -> MonitorRef {
         monitor::monitor_by(&self.me.process(), what.into())
+    }
+
+    /// [`monitor`](Context::monitor) with a value that comes back with the [`Down`](crate::process::Down): what the
+    /// monitor is about, for a process that has many.
+    ///
+    /// ```
+    /// use perennial::process::{self, Received};
+    /// process::run::<(), _>(|cx| {
+    ///     let worker = process::spawn::<()>(|cx| drop(cx.receive()));
+    ///     cx.monitor_with_tag(&worker, "the printer");
+    ///     process::exit(&worker, perennial::ExitReason::Kill);
+    ///     let Received::Down(down) = cx.receive() else { unreachable!() };
+    ///     assert_eq!(down.tag.and_then(|tag| tag.get().copied()), Some("the printer"));
+    /// }).unwrap();
+    /// ```
+    pub fn monitor_with_tag(
+        &self,
+        what: impl Into<ProcessId>,
+        tag: impl Any + Send + Sync,
+    ) -> MonitorRef {
+        monitor::monitor_tagged(&self.me.process(), what.into(), Tag::new(tag))
+    }
+
+    /// Makes an address of this process that can be taken back: [`Alias`] has an example. `convert` turns what is sent
+    /// to it into this process's messages.
+    pub fn alias<T: Send + 'static>(
+        &self,
+        convert: impl Fn(T) -> M + Send + Sync + 'static,
+    ) -> Alias<T> {
+        Alias::new(&self.me, Unalias::Explicit, None, convert)
+    }
+
+    /// [`monitor`](Context::monitor) together with an [`alias`](Context::alias), which may go with the monitor: what
+    /// an answer of the watched process comes through.
+    pub fn monitor_with_alias<T: Send + 'static>(
+        &self,
+        what: impl Into<ProcessId>,
+        unalias: Unalias,
+        convert: impl Fn(T) -> M + Send + Sync + 'static,
+    ) -> (MonitorRef, Alias<T>) {
+        let me = self.me.process();
+        let monitor = me.core().runtime.monitor_ref();
+        let alias = Alias::new(&self.me, unalias, Some(monitor), convert);
+        monitor::watch_as(&me, monitor, what.into(), None, Some(alias.state()));
+        (monitor, alias)
     }
 
     /// Takes a monitor back; `true` if it was there and has not fired. A `Down` that is in the mailbox already

@@ -9,7 +9,7 @@ use crate::process::error::CallError;
 use crate::process::relations::{Obituary, Origin, Watcher};
 use crate::process::report;
 use crate::process::runtime::Shared;
-use crate::process::signal::{Down, Exit};
+use crate::process::signal::Exit;
 use crate::reason::ExitReason;
 use crate::sync::Arc;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -23,6 +23,11 @@ pub(crate) struct End {
 }
 
 impl End {
+    /// Equals `true` if the end is the process's own doing.
+    pub(crate) fn is_own(&self) -> bool {
+        self.own
+    }
+
     /// By what it did itself: a return, a stop, a panic.
     pub(crate) fn by_itself(reason: ExitReason) -> Self {
         End { reason, own: true }
@@ -166,9 +171,12 @@ fn tell(shared: &Shared, pid: Pid, obituary: Obituary, reason: &ExitReason) {
             drop(watcher);
         }
     }
-    let unmet = obituary.unmet;
+    let (unmet, dictionary) = (obituary.unmet, obituary.dictionary);
     if catch_unwind(AssertUnwindSafe(|| drop(unmet))).is_err() {
         log::error!(target: "perennial::process", "the destructor of an exit reason panicked");
+    }
+    if catch_unwind(AssertUnwindSafe(|| drop(dictionary))).is_err() {
+        log::error!(target: "perennial::process", "the destructor of a value in a dictionary panicked");
     }
 }
 
@@ -208,12 +216,7 @@ fn tell_watcher(shared: &Shared, pid: Pid, to: Pid, monitor: MonitorRef, reason:
     let Some(watched) = relations.unwatch(monitor) else {
         return;
     };
-    relations.queue_down(Down {
-        monitor,
-        pid,
-        name: watched.name,
-        reason: reason.clone(),
-    });
+    relations.queue_down(watched.down(monitor, pid, reason.clone()));
     receiver.push_signal(Signal::Down(monitor));
     drop(relations);
     receiver.wake();

@@ -1,13 +1,14 @@
 //! Destinations: whatever messages can be sent to, resolved at each send.
 
 use crate::pid::{MonitorRef, Pid};
+use crate::process::alias::AliasState;
 use crate::process::call::{Pending, PendingCall, ReplyTo};
 use crate::process::core::Kind;
 use crate::process::error::{CallError, TryCastError};
 use crate::process::mailbox::{Overflow, Refused};
 use crate::process::name::Name;
 use crate::process::oneshot::{Answer, Continuation};
-use crate::process::recipient::Recipient;
+use crate::process::recipient::{Gone, Recipient};
 use crate::process::reference::Ref;
 use crate::process::signal::Entry;
 use crate::process::{current, runtime, wait};
@@ -140,7 +141,7 @@ enum Undelivered<M> {
 
 fn message_of<M>(entry: Entry<M>) -> M {
     match entry {
-        Entry::Message(message) | Entry::Call(message, _) => message,
+        Entry::Message(message) | Entry::Call(message, _) | Entry::Aliased(message, _) => message,
         _ => unreachable!("only messages and calls are sent to destinations"),
     }
 }
@@ -158,6 +159,20 @@ fn dead_letter<M>(to: Option<Pid>, error: &Undelivered<M>) {
     runtime::current()
         .telemetry
         .emit(|| DeadLetter { to, message, cause });
+}
+
+/// Sends a message that counts only as long as an alias is active.
+pub(crate) fn deliver_aliased<M: Send + 'static>(
+    to: &Ref<M>,
+    message: M,
+    alias: &Arc<AliasState>,
+) -> Result<(), Gone> {
+    let entry = Entry::Aliased(message, alias.clone());
+    match deliver(Target::Local(to.clone()), entry) {
+        Ok(()) => Ok(()),
+        Err(Undelivered::Full(_)) => Err(Gone::Full),
+        Err(_) => Err(Gone::NoProc),
+    }
 }
 
 fn deliver<M: Send + 'static>(to: Target<M>, entry: Entry<M>) -> Result<(), Undelivered<M>> {

@@ -25,6 +25,8 @@
 //! }).unwrap();
 //! ```
 
+pub(crate) mod adopt;
+mod alias;
 pub(crate) mod behaviour;
 mod bounded;
 pub(crate) mod call;
@@ -35,6 +37,7 @@ mod deadlock;
 mod death;
 pub(crate) mod debug;
 pub(crate) mod dest;
+mod dictionary;
 mod error;
 pub(crate) mod exit;
 mod id;
@@ -69,11 +72,13 @@ pub(crate) mod unwind;
 pub(crate) mod wait;
 mod watch;
 
+pub use alias::{Alias, Unalias};
 pub use call::ReplyTo;
 pub use context::{Context, checkpoint, self_pid, set_label};
 pub use core::Kind;
 pub use deadlock::DeadlockFound;
 pub use dest::{DeadLetter, DeadLetterCause, Dest, Target};
+pub use dictionary::{Key, delete, get, keys, put};
 pub use error::{CallError, LinkError, NotAProcess, StartError, TryCastError};
 pub use exit::{exit, exit_self, trap_exit};
 pub use id::ProcessId;
@@ -83,7 +88,7 @@ pub use info::{
 };
 pub use link::{link, unlink, unlink_flush};
 pub use mailbox::Overflow;
-pub use monitor::{demonitor, demonitor_flush, monitor};
+pub use monitor::{demonitor, demonitor_flush, monitor, monitor_with_tag};
 pub use name::{Name, RegisterError, ServerName};
 pub use outside::wait_outside;
 pub use quiesce::{ZombieCut, ZombieEnded, wait_quiesced};
@@ -93,6 +98,6 @@ pub use reference::Ref;
 pub use report::{Client, CrashReport, Exited, Neighbour, ServerReport, Spawned};
 pub use run::{run, spawn, spawn_link, spawn_monitor, try_spawn};
 pub use runtime::{Builder, Counts, DeadlockPolicy, Guard, Report, Runtime, attach, counts};
-pub use signal::{Down, Exit, Received};
-pub use timer::{cancel_timer, read_timer, send_after, send_interval};
+pub use signal::{Down, Exit, Received, Tag};
+pub use timer::{cancel_timer, exit_after, kill_after, read_timer, send_after, send_interval};
 pub use watch::{Watch, sleep, watch};

@@ -1,8 +1,10 @@
 //! Receiving by hand, for processes that run a closure on a thread of their own.
 
+use crate::process::behaviour::StopRequest;
 use crate::process::context::Context;
 use crate::process::core::{Process, flag};
 use crate::process::current;
+use crate::process::exit;
 use crate::process::relations::Effect;
 use crate::process::signal::{Entry, Exit, Received};
 use crate::process::thread::Thread;
@@ -10,6 +12,7 @@ use crate::process::unwind;
 use crate::reason::ExitReason;
 use crate::sync::{Arc, thread};
 use crate::time::later;
+use std::any::Any;
 use std::collections::VecDeque;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
@@ -122,6 +125,13 @@ impl<M: Send + 'static> ThreadContext<M> {
                 core.begin_call(&call);
                 Seen::Value(Received::Message(message))
             }
+            Entry::Aliased(message, alias) => {
+                if alias.meets(&self.process()) {
+                    Seen::Value(Received::Message(message))
+                } else {
+                    Seen::Nothing
+                }
+            }
             Entry::Exit(id) => {
                 let met = core
                     .relations
@@ -137,8 +147,12 @@ impl<M: Send + 'static> ThreadContext<M> {
                 Some(down) => Seen::Value(Received::Down(down)),
                 None => Seen::Nothing,
             },
+            Entry::Resume(value) => {
+                self.hear(value);
+                Seen::Nothing
+            }
             // Nobody sends system messages to a closure.
-            Entry::Resume(_) | Entry::Timeout(_) | Entry::System(_) => Seen::Nothing,
+            Entry::Timeout(_) | Entry::System(_) => Seen::Nothing,
         }
     }
 
@@ -160,6 +174,15 @@ impl<M: Send + 'static> ThreadContext<M> {
                     Ok(found)
                 }
                 Err(Received::Message(message)) => Err(Some(Entry::Call(message, call))),
+                Err(_) => Err(None),
+            },
+            Entry::Aliased(_, alias) if !alias.is_active() => Err(None),
+            Entry::Aliased(message, alias) => match wanted(Received::Message(message)) {
+                Ok(found) => {
+                    alias.meets(&self.process());
+                    Ok(found)
+                }
+                Err(Received::Message(message)) => Err(Some(Entry::Aliased(message, alias))),
                 Err(_) => Err(None),
             },
             Entry::Exit(id) => {
@@ -187,8 +210,24 @@ impl<M: Send + 'static> ThreadContext<M> {
                 drop(taken);
                 Ok(found)
             }
-            Entry::Resume(_) | Entry::Timeout(_) | Entry::System(_) => Err(None),
+            Entry::Resume(value) => {
+                self.hear(value);
+                Err(None)
+            }
+            Entry::Timeout(_) | Entry::System(_) => Err(None),
         }
+    }
+
+    /// Hears what the library's own machinery has to say: that it is to stop. It leaves then, by itself.
+    fn hear(&self, value: Box<dyn Any + Send>) {
+        if let Ok(stop) = value.downcast::<StopRequest>() {
+            exit::raise(&self.process(), stop.0);
+        }
+    }
+
+    /// The next entry for what the process has turned into.
+    pub(crate) fn next_entry(&mut self) -> Option<Entry<M>> {
+        self.saved.pop_front().or_else(|| self.thread.next(None))
     }
 
     /// Drops what a selective receive had passed over; the process has ended.

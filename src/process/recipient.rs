@@ -45,6 +45,14 @@ impl<T: std::marker::Send + 'static> Recipient<T> {
             Err(TryCastError::Full(_)) => Err(Gone::Full),
             Err(_) => Err(Gone::NoProc),
         };
+        Recipient::by(pid, send)
+    }
+
+    /// A recipient that sends in a way of its own.
+    pub(crate) fn by(
+        pid: Pid,
+        send: impl Fn(T) -> Result<(), Gone> + std::marker::Send + Sync + 'static,
+    ) -> Self {
         Recipient {
             pid,
             send: Arc::new(send),

@@ -10,8 +10,10 @@
 //! still owed; the board of the one who dies is only an index of whom to tell.
 
 use crate::pid::{MonitorRef, Pid};
+use crate::process::alias::AliasState;
 use crate::process::call::PendingCall;
-use crate::process::signal::{Down, Exit};
+use crate::process::dictionary::Dictionary;
+use crate::process::signal::{Down, Exit, Tag};
 use crate::process::unwind::By;
 use crate::reason::ExitReason;
 use crate::sync::Arc;
@@ -91,7 +93,7 @@ struct More {
     watchers: BTreeMap<MonitorRef, Watcher>,
     exits: VecDeque<QueuedExit>,
     exit_next: u64,
-    downs: BTreeMap<MonitorRef, Down>,
+    downs: BTreeMap<MonitorRef, QueuedDown>,
     name: Option<Arc<str>>,
     /// Equals `true` once the names were given back: from then on none may be taken.
     nameless: bool,
@@ -99,6 +101,7 @@ struct More {
     had_name: Option<Arc<str>>,
     label: Option<Arc<str>>,
     at_death: Vec<Arc<dyn AtDeath>>,
+    dictionary: Dictionary,
 }
 
 /// The other end of a monitor that this process holds.
@@ -106,6 +109,31 @@ struct More {
 pub(crate) struct Watched {
     pub(crate) pid: Pid,
     pub(crate) name: Option<Arc<str>>,
+    pub(crate) tag: Option<Tag>,
+    /// The alias that was made with the monitor, and may go with it.
+    pub(crate) alias: Option<Arc<AliasState>>,
+}
+
+impl Watched {
+    /// The end of the one who is watched, as its watcher is to be told.
+    pub(crate) fn down(self, monitor: MonitorRef, pid: Pid, reason: ExitReason) -> QueuedDown {
+        QueuedDown {
+            down: Down {
+                monitor,
+                pid,
+                name: self.name,
+                reason,
+                tag: self.tag,
+            },
+            alias: self.alias,
+        }
+    }
+}
+
+/// A down on its way: its mark is in the mailbox, not yet met.
+pub(crate) struct QueuedDown {
+    down: Down,
+    alias: Option<Arc<AliasState>>,
 }
 
 /// What a process gives back before anybody is told of its end: its name, and the clean-ups of services.
@@ -118,7 +146,9 @@ pub(crate) struct Obituary {
     /// Monitors that it held: those it watched may forget it.
     pub(crate) watching: Vec<(MonitorRef, Pid)>,
     /// What it never met. Reasons are the user's, so they are dropped where no lock is held.
-    pub(crate) unmet: (VecDeque<QueuedExit>, BTreeMap<MonitorRef, Down>),
+    pub(crate) unmet: (VecDeque<QueuedExit>, BTreeMap<MonitorRef, QueuedDown>),
+    /// What it kept in its dictionary.
+    pub(crate) dictionary: Dictionary,
 }
 
 impl Relations {
@@ -325,17 +355,29 @@ impl Relations {
 
     // ## Downs that wait in the mailbox
 
-    pub(crate) fn queue_down(&mut self, down: Down) {
-        self.more().downs.insert(down.monitor, down);
+    pub(crate) fn queue_down(&mut self, queued: QueuedDown) {
+        self.more().downs.insert(queued.down.monitor, queued);
     }
 
-    /// Takes the down of a mark; `None` if it was taken back.
+    /// Takes the down of a mark, and with it the alias of its monitor; `None` if it was taken back.
     pub(crate) fn take_down(&mut self, monitor: MonitorRef) -> Option<Down> {
-        self.more.as_mut()?.downs.remove(&monitor)
+        let queued = self.more.as_mut()?.downs.remove(&monitor)?;
+        if let Some(alias) = queued.alias {
+            alias.monitor_is_gone();
+        }
+        Some(queued.down)
     }
 
     pub(crate) fn peek_down(&self, monitor: MonitorRef) -> Option<Down> {
-        self.more.as_ref()?.downs.get(&monitor).cloned()
+        let queued = self.more.as_ref()?.downs.get(&monitor)?;
+        Some(queued.down.clone())
+    }
+
+    // ## Dictionary
+
+    /// What the process keeps beside its state; only that process looks there.
+    pub(crate) fn dictionary(&mut self) -> &mut Dictionary {
+        &mut self.more().dictionary
     }
 
     // ## Name, label, services
@@ -435,6 +477,7 @@ impl Relations {
                 .map(|(monitor, watched)| (monitor, watched.pid))
                 .collect(),
             unmet: (more.exits, more.downs),
+            dictionary: more.dictionary,
         })
     }
 }

@@ -1,6 +1,7 @@
 //! What arrives in a mailbox: messages, exits, downs, and the marks that keep them in order.
 
 use crate::pid::{MonitorRef, Pid};
+use crate::process::alias::AliasState;
 use crate::process::call::PendingCall;
 use crate::process::system::SystemMsg;
 use crate::reason::ExitReason;
@@ -28,6 +29,36 @@ pub struct Down {
     pub name: Option<Arc<str>>,
     /// Why it ended; `NoProc` if it was not there when the monitor was set.
     pub reason: ExitReason,
+    /// What the monitor was [tagged](crate::process::Context::monitor_with_tag) with, if it was.
+    pub tag: Option<Tag>,
+}
+
+/// A value that comes back with the [`Down`] of a monitor, so that whoever gets it knows what it is about without a
+/// table of monitors. Two are equal if they are the same.
+#[derive(Clone)]
+pub struct Tag(Arc<dyn Any + Send + Sync>);
+
+impl Tag {
+    pub(crate) fn new(value: impl Any + Send + Sync) -> Self {
+        Tag(Arc::new(value))
+    }
+
+    /// The value, if it is of this type.
+    pub fn get<T: Any>(&self) -> Option<&T> {
+        self.0.downcast_ref()
+    }
+}
+
+impl PartialEq for Tag {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl fmt::Debug for Tag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Tag(..)")
+    }
 }
 
 /// What a thread process gets from its mailbox.
@@ -58,6 +89,8 @@ impl<M> Received<M> {
 pub(crate) enum Entry<M> {
     Message(M),
     Call(M, Arc<dyn PendingCall>),
+    /// A message that came through an alias, and counts only if that is still active when it is met.
+    Aliased(M, Arc<AliasState>),
     Exit(u64),
     Down(MonitorRef),
     /// Something a behaviour's own machinery sent to its process: a request's answer, a start's
@@ -72,7 +105,10 @@ pub(crate) enum Entry<M> {
 impl<M> Entry<M> {
     /// Equals `true` for what counts against a mailbox's bound: what users send.
     pub(crate) fn is_bounded(&self) -> bool {
-        matches!(self, Entry::Message(_) | Entry::Call(..))
+        matches!(
+            self,
+            Entry::Message(_) | Entry::Call(..) | Entry::Aliased(..)
+        )
     }
 }
 
@@ -81,6 +117,7 @@ impl<M> fmt::Debug for Entry<M> {
         f.write_str(match self {
             Entry::Message(_) => "Message",
             Entry::Call(..) => "Call",
+            Entry::Aliased(..) => "Aliased",
             Entry::Exit(_) => "Exit",
             Entry::Down(_) => "Down",
             Entry::Resume(_) => "Resume",

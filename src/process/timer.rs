@@ -1,10 +1,12 @@
-//! Timers: a message later, or again and again.
+//! Timers: a message later, or again and again, or an exit signal later.
 
 use crate::pid::TimerRef;
-use crate::process::current;
 use crate::process::dest::Dest;
 use crate::process::error::TryCastError;
+use crate::process::id::ProcessId;
 use crate::process::runtime::{self, Shared};
+use crate::process::{current, exit};
+use crate::reason::ExitReason;
 use crate::scheduler::TimerKey;
 use crate::sync::{Arc, RankedMutex, rank};
 use std::collections::HashMap;
@@ -137,6 +139,34 @@ fn tick<D: Dest + Send + 'static>(
             tick(shared, &mut keys, timer, (next, period), dest, make);
         }
     });
+}
+
+/// Sends an exit signal after `delay`, as [`process::exit`](crate::process::exit) would then, on behalf of whoever sets
+/// the timer. A name is resolved when the timer fires; if nobody is there nothing happens.
+///
+/// ```
+/// use perennial::{ExitReason, process};
+/// use std::time::Duration;
+/// let worker = process::spawn::<()>(|cx| drop(cx.receive()));
+/// let mut watch = process::watch(&worker);
+/// process::exit_after(Duration::from_millis(1), &worker, ExitReason::Shutdown);
+/// assert_eq!(watch.wait(Duration::MAX).unwrap().reason, ExitReason::Shutdown);
+/// ```
+pub fn exit_after(delay: Duration, to: impl Into<ProcessId>, reason: ExitReason) -> TimerRef {
+    let (to, from) = (to.into(), current::pid());
+    runtime::current().after(delay, move |shared| {
+        let (_, _, receiver) = to.resolve(shared);
+        match receiver {
+            Some(receiver) if reason == ExitReason::Kill => exit::kill(&receiver),
+            Some(receiver) => exit::send(&receiver, from, reason),
+            None => {}
+        }
+    })
+}
+
+/// [`exit_after`] with `Kill`.
+pub fn kill_after(delay: Duration, to: impl Into<ProcessId>) -> TimerRef {
+    exit_after(delay, to, ExitReason::Kill)
 }
 
 /// Cancels a timer: how long it had left, or `None` if it has fired or is unknown.

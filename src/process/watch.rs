@@ -92,6 +92,7 @@ impl Watch {
                 pid: self.pid,
                 name: self.name.clone(),
                 reason: reason.clone(),
+                tag: None,
             }),
             State::Waiting(_) => None,
         }

@@ -236,6 +236,7 @@ fn every_type_of_event_may_be_inserted() {
                 monitor,
                 pid,
                 name: None,
+                tag: None,
                 reason: died(),
             };
             let exit = process::Exit {

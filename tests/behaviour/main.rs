@@ -7,6 +7,7 @@
 mod actor;
 mod agent;
 mod clerk;
+mod enter_loop;
 mod gen_server_calls;
 mod gen_server_ends;
 mod gen_server_messages;
@@ -23,7 +24,6 @@ mod stage;
 mod support;
 
 mod dynamic;
-mod stress;
 mod supervisor_admin;
 mod supervisor_auto;
 mod supervisor_end;

@@ -4,6 +4,7 @@
     reason = "each test binary includes all of it and uses its own part"
 )]
 
+use crate::support::record;
 use perennial::prelude::*;
 use perennial::process::{self, Kind, Watch};
 use perennial::{ExitReason, Pid, Runtime};
@@ -40,13 +41,23 @@ impl GenServer for Player {
 /// Plays a case for owners of both kinds, each in a runtime of its own that is empty again at the end.
 pub(crate) fn on_both_kinds(case: impl Fn(Kind)) {
     for kind in KINDS {
-        in_runtime(|| case(kind));
+        let _play = record::play(&[kind]);
+        in_runtime_of(Kind::Pooled, || case(kind));
     }
 }
 
-/// Plays a case in a runtime of its own, which is empty again at the end.
-pub(crate) fn in_runtime(case: impl FnOnce()) {
-    let runtime = Runtime::builder().workers(2).build().unwrap();
+/// Plays a case once for each kind that processes can have by default, in a runtime of its own, which is empty
+/// again at the end.
+pub(crate) fn in_runtime(case: impl Fn()) {
+    for kind in KINDS {
+        let _play = record::play(&[kind]);
+        in_runtime_of(kind, &case);
+    }
+}
+
+fn in_runtime_of(kind: Kind, case: impl FnOnce()) {
+    let runtime = Runtime::builder().workers(2).default_kind(kind);
+    let runtime = runtime.build().unwrap();
     let entered = runtime.enter();
     case();
     eventually("all processes have ended", || {

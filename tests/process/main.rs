@@ -4,24 +4,29 @@
     reason = "a test fails by panicking, in its helpers too"
 )]
 
+mod aliases;
 mod calls;
 mod conformance;
 mod deadlocks;
+mod dictionary;
 mod exits;
 mod kill;
 mod links;
 mod mailbox;
+mod model;
 mod monitors;
 mod names;
 mod order;
 mod outside;
 mod panic_hook;
+mod properties;
 mod receive;
+mod regressions;
 mod robust;
 mod runtimes;
 mod sleep;
 mod start;
-mod stress;
+mod stops;
 #[path = "../support/mod.rs"]
 mod support;
 mod table;

@@ -15,6 +15,7 @@ fn down(monitor: MonitorRef, pid: Pid, reason: ExitReason) -> Down {
         pid,
         name: None,
         reason,
+        tag: None,
     }
 }
 
@@ -379,5 +380,41 @@ fn plain_thread_watches_instead_of_monitoring() {
             .wait(LONG)
             .expect("there is nobody");
         assert_eq!(late.reason, ExitReason::NoProc);
+    });
+}
+
+/// Rows: proc.monitor_tag
+#[test]
+fn tag_of_a_monitor_comes_back_with_its_down() {
+    all_pairs(|one, other| {
+        let (watcher, target, name) = (one.puppet(), other.puppet(), Name::new("target"));
+        process::register(&name, &target.me()).expect("the name is free");
+        let pid = target.pid();
+        let monitors = watcher.run(move |inside| {
+            [
+                inside.monitor_with_tag(pid, "a text"),
+                inside.monitor_with_tag(pid, 7_u64),
+                inside.monitor_with_tag("target", vec![1_u8]),
+                inside.monitor(pid),
+            ]
+        });
+        target.end_and_wait(died());
+        let downs: Vec<Down> = (0..4).map(|_| watcher.next_down()).collect();
+        let of = |n: usize| {
+            let down = downs.iter().find(|down| down.monitor == monitors[n]);
+            down.expect("each monitor fires").tag.clone()
+        };
+        assert_eq!(of(0).and_then(|tag| tag.get().copied()), Some("a text"));
+        assert_eq!(of(1).and_then(|tag| tag.get().copied()), Some(7_u64));
+        assert_eq!(of(1).and_then(|tag| tag.get().copied()), None::<u8>);
+        assert_eq!(of(2).and_then(|tag| tag.get().cloned()), Some(vec![1_u8]));
+        assert_eq!(of(3), None);
+        // Of the dead, too.
+        watcher
+            .run(move |_| process::monitor_with_tag(pid, "late"))
+            .unwrap();
+        let down = watcher.next_down();
+        assert_eq!(down.reason, ExitReason::NoProc);
+        assert_eq!(down.tag.and_then(|tag| tag.get().copied()), Some("late"));
     });
 }

@@ -154,9 +154,63 @@ fn interval_ends_with_its_target_and_not_with_its_name() {
         });
         hand.advance(SECOND);
         assert_eq!(successor.next(), Record::Told(2));
+        // Only then: a cancel in the middle of a tick is the last one.
         eventually("it is armed again", || {
-            process::cancel_timer(by_name) == Some(SECOND)
+            process::read_timer(by_name) == Some(SECOND)
         });
+        assert_eq!(process::cancel_timer(by_name), Some(SECOND));
+    });
+}
+
+/// Rows: timer.exit_after
+#[test]
+fn exit_signal_comes_later() {
+    by_hand(|kind, runtime, hand| {
+        let died = || ExitReason::other("died");
+        let (by_pid, by_name, to_itself) = (kind.puppet(), kind.named(&NAME), kind.puppet());
+        process::exit_after(SECOND, by_pid.pid(), died());
+        process::exit_after(SECOND, &NAME, died());
+        process::exit_after(SECOND, "nobody", died());
+        to_itself.run(move |inside| process::exit_after(SECOND, inside.pid(), died()));
+        // One that traps hears who had set the timer.
+        let (setter, trapper) = (kind.puppet(), kind.puppet().traps());
+        let to = trapper.pid();
+        setter.run(move |_| process::exit_after(SECOND, to, ExitReason::Normal));
+        let late = process::exit_after(SECOND, setter.pid(), died());
+        assert_eq!(process::cancel_timer(late), Some(SECOND));
+        let puppets = [&by_pid, &by_name, &to_itself];
+        let watches = puppets.map(|puppet| process::watch(puppet.pid()));
+        hand.advance(SECOND - Duration::from_nanos(1));
+        puppets.iter().for_each(|puppet| puppet.sync());
+        hand.advance(Duration::from_nanos(1));
+        for mut watch in watches {
+            assert_eq!(watch.wait(LONG).map(|down| down.reason), Some(died()));
+        }
+        assert_eq!(trapper.next_exit(), (setter.pid(), ExitReason::Normal));
+        assert!(setter.is_alive() && trapper.is_alive());
+        // The timers themselves survive that nobody was there.
+        eventually("all have fired", || runtime.counts().timers == 0);
+        tell_after(SECOND, &setter, 1);
+        hand.advance(SECOND);
+        assert_eq!(setter.next(), Record::Told(1));
+    });
+}
+
+/// Rows: timer.kill_after
+#[test]
+fn kill_comes_later() {
+    by_hand(|kind, runtime, hand| {
+        let (trapper, named) = (kind.puppet().traps(), kind.named(&NAME).traps());
+        let watches = [&trapper, &named].map(|puppet| process::watch(puppet.pid()));
+        process::kill_after(SECOND, trapper.pid());
+        process::kill_after(SECOND, &NAME);
+        process::kill_after(SECOND, "nobody");
+        hand.advance(SECOND);
+        for mut watch in watches {
+            let reason = watch.wait(LONG).map(|down| down.reason);
+            assert_eq!(reason, Some(ExitReason::Killed));
+        }
+        eventually("all have fired", || runtime.counts().timers == 0);
     });
 }
 

@@ -1,11 +1,12 @@
 //! Applications: order, environment, modes, and the end of all; ids as in the table of conformance cases.
 
-use crate::stage::{LONG, ended, eventually, in_runtime, on_both_kinds, play, reason};
+use crate::stage::{KINDS, LONG, ended, eventually, in_runtime, on_both_kinds, play, reason};
+use crate::support::record;
 use perennial::application::{
     self, Application, EnsureError, Halted, LoadError, Mode, StartApplicationError, StopError, Why,
 };
 use perennial::prelude::*;
-use perennial::process;
+use perennial::process::{self, Kind};
 use perennial::{ExitReason, Pid, Runtime, supervisor};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
@@ -80,14 +81,19 @@ fn running() -> Vec<Arc<str>> {
     application::which_applications().unwrap()
 }
 
-/// Plays a case in a runtime, which is shut down at the end, for a controller that stays to its end.
-pub(crate) fn with_applications(case: impl FnOnce(&Log)) {
-    let runtime = Runtime::builder().workers(2).build().unwrap();
-    let entered = runtime.enter();
-    case(&Log::default());
-    drop(entered);
-    let report = runtime.shutdown(LONG);
-    assert_eq!((report.killed, report.zombies), (0, 0), "{report:?}");
+/// Plays a case with processes of each kind in a runtime, which is shut down at the end, for a controller that stays
+/// to its end.
+pub(crate) fn with_applications(case: impl Fn(&Log)) {
+    for kind in KINDS {
+        let _play = record::play(&[kind]);
+        let runtime = Runtime::builder().workers(2).default_kind(kind);
+        let runtime = runtime.build().unwrap();
+        let entered = runtime.enter();
+        case(&Log::default());
+        drop(entered);
+        let report = runtime.shutdown(LONG);
+        assert_eq!((report.killed, report.zombies), (0, 0), "{report:?}");
+    }
 }
 
 /// Rows: app.ensure_all_started
@@ -462,7 +468,15 @@ fn halt_stops_the_last_first_and_tells_everybody_who_waits() {
 /// Rows: app.shutdown_timeout
 #[test]
 fn application_that_does_not_stop_is_killed_when_its_time_is_over() {
-    let runtime = Runtime::builder().workers(2).build().unwrap();
+    for kind in KINDS {
+        let _play = record::play(&[kind]);
+        application_that_does_not_stop_is_killed(kind);
+    }
+}
+
+fn application_that_does_not_stop_is_killed(kind: Kind) {
+    let runtime = Runtime::builder().workers(2).default_kind(kind);
+    let runtime = runtime.build().unwrap();
     let entered = runtime.enter();
     let log = Log::default();
     let (go, wait) = mpsc::channel::<()>();

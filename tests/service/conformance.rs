@@ -36,7 +36,7 @@ const NO_OWNER: &str =
 const A_CONSTANT: &str =
     "a registry is a constant with types: it is always there, and has the keys it says";
 
-const EXCUSED: &[Excused] = &[
+pub(crate) const EXCUSED: &[Excused] = &[
     ("task.await_noconnection", NO_NODES),
     (
         "task.yield_reply_and_down",

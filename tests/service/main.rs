@@ -18,6 +18,7 @@ mod logger;
 mod presence;
 mod pub_sub;
 mod registry;
+mod stop_via;
 
 mod rate_limit;
 #[cfg(all(feature = "signals", unix))]

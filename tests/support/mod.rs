@@ -12,6 +12,7 @@
 pub(crate) mod child;
 pub(crate) mod eventually;
 pub(crate) mod puppet;
+pub(crate) mod record;
 pub(crate) mod rows;
 pub(crate) mod scripted;
 pub(crate) mod stage;

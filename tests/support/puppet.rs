@@ -2,9 +2,11 @@
 //! that each rule is written once and holds for both kinds.
 
 use super::stage::{builder, on_stage};
-use super::{LONG, eventually};
+use super::{LONG, eventually, record};
 use perennial::prelude::*;
-use perennial::process::{self, Builder, Context, Down, Exit, Received, StartError, ThreadContext};
+use perennial::process::{
+    self, Builder, Context, Down, Exit, Kind, Received, StartError, ThreadContext,
+};
 use perennial::{ExitReason, MonitorRef, Pid};
 use std::any::Any;
 use std::collections::VecDeque;
@@ -38,6 +40,7 @@ pub(crate) fn both_kinds_in(
 ) {
     for breed in BREEDS {
         println!("-- {breed:?}");
+        let _play = record::play(&[breed.kind()]);
         on_stage(builder(), |runtime| rule(breed, runtime));
     }
 }
@@ -47,6 +50,7 @@ pub(crate) fn all_pairs(rule: impl Fn(Breed, Breed)) {
     for one in BREEDS {
         for other in BREEDS {
             println!("-- {one:?}, {other:?}");
+            let _play = record::play(&[one.kind(), other.kind()]);
             on_stage(builder(), |_| rule(one, other));
         }
     }
@@ -214,6 +218,14 @@ pub(crate) struct Puppet {
 }
 
 impl Breed {
+    /// The kind of process that it is.
+    pub(crate) fn kind(self) -> Kind {
+        match self {
+            Breed::Pooled => Kind::Pooled,
+            Breed::Thread | Breed::ThreadServer => Kind::Thread,
+        }
+    }
+
     /// Starts a puppet.
     pub(crate) fn puppet(self) -> Puppet {
         self.start(Start::Alone).expect("a puppet starts").0
@@ -334,6 +346,11 @@ impl Puppet {
             Ok(record) => record,
             Err(error) => panic!("{:?} received nothing more: {error}", self.me),
         }
+    }
+
+    /// What the puppet received next, if it comes so soon.
+    pub(crate) fn next_within(&self, patience: Duration) -> Option<Record> {
+        self.records.recv_timeout(patience).ok()
     }
 
     /// What the puppet received next has to be an exit.

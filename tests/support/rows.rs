@@ -56,6 +56,22 @@ fn suite(row: &str) -> &str {
     row.split('.').next().unwrap_or(row)
 }
 
+/// Which tests in some folders hold which rows; a test by its path in a binary.
+pub(crate) fn holders(folders: &[&str]) -> BTreeMap<String, Vec<String>> {
+    let mut held = BTreeMap::new();
+    for folder in folders {
+        let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+        read_folder(&tests.join(folder), &mut held);
+    }
+    let names = |tests: Vec<Held>| {
+        let paths = tests.iter().filter_map(|test| test.name.split_once("::"));
+        paths.map(|(_, path)| path.to_owned()).collect()
+    };
+    held.into_iter()
+        .map(|(row, tests)| (row, names(tests)))
+        .collect()
+}
+
 /// What a test says that plays for both kinds of process.
 const BOTH: [&str; 10] = [
     "both_kinds(",
@@ -75,17 +91,28 @@ struct Held {
     kinds: &'static str,
 }
 
-/// Reads the tests of a folder.
+/// Reads the tests of a layer's folder.
 fn read_folder(folder: &Path, held: &mut BTreeMap<String, Vec<Held>>) {
+    let layer = folder.file_name().unwrap_or_default();
+    read_modules(folder, &layer.display().to_string(), held);
+}
+
+fn read_modules(folder: &Path, parent: &str, held: &mut BTreeMap<String, Vec<Held>>) {
     let files = std::fs::read_dir(folder).expect("the tests are where they were built");
     for file in files {
         let path = file.expect("a folder can be read").path();
+        let stem = path.file_stem().unwrap_or_default().display();
+        let module = match stem.to_string().as_str() {
+            "mod" => parent.to_owned(),
+            stem => format!("{parent}::{stem}"),
+        };
+        if path.is_dir() {
+            read_modules(&path, &module, held);
+            continue;
+        }
         if path.extension().is_none_or(|extension| extension != "rs") {
             continue;
         }
-        let stem = path.file_stem().unwrap_or_default();
-        let layer = folder.file_name().unwrap_or_default();
-        let module = format!("{}::{}", layer.display(), stem.display());
         let text = std::fs::read_to_string(&path).expect("a test is text");
         read(&module, &text, held);
     }

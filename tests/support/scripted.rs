@@ -1,8 +1,8 @@
 //! The scripted server: a GenServer each of whose callbacks does what the test says, and which logs what it was
 //! called back with.
 
-use super::LONG;
 use super::stage::{builder, on_stage};
+use super::{LONG, record};
 use perennial::ExitReason;
 use perennial::prelude::*;
 use perennial::process::{Builder, Kind, Overflow};
@@ -24,6 +24,7 @@ pub(crate) fn both_servers_in(
 ) {
     for kind in KINDS {
         println!("-- {kind:?}");
+        let _play = record::play(&[kind]);
         on_stage(builder(), |runtime| rule(kind, runtime));
     }
 }

@@ -1,6 +1,6 @@
 //! A runtime of its own for each run of a rule, and a look at what the rule left behind.
 
-use super::{LONG, eventually};
+use super::{LONG, eventually, record};
 use perennial::Runtime;
 use perennial::process::{Builder, Counts};
 
@@ -15,6 +15,8 @@ pub(crate) fn builder() -> Builder {
 /// Runs `play` in a runtime made by `builder`; afterwards nothing of it may be left: no process, thread, name,
 /// timer or zombie, and nothing for the shutdown to stop.
 pub(crate) fn on_stage(builder: Builder, play: impl FnOnce(&Runtime)) {
+    // Whoever knows the kinds that play here has said so before.
+    let _play = record::play(&[]);
     let runtime = builder.build().expect("a runtime starts");
     let entered = runtime.enter();
     play(&runtime);

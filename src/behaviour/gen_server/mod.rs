@@ -35,12 +35,14 @@
 //! [`Spec`] has them all: name, kind, mailbox bound, start timeout, label.
 
 mod context;
+mod enter_loop;
 mod server;
 mod spec;
 mod stop;
 
 pub use crate::behaviour::served::Served;
 pub use context::Cx;
+pub use enter_loop::{enter_loop, enter_loop_as};
 pub use spec::Spec;
 pub use stop::{stop, stop_for};
 

@@ -38,11 +38,18 @@ impl<S: GenServer> Server<S> {
 
 /// `init` of a server as the kernel runs it.
 pub(crate) fn init_fn<S: GenServer>(args: S::Args) -> InitFn<Server<S>> {
+    init_by(move |cx| S::init(args, cx))
+}
+
+/// The beginning of a server whose state is made by `init`.
+pub(super) fn init_by<S: GenServer>(
+    init: impl FnOnce(&mut Cx<S>) -> Init<S> + Send + 'static,
+) -> InitFn<Server<S>> {
     Box::new(move |cx| {
         if S::TRAP_EXIT {
             cx.trap_exit(true);
         }
-        let (state, next) = match S::init(args, cx) {
+        let (state, next) = match init(cx) {
             Init::Ok(state) => (state, Next::Loop),
             Init::Timeout(state, delay) => (state, Next::Timeout(delay)),
             Init::Continue(state, msg) => (state, Next::Continue(msg)),

@@ -10,6 +10,18 @@ use std::time::Duration;
 
 /// Stops a server with `Normal` and waits until it has ended.
 ///
+/// A server is named by whatever leads to one: its pid, its `Ref`, its name, its `Via`. Any other process can be stopped
+/// as well, as by OTP's `proc_lib:stop`: a closure on a thread of its own ends in the receive that meets the request.
+/// One that never receives does not hear of it: [`stop_for`] gives up.
+///
+/// ```
+/// use perennial::prelude::*;
+/// use perennial::process;
+/// let waits = process::spawn::<()>(|cx| while cx.receive().message().is_some() {});
+/// assert_eq!(gen_server::stop(&waits), Ok(()));
+/// assert!(!waits.is_alive());
+/// ```
+///
 /// # Errors
 /// `NoProc` if it is not there, `CallingSelf` from inside, `Exited` if it ended for another reason.
 pub fn stop(server: impl Into<ProcessId>) -> Result<(), CallError> {

@@ -1,8 +1,9 @@
 //! A key of a registry as a destination.
 
+use crate::pid::Pid;
 use crate::process::dest::sealed::Sealed;
 use crate::process::name::{Claim, Claimable};
-use crate::process::{Dest, Ref, RegisterError, ServerName, Target};
+use crate::process::{Dest, ProcessId, Ref, RegisterError, ServerName, Target};
 use crate::service::registry::{Key, Registry};
 use crate::sync::Arc;
 use std::any::Any;
@@ -68,6 +69,16 @@ impl<K: Key, M: Send + 'static, V: Clone + Send + Sync + 'static> Claim for Via<
             }
             None => unreachable!("a server's name takes the server's messages"),
         }
+    }
+}
+
+/// Whoever has the key at this moment.
+impl<K: Key, M: Send + 'static, V: Clone + Send + Sync + 'static> From<&Via<K, M, V>>
+    for ProcessId
+{
+    fn from(via: &Via<K, M, V>) -> Self {
+        let process = via.whereis();
+        ProcessId::Pid(process.map_or(Pid::INIT, |process| process.pid()))
     }
 }
 

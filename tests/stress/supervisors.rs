@@ -1,31 +1,16 @@
 //! Supervisors whose children are ended at random while they are asked for everything they can do. The choices are
 //! random, from fixed seeds.
 
-use crate::stage::{LONG, eventually, in_runtime};
+use crate::storm::{Dice, crowd, rounds, storm};
+use crate::support::stage::builder;
+use crate::support::{LONG, eventually};
 use perennial::prelude::*;
 use perennial::process::{self, CallError};
 use perennial::supervisor::{self, ChildInfo, ChildState, dynamic_supervisor};
 use perennial::{ExitReason, Pid, Runtime, Task, TaskError, TaskSupervisor};
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 use std::time::Duration;
-
-/// The generator xorshift64.
-struct Dice(u64);
-
-impl Dice {
-    fn new(seed: u64) -> Self {
-        Dice(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
-    }
-
-    fn roll(&mut self, sides: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 16) as usize % sides
-    }
-}
 
 /// How many live, and how many did at once.
 static ALIVE: AtomicUsize = AtomicUsize::new(0);
@@ -77,18 +62,6 @@ impl GenServer for Child1 {
     }
 }
 
-fn crowd(runtime: &Runtime, members: usize, f: impl Fn(usize) + Sync) {
-    thread::scope(|scope| {
-        for member in 0..members {
-            let f = &f;
-            scope.spawn(move || {
-                let _entered = runtime.enter();
-                f(member);
-            });
-        }
-    });
-}
-
 fn running(children: &[ChildInfo]) -> Vec<Pid> {
     let pids = children.iter().filter_map(|child| match child.state {
         ChildState::Running(pid) => Some(pid),
@@ -133,7 +106,7 @@ fn adds_up(others: usize, children: impl Fn() -> Vec<ChildInfo>) {
     });
 }
 
-fn storm(runtime: &Runtime, strategy: Strategy, seed: u64) {
+fn round(runtime: &Runtime, strategy: Strategy, seed: u64) {
     const KINDS: usize = 8;
     let sup = Supervisor::new(strategy)
         .intensity(usize::MAX, Duration::from_secs(1))
@@ -184,25 +157,13 @@ fn storm(runtime: &Runtime, strategy: Strategy, seed: u64) {
     eventually("all state is dropped", || ALIVE.load(Ordering::SeqCst) == 0);
 }
 
-fn in_runtimes(case: impl Fn(&Runtime)) {
-    let runtime = Runtime::builder().workers(2).build().unwrap();
-    let entered = runtime.enter();
-    case(&runtime);
-    eventually("nothing is left", || {
-        runtime.counts() == process::Counts::default()
-    });
-    drop(entered);
-    let report = runtime.shutdown(LONG);
-    assert_eq!((report.killed, report.zombies), (0, 0), "{report:?}");
-}
-
 #[test]
 fn supervisors_in_a_storm_know_their_children() {
-    in_runtimes(|runtime| {
-        for seed in 0..4 {
-            storm(runtime, Strategy::OneForOne, seed);
-            storm(runtime, Strategy::OneForAll, seed + 100);
-            storm(runtime, Strategy::RestForOne, seed + 200);
+    storm(builder(), |runtime| {
+        for seed in 0..rounds(4) as u64 {
+            round(runtime, Strategy::OneForOne, seed);
+            round(runtime, Strategy::OneForAll, seed + 100);
+            round(runtime, Strategy::RestForOne, seed + 200);
         }
         dynamic_storm(runtime);
         stop_in_a_storm(runtime);
@@ -256,7 +217,7 @@ fn stop_in_a_storm(runtime: &Runtime) {
             "{error:?}"
         );
     };
-    for round in 0..40 {
+    for round in 0..rounds(40) as u64 {
         let strategies = [
             Strategy::OneForOne,
             Strategy::OneForAll,
@@ -316,9 +277,9 @@ fn stop_in_a_storm(runtime: &Runtime) {
 
 #[test]
 fn tasks_in_a_storm_bring_their_result_or_a_reason() {
-    in_runtime(|| {
+    storm(builder(), |_| {
         let tasks = TaskSupervisor::new().start().unwrap();
-        for round in 0..60 {
+        for round in 0..rounds(60) as u64 {
             let supervisor = tasks.clone();
             let owner = process::run::<(), _>(move |cx| {
                 cx.trap_exit(true);

@@ -1,6 +1,7 @@
-//! Many threads at once, in no order; afterwards everything adds up. The choices are random, from fixed seeds.
+//! Processes of all sorts that link, watch, ask and end each other, and whole runtimes that end meanwhile.
 
-use crate::support::stage::{builder, on_stage};
+use crate::storm::{Dice, crowd, rounds, storm, threads};
+use crate::support::stage::builder;
 use crate::support::{LONG, child, eventually};
 use perennial::prelude::*;
 use perennial::process::{self, CallError, Counts, Kind, StartError};
@@ -10,35 +11,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
-
-/// The generator xorshift64.
-struct Dice(u64);
-
-impl Dice {
-    fn new(seed: u64) -> Self {
-        Dice(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
-    }
-
-    fn roll(&mut self, sides: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 16) as usize % sides
-    }
-}
-
-/// Runs `f` on several plain threads of a runtime, and waits for them.
-fn crowd(runtime: &Runtime, members: usize, f: impl Fn(usize) + Sync) {
-    thread::scope(|scope| {
-        for member in 0..members {
-            let f = &f;
-            scope.spawn(move || {
-                let _entered = runtime.enter();
-                f(member);
-            });
-        }
-    });
-}
 
 /// A server that does to others what it is told.
 struct Body {
@@ -132,7 +104,7 @@ fn bodies(count: usize, ledger: &Arc<Ledger>, kind: Kind) -> Vec<Ref<Order>> {
 }
 
 /// One round: victims link, watch and end each other, while observers, whom nobody ends, watch them.
-fn storm(runtime: &Runtime, kind: Kind, seed: u64) {
+fn round(runtime: &Runtime, kind: Kind, seed: u64) {
     const VICTIMS: usize = 24;
     const ORDERS: usize = 1_500;
     let (theirs, ledger) = (Arc::<Ledger>::default(), Arc::<Ledger>::default());
@@ -199,11 +171,13 @@ fn storm(runtime: &Runtime, kind: Kind, seed: u64) {
 
 #[test]
 fn storm_of_links_monitors_and_exits_leaves_nothing() {
-    on_stage(builder(), |runtime| {
-        for seed in 0..20 {
-            storm(runtime, Kind::Pooled, seed);
+    storm(builder(), |runtime| {
+        for seed in 0..rounds(20) as u64 {
+            round(runtime, Kind::Pooled, seed);
         }
-        storm(runtime, Kind::Thread, 7);
+        for seed in 0..rounds(1) as u64 {
+            round(runtime, Kind::Thread, seed + 7);
+        }
     });
 }
 
@@ -266,7 +240,7 @@ fn every_call_among_kills_gets_an_answer_or_the_reason() {
     const FRONT: Name<Ask> = Name::new("front");
     const BACK: Name<Ask> = Name::new("back");
     for kind in [Kind::Pooled, Kind::Thread] {
-        on_stage(builder().default_kind(kind), |runtime| {
+        storm(builder().default_kind(kind), |runtime| {
             let desks = Supervisor::new(Strategy::OneForOne)
                 .intensity(usize::MAX, Duration::from_secs(1))
                 .child(Child::server::<Desk>("back", None).name(&BACK))
@@ -298,7 +272,7 @@ fn every_call_among_kills_gets_an_answer_or_the_reason() {
                     }
                     return;
                 }
-                for n in 1..=3_000 {
+                for n in 1..=rounds(1_000) as u64 {
                     let desk = if dice.roll(2) == 0 { &FRONT } else { &BACK };
                     let way = dice.roll(8);
                     let answer = desk.call_for(LONG, |reply| match way {
@@ -326,15 +300,11 @@ fn every_call_among_kills_gets_an_answer_or_the_reason() {
             });
             assert_eq!(
                 answered.load(Ordering::Relaxed) + ended.load(Ordering::Relaxed),
-                9_000
+                3 * rounds(1_000)
             );
             perennial::supervisor::stop(&desks).unwrap();
         });
     }
-}
-
-fn threads() -> usize {
-    std::fs::read_dir("/proc/self/task").expect("linux").count()
 }
 
 /// Starts processes of all sorts, until the runtime refuses.
@@ -369,7 +339,7 @@ fn load(member: usize) {
 
 fn come_and_go() {
     let base = threads();
-    for round in 0..100 {
+    for round in 0..rounds(60) {
         let runtime = Arc::new(Runtime::builder().workers(2).build().unwrap());
         let entered = Arc::new(AtomicUsize::new(0));
         let refused = Arc::new(AtomicUsize::new(0));
@@ -410,15 +380,15 @@ fn runtimes_that_end_under_load_leave_neither_thread_nor_process() {
     if child::role().is_some() {
         return come_and_go();
     }
-    let name = "stress::runtimes_that_end_under_load_leave_neither_thread_nor_process";
+    let name = "processes::runtimes_that_end_under_load_leave_neither_thread_nor_process";
     let ended = child::play(name, "load");
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
 }
 
 #[test]
 fn ten_thousand_come_and_go_while_others_look() {
-    const EACH: usize = 2_500;
-    on_stage(builder(), |runtime| {
+    let each = rounds(1_500);
+    storm(builder(), |runtime| {
         let ledger = Arc::<Ledger>::default();
         let working = AtomicUsize::new(4);
         crowd(runtime, 6, |member| {
@@ -435,7 +405,7 @@ fn ten_thousand_come_and_go_while_others_look() {
                 return;
             }
             let mut alive = Vec::new();
-            for n in 0..EACH {
+            for n in 0..each {
                 let name = Name::owned(format!("body {member} {n}"));
                 let spec = gen_server::spec::<Body>(ledger.clone())
                     .pooled()
