@@ -12,7 +12,7 @@ use crate::process::death::End;
 use crate::process::debug::{Incoming, SysEvent, Then};
 use crate::process::relations::Effect;
 use crate::process::report;
-use crate::process::shown::{Last, Shown};
+use crate::process::shown::{self, Last, Shown};
 use crate::process::signal::{Down, Entry, Exit};
 use crate::process::start::Ack;
 use crate::process::system::Watched;
@@ -123,6 +123,8 @@ pub(crate) struct Body<B: Behaviour> {
     pub(crate) batch: VecDeque<Entry<B::Msg>>,
     /// What the last callback was given, for the report if it fails.
     last: Last,
+    /// The text of the last message, if it is shown.
+    text: Option<Arc<str>>,
     /// What `sys` has switched on, if anything.
     pub(super) watched: Option<Box<Watched<B::Msg>>>,
 }
@@ -141,6 +143,7 @@ impl<B: Behaviour> Body<B> {
             goes_on: false,
             batch: VecDeque::new(),
             last: Last::Nothing,
+            text: None,
             watched: None,
         }
     }
@@ -204,7 +207,7 @@ impl<B: Behaviour> Body<B> {
         if let Some((reason, By::Signal)) = current::doom(me) {
             return Err(End::by_signal(reason));
         }
-        self.receives(Last::Continue);
+        self.last = Last::Continue;
         if self.watched.is_some() {
             self.tell(SysEvent::In(Incoming::Continue));
         }
@@ -236,21 +239,20 @@ impl<B: Behaviour> Body<B> {
         match entry {
             Entry::Message(message) => {
                 self.cx.disarm();
-                self.receives(Last::Message(Last::text(B::inspect_message(&message))));
+                self.last = Last::Message;
+                self.show(&message);
                 if self.watched.is_some() {
-                    self.tell(SysEvent::In(Incoming::Message(self.last.shown())));
+                    self.tell(SysEvent::In(Incoming::Message(self.text.clone())));
                 }
                 self.call_back(None, |state, cx| state.message(message, cx))?;
             }
             Entry::Call(message, call) => {
                 self.cx.disarm();
-                let text = Last::text(B::inspect_message(&message));
-                self.receives(Last::Call(call.caller(), text));
+                self.last = Last::Call(call.caller());
+                self.show(&message);
                 if self.watched.is_some() {
-                    self.tell(SysEvent::In(Incoming::Call(
-                        call.caller(),
-                        self.last.shown(),
-                    )));
+                    let incoming = Incoming::Call(call.caller(), self.text.clone());
+                    self.tell(SysEvent::In(incoming));
                 }
                 core.begin_call(&call);
                 let done = self.call_back(Some(&call), |state, cx| state.message(message, cx));
@@ -271,7 +273,7 @@ impl<B: Behaviour> Body<B> {
                 match met {
                     Some(Effect::Deliver(exit)) => {
                         self.cx.disarm();
-                        self.receives(Last::Exit(exit.from));
+                        self.last = Last::Exit(exit.from);
                         if self.watched.is_some() {
                             let incoming = Incoming::Exit(exit.from, exit.reason.clone());
                             self.tell(SysEvent::In(incoming));
@@ -286,7 +288,7 @@ impl<B: Behaviour> Body<B> {
                 let down = core.relations.lock().take_down(monitor);
                 if let Some(down) = down {
                     self.cx.disarm();
-                    self.receives(Last::Down(down.pid));
+                    self.last = Last::Down(down.pid);
                     if self.watched.is_some() {
                         let reason = down.reason.clone();
                         self.tell(SysEvent::In(Incoming::Down(monitor, down.pid, reason)));
@@ -296,7 +298,7 @@ impl<B: Behaviour> Body<B> {
             }
             Entry::Resume(value) => {
                 self.cx.disarm();
-                self.receives(Last::Internal);
+                self.last = Last::Internal;
                 if self.watched.is_some() {
                     self.tell(SysEvent::In(Incoming::Internal));
                 }
@@ -304,7 +306,7 @@ impl<B: Behaviour> Body<B> {
             }
             Entry::Timeout(generation) => {
                 if self.cx.times_out(generation) {
-                    self.receives(Last::Timeout);
+                    self.last = Last::Timeout;
                     if self.watched.is_some() {
                         self.tell(SysEvent::In(Incoming::Timeout));
                     }
@@ -316,13 +318,17 @@ impl<B: Behaviour> Body<B> {
         Ok(())
     }
 
-    fn receives(&mut self, last: Last) {
-        self.last = last;
+    /// Writes a message down before it is handled, if its behaviour shows messages.
+    fn show(&mut self, message: &B::Msg) {
+        let text = shown::message(B::inspect_message(message));
+        if text.is_some() || self.text.is_some() {
+            self.text = text;
+        }
     }
 
-    /// What the last callback was given.
-    pub(super) fn last(&self) -> &Last {
-        &self.last
+    /// What the last callback was given, in words.
+    pub(super) fn describe_last(&self) -> Option<String> {
+        self.last.describe(self.text.as_deref())
     }
 
     /// Tells those who watch of something.
@@ -437,7 +443,7 @@ impl<B: Behaviour> Body<B> {
         let core = self.cx.me().mailbox().core();
         if end.is_crash() && !core.has(flag::KILLED | flag::GONE) {
             let reason = Some(report::reason(&end.reason));
-            report::server(core, B::REPORTED, &self.last, || self.shown(reason));
+            report::server(core, B::REPORTED, self.last, || self.shown(reason));
         }
     }
 }

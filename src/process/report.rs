@@ -227,7 +227,7 @@ pub(crate) fn crash(
 pub(crate) fn server(
     core: &Core,
     behaviour: Option<&'static str>,
-    last: &Last,
+    last: Last,
     shown: impl FnOnce() -> Shown,
 ) {
     let Some(behaviour) = behaviour else { return };

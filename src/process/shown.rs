@@ -62,12 +62,12 @@ impl Shown {
     }
 }
 
-/// What the last callback of a process was given.
-#[derive(Clone, Debug)]
+/// What the last callback of a process was given. Written down for each message, so it owns nothing.
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum Last {
     Nothing,
-    Message(Option<Arc<str>>),
-    Call(Pid, Option<Arc<str>>),
+    Message,
+    Call(Pid),
     Exit(Pid),
     Down(Pid),
     Timeout,
@@ -75,33 +75,25 @@ pub(crate) enum Last {
     Continue,
 }
 
+/// A message as its behaviour shows it, if it does.
+pub(crate) fn message(message: Option<&dyn fmt::Debug>) -> Option<Arc<str>> {
+    message.map(|message| bounded::debug(message, MESSAGE_MAX).into())
+}
+
 impl Last {
-    /// A message as its behaviour shows it, if it does.
-    pub(crate) fn text(message: Option<&dyn fmt::Debug>) -> Option<Arc<str>> {
-        message.map(|message| bounded::debug(message, MESSAGE_MAX).into())
-    }
-
-    /// The text of the message, if it was one that is shown.
-    pub(crate) fn shown(&self) -> Option<Arc<str>> {
-        match self {
-            Last::Message(text) | Last::Call(_, text) => text.clone(),
-            _ => None,
-        }
-    }
-
     /// Who waits for an answer.
-    pub(crate) fn client(&self) -> Option<Pid> {
+    pub(crate) fn client(self) -> Option<Pid> {
         match self {
-            Last::Call(caller, _) => Some(*caller),
+            Last::Call(caller) => Some(caller),
             _ => None,
         }
     }
 
-    /// What it was, in words; nothing for a message that is not shown.
-    pub(crate) fn describe(&self) -> Option<String> {
+    /// What it was, in words; a message is its text, if it is shown.
+    pub(crate) fn describe(self, text: Option<&str>) -> Option<String> {
         match self {
             Last::Nothing => None,
-            Last::Message(text) | Last::Call(_, text) => text.as_deref().map(str::to_owned),
+            Last::Message | Last::Call(_) => text.map(str::to_owned),
             Last::Exit(from) => Some(format!("the exit of {from}")),
             Last::Down(pid) => Some(format!("the down of {pid}")),
             Last::Timeout => Some("a timeout".to_owned()),

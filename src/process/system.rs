@@ -197,7 +197,7 @@ impl<B: Behaviour> Body<B> {
         let events = debug.map(Debug::log).unwrap_or_default();
         let shown = Shown {
             state: inspect(state),
-            message: self.last().describe(),
+            message: self.describe_last(),
             reason,
             log: events.iter().map(ToString::to_string).collect(),
         };

@@ -227,14 +227,13 @@ fn sender_waits_for_room_until_a_suspended_server_goes_on() {
         let clerk = spec.mailbox(1, Overflow::Block(LONG)).start().unwrap();
         sys::suspend(&clerk).unwrap();
         clerk.cast(Msg::Add(1));
-        let sender = std::thread::spawn({
-            let clerk = clerk.clone();
-            move || clerk.cast(Msg::Add(2))
+        let sender = aside(&clerk, |clerk| clerk.cast(Msg::Add(2)));
+        eventually("the sender waits for room", || {
+            let info = process::info(&sender);
+            info.is_some_and(|info| info.status == process::Status::Waiting)
         });
-        sys::get_state(&clerk).unwrap();
-        assert!(!sender.is_finished());
         sys::resume(&clerk).unwrap();
-        sender.join().unwrap();
+        eventually("the sender has found room", || !sender.is_alive());
         eventually("both have come", || get(&clerk) == Ok(3));
         stop(&clerk);
     });
