@@ -33,7 +33,7 @@ pub use behaviour::gen_server::{self, Cx, GenServer, Info, Init, Next};
 pub use behaviour::supervisor::{self, Child, DynamicSupervisor, Strategy, Supervisor};
 pub use behaviour::task::{self, Task, TaskError, TaskSupervisor};
 pub use pid::{MonitorRef, Pid, RequestId, TimerRef};
-pub use process::{Name, Ref, ReplyTo, Runtime};
+pub use process::{Name, Ref, ReplyTo, ReqId, ReqIdCollection, Runtime};
 pub use reason::ExitReason;
 pub use service::application::{self, Application};
 pub use service::balancer::{self, Balance, Balancer};

@@ -26,6 +26,7 @@
 
 pub(crate) mod behaviour;
 pub(crate) mod call;
+mod collection;
 mod context;
 pub(crate) mod core;
 pub(crate) mod current;
@@ -36,6 +37,7 @@ mod error;
 pub(crate) mod exit;
 mod id;
 mod info;
+pub(crate) mod lineage;
 pub(crate) mod link;
 mod mailbox;
 mod monitor;
@@ -50,6 +52,7 @@ mod recipient;
 mod reference;
 pub(crate) mod relations;
 mod report;
+pub(crate) mod request;
 mod run;
 pub(crate) mod runtime;
 mod shutdown;
@@ -59,11 +62,13 @@ mod table;
 mod thread;
 mod threads;
 mod timer;
+pub(crate) mod tray;
 pub(crate) mod unwind;
 pub(crate) mod wait;
-mod watch;
+pub(crate) mod watch;
 
 pub use call::ReplyTo;
+pub use collection::{NoResponse, ReqIdCollection};
 pub use context::{Context, checkpoint, self_pid, set_label};
 pub use core::Kind;
 pub use deadlock::DeadlockFound;
@@ -74,6 +79,7 @@ pub use id::ProcessId;
 pub use info::{
     Info, Status, info, is_alive, label, processes, register, registered, unregister, whereis,
 };
+pub use lineage::{ancestors, callers};
 pub use link::{link, unlink, unlink_flush};
 pub use mailbox::Overflow;
 pub use monitor::{demonitor, demonitor_flush, monitor};
@@ -84,6 +90,7 @@ pub use receive::ThreadContext;
 pub use recipient::{Gone, Recipient};
 pub use reference::Ref;
 pub use report::{CrashReport, Exited, Spawned};
+pub use request::ReqId;
 pub use run::{run, spawn, spawn_link, spawn_monitor, try_spawn};
 pub use runtime::{Builder, Counts, DeadlockPolicy, Guard, Report, Runtime, attach, counts};
 pub use signal::{Down, Exit, Received};

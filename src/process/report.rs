@@ -45,7 +45,7 @@ pub struct CrashReport {
     pub initial: &'static str,
     /// Why it ended.
     pub reason: ExitReason,
-    /// Who started it, and who started that one, as far as they live.
+    /// Who started it, who started that one, and so on.
     pub ancestors: Vec<Pid>,
     /// Who was linked to it.
     pub links: Vec<Pid>,
@@ -83,6 +83,7 @@ pub(crate) fn crash(
 ) {
     let core = process.core();
     links.truncate(NAMED_MAX);
+    let ancestors = core.lineage.ancestors();
     let (name, label) = {
         let relations = core.relations.lock();
         (relations.last_name(), relations.label())
@@ -93,7 +94,7 @@ pub(crate) fn crash(
         label,
         initial: core.initial,
         reason: reason.clone(),
-        ancestors: ancestors(process),
+        ancestors: ancestors.iter().copied().take(NAMED_MAX).collect(),
         links,
         mailbox_len,
     };
@@ -103,18 +104,4 @@ pub(crate) fn crash(
         let _ = std::io::stderr().write_all(format!("{report}\n").as_bytes());
     }
     core.runtime.telemetry.emit(|| report);
-}
-
-fn ancestors(process: &Arc<dyn Process>) -> Vec<Pid> {
-    let shared = &process.core().runtime;
-    let mut ancestors = Vec::new();
-    let mut parent = process.core().parent;
-    while parent != Pid::INIT && ancestors.len() < NAMED_MAX {
-        ancestors.push(parent);
-        let Some(next) = shared.process(parent) else {
-            break;
-        };
-        parent = next.core().parent;
-    }
-    ancestors
 }

@@ -1,8 +1,8 @@
 //! The result of a task, as its owner holds it.
 
 use crate::behaviour::task::{TaskError, spec};
-use crate::pid::{MonitorRef, Pid};
-use crate::process::call::{self, Pending, PendingCall};
+use crate::pid::Pid;
+use crate::process::call::{self, Pending, PendingCall, Watched};
 use crate::process::core::Process;
 use crate::process::{StartError, current, exit, link, wait};
 use crate::reason::ExitReason;
@@ -27,21 +27,6 @@ enum State<T: Send + 'static> {
     Running(Watched<T>),
     Completed(T),
     Taken,
-}
-
-/// A task that is watched until its result is there, or is not wanted any more.
-struct Watched<T: Send + 'static> {
-    pending: Arc<Pending<T>>,
-    monitor: Option<MonitorRef>,
-}
-
-impl<T: Send + 'static> Drop for Watched<T> {
-    fn drop(&mut self) {
-        if let Some(monitor) = self.monitor {
-            call::unwatch(self.pending.target(), monitor);
-        }
-        drop(self.pending.slot.close());
-    }
 }
 
 impl<T: Send + 'static> Task<T> {
@@ -79,18 +64,11 @@ impl<T: Send + 'static> Task<T> {
     }
 
     pub(super) fn running(pending: Arc<Pending<T>>, owner: Pid) -> Task<T> {
-        let monitor = match call::watch(&pending) {
-            Ok(monitor) => Some(monitor),
-            // It has not run yet, but a kill may have been there first.
-            Err(error) => {
-                pending.fail(error);
-                None
-            }
-        };
         Task {
             owner,
             pid: Some(pending.target().core().pid),
-            state: State::Running(Watched { pending, monitor }),
+            // It has not run yet, but a kill may have been there first.
+            state: State::Running(Watched::new(pending)),
         }
     }
 
