@@ -31,7 +31,7 @@ pub mod chat;
 
 pub use behaviour::gen_server::{self, Cx, GenServer, Info, Init, Next};
 pub use behaviour::supervisor::{self, Child, DynamicSupervisor, Strategy, Supervisor};
-pub use behaviour::task::{self, Task, TaskError, TaskSupervisor};
+pub use behaviour::task::{self, StreamError, StreamOptionError, Task, TaskError, TaskSupervisor};
 pub use pid::{MonitorRef, Pid, RequestId, TimerRef};
 pub use process::{Name, Ref, ReplyTo, ReqId, ReqIdCollection, Runtime};
 pub use reason::ExitReason;

@@ -96,10 +96,7 @@ fn blocking<R>(
 
 /// Runs `wait` for the process of this thread, with a spare worker in its place if it is a pooled one; `None` if
 /// there is none to be had.
-fn blocking_in<R>(
-    shared: &Shared,
-    wait: impl FnOnce(Option<&Arc<dyn Process>>) -> R,
-) -> Option<R> {
+fn blocking_in<R>(shared: &Shared, wait: impl FnOnce(Option<&Arc<dyn Process>>) -> R) -> Option<R> {
     let caller = current::process();
     let pooled = caller
         .as_ref()
