@@ -14,6 +14,7 @@ mod stage;
 mod support;
 
 mod dynamic;
+mod requests;
 mod stress;
 mod supervisor_admin;
 mod supervisor_auto;
@@ -22,4 +23,9 @@ mod supervisor_restart;
 mod supervisor_robust;
 mod supervisor_start;
 mod task;
+mod task_callers;
+mod task_many;
+mod task_stream;
+mod task_stream_ends;
+mod task_stream_model;
 mod task_supervisor;

@@ -16,7 +16,7 @@ fn me() -> Pid {
     process::self_pid().unwrap()
 }
 
-/// Rows: tsup.async, tsup.callers_ancestors
+/// Rows: tsup.async
 #[test]
 fn spawned_task_is_a_child_and_linked_to_its_owner() {
     on_both_kinds(|kind| {
