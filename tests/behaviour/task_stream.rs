@@ -413,7 +413,7 @@ fn input_may_borrow_and_is_read_by_the_consumer() {
     on_both_kinds(|kind| {
         play(kind, || {
             let consumer = me();
-            let numbers = vec![1_u32, 2, 3];
+            let numbers = [1_u32, 2, 3];
             let mut readers = Vec::new();
             let input = numbers.iter().map(|n| {
                 readers.push(me());

@@ -40,6 +40,7 @@ pub(super) enum Place<D> {
 }
 
 type Run<I, T> = Arc<dyn Fn(I) -> T + Send + Sync>;
+type Duplicate<I> = fn(&I) -> I;
 
 /// A stream that is about to be made, with its options. Made by [`stream`] and by
 /// [`TaskSupervisor::stream`](crate::TaskSupervisor::stream).
@@ -54,7 +55,7 @@ pub struct StreamSpec<J: Iterator, T, D = Ref<DynamicMsg>> {
     order: Order,
     timeout: Duration,
     on_timeout: OnItemTimeout,
-    copy: Option<fn(&J::Item) -> J::Item>,
+    copy: Option<Duplicate<J::Item>>,
 }
 
 /// Runs a task for each item of an input, a few at a time, and gives their results in the order of the input: Elixir's
@@ -222,7 +223,7 @@ pub struct Stream<J: Iterator, T, D = Ref<DynamicMsg>> {
     options: Options,
     timeout: Duration,
     on_timeout: OnItemTimeout,
-    copy: Option<fn(&J::Item) -> J::Item>,
+    copy: Option<Duplicate<J::Item>>,
     has_ended: bool,
 }
 
@@ -284,7 +285,7 @@ where
     D: Dest<Msg = DynamicMsg>,
 {
     /// The next item; an error is the last.
-    fn advance(&mut self) -> Result<Option<Outcome<J::Item, T>>, StreamError<J::Item>> {
+    fn advance(&mut self) -> Result<Option<<Self as Iterator>::Item>, StreamError<J::Item>> {
         current::checkpoint();
         self.attend()?;
         while self.window.has_room()
