@@ -1,6 +1,8 @@
 //! Several tasks waited for together; ids as in the table of conformance cases.
 
-use crate::stage::{LONG, ended, in_runtime, nothing_left, on_both_kinds, play, reason};
+use crate::stage::{
+    LONG, ended, eventually, in_runtime, nothing_left, on_both_kinds, play, reason,
+};
 use perennial::prelude::*;
 use perennial::process::{self, Received};
 use perennial::task::{OnYieldTimeout, YieldMany};
@@ -72,6 +74,9 @@ fn results_of_many_come_in_the_order_of_the_tasks() {
                 let count = tasks.len() as u32 - 1;
                 let expected: Vec<u32> = (0..count).chain([9]).collect();
                 assert_eq!(Task::join_many_for(tasks, LONG), Ok(expected));
+                eventually("the tasks have ended", || {
+                    process::info(me()).unwrap().links.is_empty()
+                });
                 nothing_left();
             }
         })

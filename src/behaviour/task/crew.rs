@@ -11,9 +11,9 @@ use crate::process::{CallError, StartError, current, exit, wait};
 use crate::reason::ExitReason;
 use crate::scheduler::TimerKey;
 use crate::sync::atomic::{AtomicBool, Ordering};
-use crate::sync::{Arc, Mutex, thread};
+use crate::sync::{Arc, Mutex, Parker, thread};
 use crate::time::later;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 /// How long a consumer that halts waits for what it has killed, at most: a kill that takes longer was given a grace of
@@ -59,6 +59,10 @@ struct Roll(Mutex<Names>);
 struct Names {
     is_closed: bool,
     on: BTreeMap<u64, Arc<dyn Process>>,
+    /// Those that were on it when it was closed, and whose end was not told.
+    dying: BTreeSet<u64>,
+    /// Who waits for that.
+    waiter: Option<Arc<Parker>>,
 }
 
 impl Roll {
@@ -71,22 +75,44 @@ impl Roll {
         !names.is_closed
     }
 
-    /// Takes a process off; `false` if it was taken off before.
+    /// Takes a process off, which has ended; `false` if the roll was closed before.
     fn strike(&self, position: u64) -> bool {
-        let had = self.0.lock().on.remove(&position);
+        let mut names = self.0.lock();
+        let had = names.on.remove(&position);
+        let all_told = names.dying.remove(&position) && names.dying.is_empty();
+        let waiter = names.waiter.take_if(|_| all_told);
+        drop(names);
+        if let Some(waiter) = waiter {
+            waiter.unpark();
+        }
         had.is_some()
     }
 
     /// Kills all that are on the roll; nobody is hired any more.
-    fn close(&self) -> BTreeMap<u64, Arc<dyn Process>> {
+    fn close(&self) {
         let mut names = self.0.lock();
         names.is_closed = true;
         let left = std::mem::take(&mut names.on);
+        names.dying.extend(left.keys());
         drop(names);
         for process in left.values() {
             exit::kill(process);
         }
-        left
+    }
+
+    fn is_told(&self) -> bool {
+        self.0.lock().dying.is_empty()
+    }
+
+    /// Waits in real time until all that were killed have ended, and their links were told, but not beyond a moment.
+    fn wait_until_told(&self, until: Instant) {
+        let parker = Arc::new(Parker::new());
+        let is_told = || {
+            let mut names = self.0.lock();
+            names.waiter = Some(parker.clone());
+            names.dying.is_empty()
+        };
+        while !is_told() && parker.park_until(Some(until)) {}
     }
 }
 
@@ -107,7 +133,7 @@ impl<I, T: Send + 'static> Crew<I, T> {
         let roll = Arc::<Roll>::default();
         let end = owner.process.as_ref().map(|process| {
             let roll = roll.clone();
-            watch::on_end(process, move |_| drop(roll.close()))
+            watch::on_end(process, move |_| roll.close())
         });
         Ok(Crew {
             shared: runtime::current(),
@@ -157,17 +183,15 @@ impl<I, T: Send + 'static> Crew<I, T> {
 
 impl<I, T> Drop for Crew<I, T> {
     fn drop(&mut self) {
-        let left = self.roll.close();
-        if left.is_empty() || current::leaving() || thread::panicking() {
+        self.roll.close();
+        if self.roll.is_told() || current::leaving() || thread::panicking() {
             return;
         }
         let grace = self.shared.settings.kill_grace.saturating_mul(2);
         let until = later(Instant::now(), grace.min(STOP_MAX));
         // Where there is no spare worker to wait in the place of this one, they end by themselves.
-        let _ = self
-            .shared
-            .scheduler()
-            .block(|| left.values().all(|process| watch::ended_by(process, until)));
+        let wait = || self.roll.wait_until_told(until);
+        let _ = self.shared.scheduler().block(wait);
     }
 }
 
