@@ -11,7 +11,7 @@ use std::error::Error;
 use std::time::Duration;
 
 /// How long a page may take.
-const PATIENCE: Duration = Duration::from_millis(300);
+const PATIENCE: Duration = Duration::from_secs(2);
 
 fn main() -> Result<(), Box<dyn Error>> {
     let tasks = TaskSupervisor::new().start()?;
