@@ -183,10 +183,11 @@ fn killed_consumer_takes_its_tasks_along() {
                 };
                 if linked {
                     let stream = task::stream(0..2, run).max_concurrency(2);
+                    let stream = stream.timeout(Duration::MAX);
                     stream.build().unwrap().for_each(drop);
                 } else {
                     let stream = TaskSupervisor::stream_nolink(&under, 0..2, run);
-                    let stream = stream.max_concurrency(2);
+                    let stream = stream.max_concurrency(2).timeout(Duration::MAX);
                     stream.build().unwrap().for_each(drop);
                 }
             });
@@ -217,7 +218,7 @@ fn consumer_that_is_cut_takes_its_tasks_along() {
                 }
             };
             let stream = TaskSupervisor::stream_nolink(&under, 0.., run).max_concurrency(2);
-            let mut stream = stream.build().unwrap();
+            let mut stream = stream.timeout(Duration::MAX).build().unwrap();
             assert_eq!(stream.next(), Some(Ok(())));
             second.recv().unwrap();
             let consumer = me();
@@ -241,7 +242,8 @@ fn forgotten_stream_ends_with_its_consumer() {
         let (send, begun) = mpsc::channel();
         play(kind, move || {
             let stream = TaskSupervisor::stream_nolink(&under, 0..9, resting(send));
-            let mut stream = stream.max_concurrency(2).build().unwrap();
+            let stream = stream.max_concurrency(2).timeout(Duration::MAX);
+            let mut stream = stream.build().unwrap();
             assert_eq!(stream.next(), Some(Ok(())));
             std::mem::forget(stream);
         })
