@@ -79,9 +79,14 @@ pub struct OnceLock<T> {
     value: Cell<T>,
 }
 
+impl<T> Default for OnceLock<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl<T> OnceLock<T> {
     /// One without a value.
-    #[expect(clippy::new_without_default, reason = "nothing here asks for one")]
     pub const fn new() -> Self {
         OnceLock {
             once: Once::new(),
