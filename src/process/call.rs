@@ -241,3 +241,32 @@ pub(crate) fn taken<T>(pending: &Pending<T>) -> Option<Answer<T>> {
         None
     }
 }
+
+/// A call that is watched until its answer is there, or is not wanted any more: dropped, it is given up.
+pub(crate) struct Watched<T: Send + 'static> {
+    pub(crate) pending: Arc<Pending<T>>,
+    monitor: Option<MonitorRef>,
+}
+
+impl<T: Send + 'static> Watched<T> {
+    /// Watches the addressed process; if that has ended, the call fails at once.
+    pub(crate) fn new(pending: Arc<Pending<T>>) -> Self {
+        let monitor = match watch(&pending) {
+            Ok(monitor) => Some(monitor),
+            Err(error) => {
+                pending.fail(error);
+                None
+            }
+        };
+        Watched { pending, monitor }
+    }
+}
+
+impl<T: Send + 'static> Drop for Watched<T> {
+    fn drop(&mut self) {
+        if let Some(monitor) = self.monitor {
+            unwatch(self.pending.target(), monitor);
+        }
+        drop(self.pending.slot.close());
+    }
+}

@@ -2,6 +2,7 @@
 
 use crate::pid::Pid;
 use crate::process::call::PendingCall;
+use crate::process::lineage::Lineage;
 use crate::process::relations::Relations;
 use crate::process::runtime::Shared;
 use crate::process::system::SystemMsg;
@@ -56,6 +57,7 @@ pub(crate) struct Core {
     pub(crate) order: u64,
     /// What the process runs, for reports: the name of the server's type or the place of the closure.
     pub(crate) initial: &'static str,
+    pub(crate) lineage: Lineage,
 }
 
 /// How to reach a process that waits inside the library.
@@ -96,6 +98,7 @@ impl Core {
             current_call: AtomicUsize::new(0),
             waiting: RankedMutex::default(),
             initial,
+            lineage: Lineage::default(),
         }
     }
 

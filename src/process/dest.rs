@@ -10,6 +10,7 @@ use crate::process::name::Name;
 use crate::process::oneshot::{Answer, Continuation};
 use crate::process::recipient::{Gone, Recipient};
 use crate::process::reference::Ref;
+use crate::process::request::{self, ReqId};
 use crate::process::signal::Entry;
 use crate::process::{current, runtime, wait};
 use crate::scheduler::TimerKey;
@@ -129,6 +130,18 @@ pub trait Dest: sealed::Sealed {
     ) -> Result<T, CallError> {
         call(self.resolve(), Some(timeout), make)
     }
+
+    /// Sends a request and goes on: the [`ReqId`] is for waiting for the answer later, also together with
+    /// [others](crate::process::ReqIdCollection). Never fails: what keeps the request from arriving is its answer.
+    ///
+    /// A process may send one to itself, and has to handle it before it waits. No deadline goes along: the request is
+    /// meant until the [`ReqId`] is dropped.
+    fn send_request<T: Send + 'static>(
+        &self,
+        make: impl FnOnce(ReplyTo<T>) -> Self::Msg,
+    ) -> ReqId<T> {
+        request::send(self.resolve(), make)
+    }
 }
 
 /// A message that did not arrive, with the reason.
@@ -189,7 +202,7 @@ fn deliver<M: Send + 'static>(to: Target<M>, entry: Entry<M>) -> Result<(), Unde
 }
 
 /// Pushes an entry; waits for room if the mailbox is bounded so and the sender may wait.
-fn push<M: Send + 'static>(to: &Ref<M>, entry: Entry<M>) -> Result<(), Refused<M>> {
+pub(super) fn push<M: Send + 'static>(to: &Ref<M>, entry: Entry<M>) -> Result<(), Refused<M>> {
     let mut refused = match to.mailbox().clone().push(entry) {
         Err(Refused::Full(entry)) => entry,
         other => return other,
@@ -242,7 +255,7 @@ fn call<M: Send + 'static, T: Send + 'static>(
     wait::for_answer(&pending)
 }
 
-fn local<M: Send + 'static>(to: Target<M>) -> Result<Ref<M>, CallError> {
+pub(super) fn local<M: Send + 'static>(to: Target<M>) -> Result<Ref<M>, CallError> {
     match to {
         Target::Local(local) => Ok(local),
         Target::NoProc => Err(CallError::NoProc),

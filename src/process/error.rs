@@ -30,6 +30,8 @@ pub enum CallError {
     NoConnection,
     /// The caller is leaving: its destructors run, and may not wait any more.
     Exiting,
+    /// No such request is on its way: it has had its answer.
+    NoRequest,
 }
 
 impl fmt::Display for CallError {
@@ -59,6 +61,7 @@ impl fmt::Display for CallError {
             CallError::PoolExhausted => f.write_str("no spare worker left to wait on"),
             CallError::NoConnection => f.write_str("no connection to the node of the process"),
             CallError::Exiting => f.write_str("the caller is ending and may not wait any more"),
+            CallError::NoRequest => f.write_str("the request has had its answer"),
         }
     }
 }

@@ -64,6 +64,11 @@ pub(crate) fn send(receiver: &Arc<dyn Process>, from: Pid, reason: ExitReason) {
     queue(receiver, Exit { from, reason }, Origin::Sent);
 }
 
+/// Sends a process the exit signal of another's end, as a link between the two would.
+pub(crate) fn pass_on(receiver: &Arc<dyn Process>, from: Pid, reason: ExitReason) {
+    queue(receiver, Exit { from, reason }, Origin::Link);
+}
+
 fn queue(receiver: &Arc<dyn Process>, exit: Exit, origin: Origin) {
     let core = receiver.core();
     let mut relations = core.relations.lock();

@@ -38,6 +38,10 @@ pub struct Info {
     pub label: Option<Arc<str>>,
     /// Who started it.
     pub parent: Pid,
+    /// Who started it, who started that one, and so on.
+    pub ancestors: Vec<Pid>,
+    /// On whose behalf it runs, the newest first; only tasks have any.
+    pub callers: Vec<Pid>,
     /// What it runs.
     pub initial: &'static str,
     /// Whom it is linked to.
@@ -83,6 +87,8 @@ pub(crate) fn info_of(process: &Arc<dyn Process>) -> Option<Info> {
         registered_name: relations.name(),
         label: relations.label(),
         parent: core.parent,
+        ancestors: core.lineage.ancestors().to_vec(),
+        callers: core.lineage.callers().to_vec(),
         initial: core.initial,
         links: relations.links(),
         monitors: relations.watching(),

@@ -54,7 +54,7 @@ pub struct CrashReport {
     pub kind: Kind,
     /// Why it ended.
     pub reason: ExitReason,
-    /// Who started it, and who started that one, as far as they live: 16 at most.
+    /// Who started it, who started that one, and so on: 16 at most.
     pub ancestors: Vec<Pid>,
     /// Who was linked to it: 16 at most.
     pub links: Vec<Pid>,
@@ -202,6 +202,7 @@ pub(crate) fn crash(
     mailbox_len: usize,
 ) {
     let core = process.core();
+    let ancestors = core.lineage.ancestors();
     let (name, label) = {
         let relations = core.relations.lock();
         (relations.last_name(), relations.label())
@@ -213,7 +214,7 @@ pub(crate) fn crash(
         initial: core.initial,
         kind: core.kind,
         reason: reason.clone(),
-        ancestors: ancestors(process),
+        ancestors: ancestors.iter().copied().take(NAMED_MAX).collect(),
         links: links.iter().copied().take(NAMED_MAX).collect(),
         links_len: links.len(),
         neighbours: neighbours(&core.runtime, core.pid, links),
@@ -258,20 +259,6 @@ fn client(shared: &Shared, pid: Pid) -> Client {
         name: relations.as_ref().and_then(|relations| relations.name()),
         alive: pid == Pid::INIT || relations.as_deref().is_some_and(alive),
     }
-}
-
-fn ancestors(process: &Arc<dyn Process>) -> Vec<Pid> {
-    let shared = &process.core().runtime;
-    let mut ancestors = Vec::new();
-    let mut parent = process.core().parent;
-    while parent != Pid::INIT && ancestors.len() < NAMED_MAX {
-        ancestors.push(parent);
-        let Some(next) = shared.process(parent) else {
-            break;
-        };
-        parent = next.core().parent;
-    }
-    ancestors
 }
 
 /// Those whom the end of a process reaches through links, as long as nobody on the way traps exits.

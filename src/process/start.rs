@@ -6,6 +6,7 @@ use crate::process::call::{self, Pending, PendingCall};
 use crate::process::core::{Core, Kind, Process, flag};
 use crate::process::death::{self, End};
 use crate::process::error::{CallError, StartError};
+use crate::process::lineage::Lineage;
 use crate::process::mailbox::{Bound, Overflow};
 use crate::process::name::{Claim, RegisterError};
 use crate::process::oneshot::Answer;
@@ -40,6 +41,8 @@ pub(crate) struct Options {
     pub(crate) monitor: bool,
     /// Has no parent, whoever starts it.
     pub(crate) orphan: bool,
+    /// On whose behalf it runs, the newest first.
+    pub(crate) callers: Option<Arc<[Pid]>>,
     /// What it runs, for reports.
     pub(crate) initial: &'static str,
 }
@@ -368,8 +371,10 @@ fn core(
         return Err(StartError::RuntimeStopped);
     }
     let pid = shared.table.reserve().ok_or(StartError::TooManyProcesses)?;
+    let lineage = Lineage::of(parent, options.callers.clone());
     let parent = parent.map_or(Pid::INIT, |parent| parent.core().pid);
-    let core = Core::new(pid, parent, kind, shared.clone(), options.initial);
+    let mut core = Core::new(pid, parent, kind, shared.clone(), options.initial);
+    core.lineage = lineage;
     core.set(options.flags);
     Ok(core)
 }

@@ -87,12 +87,16 @@ fn quick<T: Send + 'static>(pending: &Arc<Pending<T>>) -> Option<Answer<T>> {
     None
 }
 
-/// Runs `wait` for the process of this thread, with a spare worker in its place if it is a pooled one; `None` if
-/// there is none to be had.
 fn blocking<R>(
     target: &Arc<dyn Process>,
     wait: impl FnOnce(Option<&Arc<dyn Process>>) -> R,
 ) -> Option<R> {
+    blocking_in(&target.core().runtime, wait)
+}
+
+/// Runs `wait` for the process of this thread, with a spare worker in its place if it is a pooled one; `None` if
+/// there is none to be had.
+fn blocking_in<R>(shared: &Shared, wait: impl FnOnce(Option<&Arc<dyn Process>>) -> R) -> Option<R> {
     let caller = current::process();
     let pooled = caller
         .as_ref()
@@ -100,8 +104,7 @@ fn blocking<R>(
     if !pooled {
         return Some(wait(caller.as_ref()));
     }
-    let scheduler = target.core().runtime.scheduler();
-    scheduler.block(|| wait(caller.as_ref())).ok()
+    shared.scheduler().block(|| wait(caller.as_ref())).ok()
 }
 
 /// Takes back what waiting has published, whatever way it ends.
@@ -164,36 +167,98 @@ fn until_answered<T: Send + 'static>(
     deadline: Option<Instant>,
     part: Part,
 ) -> Result<Answer<T>, CallError> {
-    let parker = current::parker();
-    if let Some(caller) = caller {
-        caller
-            .core()
-            .start_waiting(parker.clone(), Some(pending.clone()));
+    let waiting = Waiting {
+        shared: &pending.target().core().runtime,
+        call: Some(pending.clone()),
+        caller,
+        deadline,
+        part,
+    };
+    let look = |parker: &Arc<Parker>| {
+        let done = !pending.slot.park_with(parker);
+        done.then(|| pending.slot.close().unwrap_or(Err(CallError::NoReply)))
+    };
+    waiting.until(look, || drop(pending.slot.close()))
+}
+
+/// Waits for whatever comes first of what `look` looks for, until `deadline` at most (for ever if there is none). A
+/// `look` that finds nothing leaves the parker where whoever brings something finds it. `call` is the one whose answer
+/// it is, if there is but one: then a deadlock is found.
+pub(crate) fn for_any<R>(
+    shared: &Arc<Shared>,
+    call: Option<Arc<dyn PendingCall>>,
+    deadline: Option<Instant>,
+    mut look: impl FnMut(&Arc<Parker>) -> Option<R>,
+) -> Result<R, CallError> {
+    current::checkpoint();
+    if let Some(found) = look(&current::parker()) {
+        return Ok(found);
     }
-    let shared = &pending.target().core().runtime;
-    let mut probe = Probe::new(shared, caller, part);
-    loop {
-        if !pending.slot.park_with(&parker) {
-            return Ok(pending.slot.close().unwrap_or(Err(CallError::NoReply)));
+    if current::leaving() {
+        return Err(CallError::Exiting);
+    }
+    if deadline.is_some_and(|deadline| shared.clock.now() >= deadline) {
+        return Err(CallError::Timeout);
+    }
+    let waited = blocking_in(shared, |caller| {
+        let _published = Published::new(caller, None);
+        let waiting = Waiting {
+            shared,
+            call,
+            caller,
+            deadline,
+            part: Part::Caller,
+        };
+        waiting.until(look, || {})
+    });
+    waited.unwrap_or(Err(CallError::PoolExhausted))
+}
+
+/// One wait: for what, whose, and how long.
+struct Waiting<'a> {
+    shared: &'a Arc<Shared>,
+    call: Option<Arc<dyn PendingCall>>,
+    caller: Option<&'a Arc<dyn Process>>,
+    deadline: Option<Instant>,
+    part: Part,
+}
+
+impl Waiting<'_> {
+    /// Parks until `look` finds something; `give_up` runs before the caller unwinds from here.
+    fn until<R>(
+        self,
+        mut look: impl FnMut(&Arc<Parker>) -> Option<R>,
+        give_up: impl FnOnce(),
+    ) -> Result<R, CallError> {
+        let parker = current::parker();
+        let looks = self.call.is_some();
+        if let Some(caller) = self.caller {
+            caller.core().start_waiting(parker.clone(), self.call);
         }
-        if let Some(caller) = caller
-            && let Some((reason, by)) = current::doom(caller)
-        {
-            if thread::panicking() {
-                return Err(CallError::Exiting);
+        let mut probe = Probe::new(self.shared, self.caller.filter(|_| looks), self.part);
+        loop {
+            if let Some(found) = look(&parker) {
+                return Ok(found);
             }
-            drop(pending.slot.close());
-            unwind::leave(reason, by);
+            if let Some(caller) = self.caller
+                && let Some((reason, by)) = current::doom(caller)
+            {
+                if thread::panicking() {
+                    return Err(CallError::Exiting);
+                }
+                give_up();
+                unwind::leave(reason, by);
+            }
+            let now = self.shared.clock.now();
+            if self.deadline.is_some_and(|deadline| now >= deadline) {
+                return Err(CallError::Timeout);
+            }
+            if let Some(path) = probe.look(now) {
+                return Err(CallError::Deadlock(path));
+            }
+            let until = [self.deadline, probe.at].into_iter().flatten().min();
+            park_until(self.shared, &parker, until);
         }
-        let now = shared.clock.now();
-        if deadline.is_some_and(|deadline| now >= deadline) {
-            return Err(CallError::Timeout);
-        }
-        if let Some(path) = probe.look(now) {
-            return Err(CallError::Deadlock(path));
-        }
-        let until = [deadline, probe.at].into_iter().flatten().min();
-        park_until(shared, &parker, until);
     }
 }
 

@@ -1,10 +1,11 @@
 //! A monitor for plain threads: the end of a process as something to wait for.
 
 use crate::pid::{MonitorRef, Pid};
-use crate::process::call::{Pending, PendingCall};
+use crate::process::call::{Pending, PendingCall, Watched};
 use crate::process::core::{Kind, Process};
 use crate::process::error::CallError;
 use crate::process::id::ProcessId;
+use crate::process::oneshot::Answer;
 use crate::process::runtime::{self, Shared};
 use crate::process::signal::Down;
 use crate::process::{call, current, unwind, wait};
@@ -113,23 +114,37 @@ impl fmt::Debug for Watch {
     }
 }
 
+/// Tells of the end of a process until dropped.
+pub(crate) struct EndWatch(Watched<()>);
+
+/// Has `tell` hear why a process ended, once, on whatever thread that happens: after those who are linked to it, and
+/// here if it has ended already. No lock is held meanwhile.
+pub(crate) fn on_end(
+    process: &Arc<dyn Process>,
+    tell: impl FnOnce(ExitReason) + Send + 'static,
+) -> EndWatch {
+    let told = move |answer: Answer<()>| {
+        tell(match answer {
+            Err(CallError::Exited(reason)) => reason,
+            _ => ExitReason::NoProc,
+        });
+    };
+    let pending = Pending::then(process.clone(), None, Box::new(told));
+    EndWatch(Watched::new(Arc::new(pending)))
+}
+
+impl fmt::Debug for EndWatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "EndWatch({})", self.0.pending.target().core().pid)
+    }
+}
+
 /// Waits in real time until a process has ended; `false` if it has not by then.
 pub(crate) fn ended_by(process: &Arc<dyn Process>, until: Instant) -> bool {
     let parker = Arc::new(Parker::new());
     let waker = parker.clone();
-    let pending = Arc::new(Pending::<()>::then(
-        process.clone(),
-        None,
-        Box::new(move |_| waker.unpark()),
-    ));
-    match call::watch(&pending) {
-        Err(_) => true,
-        Ok(monitor) => {
-            let ended = parker.park_until(Some(until));
-            call::unwatch(process, monitor);
-            ended
-        }
-    }
+    let _watch = on_end(process, move |_| waker.unpark());
+    parker.park_until(Some(until))
 }
 
 /// Parks until something may have happened: the permit was granted, or the process was interrupted; `false` if the

@@ -49,9 +49,9 @@ pub use parking_lot::{Condvar, Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLoc
 pub use std::sync::atomic;
 
 #[cfg(tsan)]
-pub use once::{Lazy, Once};
+pub use once::{Lazy, Once, OnceLock};
 #[cfg(not(tsan))]
-pub use std::sync::{LazyLock as Lazy, Once};
+pub use std::sync::{LazyLock as Lazy, Once, OnceLock};
 
 /// Unbounded channels, of which only `send` and `try_recv` are used: waiting is always on a [`Parker`].
 pub mod channel {

@@ -6,7 +6,7 @@
 use super::Mutex;
 use super::atomic::{AtomicBool, Ordering};
 use std::ops::Deref;
-use std::sync::OnceLock;
+use std::sync::OnceLock as Cell;
 
 /// Runs a closure once a program.
 #[derive(Debug)]
@@ -44,7 +44,7 @@ impl Once {
 pub struct Lazy<T> {
     once: Once,
     /// Written within `once`, read after it; its own order is not needed.
-    value: OnceLock<T>,
+    value: Cell<T>,
     init: fn() -> T,
 }
 
@@ -53,7 +53,7 @@ impl<T> Lazy<T> {
     pub const fn new(init: fn() -> T) -> Self {
         Lazy {
             once: Once::new(),
-            value: OnceLock::new(),
+            value: Cell::new(),
             init,
         }
     }
@@ -66,6 +66,39 @@ impl<T> Deref for Lazy<T> {
         self.once.call_once(|| {
             // Nobody else sets it: this runs once.
             let _ = self.value.set((self.init)());
+        });
+        self.value.get().expect("set within the once")
+    }
+}
+
+/// A value that is made when it is first asked for.
+#[derive(Debug)]
+pub struct OnceLock<T> {
+    once: Once,
+    /// Written within `once`, read after it; its own order is not needed.
+    value: Cell<T>,
+}
+
+impl<T> Default for OnceLock<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T> OnceLock<T> {
+    /// One without a value.
+    pub const fn new() -> Self {
+        OnceLock {
+            once: Once::new(),
+            value: Cell::new(),
+        }
+    }
+
+    /// The value, made by `init` if nobody has made one yet.
+    pub fn get_or_init(&self, init: impl FnOnce() -> T) -> &T {
+        self.once.call_once(|| {
+            // Nobody else sets it: this runs once.
+            let _ = self.value.set(init());
         });
         self.value.get().expect("set within the once")
     }

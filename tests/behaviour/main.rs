@@ -24,6 +24,8 @@ mod stage;
 mod support;
 
 mod dynamic;
+mod requests;
+mod stress;
 mod supervisor_admin;
 mod supervisor_auto;
 mod supervisor_end;
@@ -34,4 +36,9 @@ mod sys;
 mod sys_debug;
 mod sys_status;
 mod task;
+mod task_callers;
+mod task_many;
+mod task_stream;
+mod task_stream_ends;
+mod task_stream_model;
 mod task_supervisor;

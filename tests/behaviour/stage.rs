@@ -118,3 +118,18 @@ pub(crate) fn eventually(what: &str, mut fact: impl FnMut() -> bool) {
         std::thread::yield_now();
     }
 }
+
+/// Nothing is left in the process that runs on this thread, which [`play`] plays: no message, link or monitor.
+#[track_caller]
+pub(crate) fn nothing_left() {
+    let me = process::self_pid().unwrap();
+    let info = process::info(me).unwrap();
+    // A player of the pool has one more job, which ends it.
+    let jobs = usize::from(info.kind == Kind::Pooled);
+    assert_eq!(info.message_queue_len, jobs, "{info:?}");
+    assert!(
+        info.links.is_empty() && info.monitors.is_empty(),
+        "{info:?}"
+    );
+    process::checkpoint();
+}

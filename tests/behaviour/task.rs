@@ -94,6 +94,7 @@ fn pooled_task_computes_on_the_pool() {
     });
 }
 
+/// Rows: task.yield_reply_and_down
 #[test]
 fn result_never_enters_the_mailbox() {
     in_runtime(|| {

@@ -3,7 +3,7 @@
 use crate::stage::{LONG, ended, eventually, in_runtime, on_both_kinds, play, reason};
 use perennial::process::{self, StartError};
 use perennial::supervisor::{self, ChildError, Restart, StartChildError};
-use perennial::{ExitReason, Pid, TaskError, TaskSupervisor, task};
+use perennial::{ExitReason, Pid, Runtime, TaskError, TaskSupervisor, task};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
@@ -16,7 +16,7 @@ fn me() -> Pid {
     process::self_pid().unwrap()
 }
 
-/// Rows: tsup.async, tsup.callers_ancestors
+/// Rows: tsup.async
 #[test]
 fn spawned_task_is_a_child_and_linked_to_its_owner() {
     on_both_kinds(|kind| {
@@ -195,4 +195,51 @@ fn crash_of_the_owner_ends_a_linked_task_and_no_other() {
         assert_eq!(TaskSupervisor::children(&tasks).unwrap(), [alone]);
         supervisor::stop(&tasks).unwrap();
     });
+}
+
+/// The supervisor comes to it when the owner has ended: in Elixir such a task ends while it waits for its owner's word.
+#[test]
+fn task_whose_owner_ended_before_it_began_does_nothing() {
+    for linked in [true, false] {
+        let runtime = Runtime::builder().workers(1).build().unwrap();
+        let entered = runtime.enter();
+        let tasks = TaskSupervisor::new().start().unwrap();
+        let (send, exits) = mpsc::channel();
+        let told = process::attach(move |exited: &process::Exited| {
+            let _ = send.send((exited.pid, exited.reason.clone()));
+        });
+        // Nobody on the pool gets anywhere, the supervisor least of all.
+        let (go, wait) = mpsc::channel::<()>();
+        let busy = task::spec(move || wait.recv().unwrap()).pooled();
+        let busy = busy.start().unwrap();
+        let (ran, under) = (Arc::new(AtomicU32::new(0)), tasks.clone());
+        let count = ran.clone();
+        let owner = process::spawn::<()>(move |_| {
+            let run = move || count.fetch_add(1, Ordering::SeqCst);
+            let task = if linked {
+                TaskSupervisor::spawn(&under, run)
+            } else {
+                TaskSupervisor::spawn_nolink(&under, run)
+            };
+            unreachable!("the owner got {task:?}");
+        });
+        let waiting = || process::info(&tasks).unwrap().message_queue_len == 1;
+        eventually("the supervisor is asked", waiting);
+        process::exit(&owner, ExitReason::Kill);
+        eventually("the owner has ended", || !owner.is_alive());
+        go.send(()).unwrap();
+        let known = [busy, owner.pid()];
+        let reason = loop {
+            let (pid, reason) = exits.recv_timeout(LONG).unwrap();
+            if !known.contains(&pid) {
+                break reason;
+            }
+        };
+        assert_eq!(reason, ExitReason::shutdown_with(ExitReason::Killed));
+        assert_eq!(ran.load(Ordering::SeqCst), 0);
+        runtime.telemetry().detach(told);
+        supervisor::stop(&tasks).unwrap();
+        drop(entered);
+        assert_eq!(runtime.shutdown(LONG).zombies, 0);
+    }
 }

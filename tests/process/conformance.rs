@@ -1,5 +1,6 @@
 //! The account of OTP's own cases: signals, links, monitors and names, the start protocol, timers, the generic
-//! server, and what is asked of any process from outside. Each row is held by a test here or in `tests/behaviour`, or has a reason why there is none.
+//! server, tasks, and what is asked of any process from outside. Each row is held by a test here or in
+//! `tests/behaviour`, or has a reason why there is none.
 
 use crate::support::rows::{Excused, account};
 
@@ -45,6 +46,20 @@ const ROWS: &str = "
     exgs.start_name_errors exgs.nil_name
 
     sys.suspend sys.stats sys.trace sys.log sys.log_to_file sys.install sys.special_process
+    task.async v.await_timeout_task_lives v.await_twice v.crash_kills_caller v.caller_normal_exit
+    task.await_noconnection task.non_owner task.await_many_order task.await_many_fail_fast
+    task.await_many_other_messages task.await_many_timeout task.await_many_empty task.yield_reply_and_down
+    task.yield_timeout task.yield_exit task.yield_many_mixed task.yield_many_limit task.yield_many_kill
+    task.yield_many_ignore task.shutdown_reply_wins task.shutdown_running task.shutdown_exit
+    task.shutdown_shutdown_down task.shutdown_brutal task.shutdown_timeout_kill task.shutdown_brutal_table
+    task.shutdown_noproc task.ignore_on_time task.ignore_late task.ignore_failures task.completed task.callers
+    task.start_vs_start_link task.stream_ordered task.stream_unordered task.stream_timeout_exit
+    task.stream_kill_task task.stream_exits_trap v.stream_crash_notrap task.stream_halt_early
+    task.stream_inner_outer_halt task.stream_zip task.stream_zip_input task.stream_bad_options
+    task.stream_fake_down task.stream_other_process
+
+    tsup.async tsup.async_nolink tsup.max_children tsup.start_child_restart tsup.terminate_child
+    tsup.stream_nolink_exits tsup.callers_ancestors
 ";
 
 const NO_OTHER_RETURN: &str =
@@ -76,14 +91,7 @@ pub(crate) const EXCUSED: &[Excused] = &[
     ("gs.stop8", NO_NODES),
     ("gs.stop9", NO_NODES),
     ("gs.stop10", NO_NODES),
-    (
-        "gs.reqid_wait_timeout",
-        "a request has one deadline, its own; a server that wants to look earlier uses a timeout",
-    ),
-    (
-        "gs.reqid_check",
-        "the answer of a request goes to its continuation: nobody compares messages with requests",
-    ),
+    ("task.await_noconnection", NO_NODES),
     ("gs.multicall", NO_NODES),
     ("gs.multicall_down", NO_NODES),
     ("gs.abcast", NO_NODES),

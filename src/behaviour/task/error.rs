@@ -1,5 +1,6 @@
 //! Why a task has no result.
 
+use crate::behaviour::supervisor::StartChildError;
 use crate::pid::Pid;
 use crate::process::CallError;
 use crate::reason::ExitReason;
@@ -71,3 +72,76 @@ impl TaskError {
 }
 
 impl Error for TaskError {}
+
+/// Why an item of a stream of tasks has no result, or why the stream ended before its input did.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum StreamError<I> {
+    /// The task of this item ended without a result. The stream goes on.
+    Exit {
+        /// Why it ended.
+        reason: ExitReason,
+        /// The item, if [`zip_input_on_exit`](crate::task::StreamSpec::zip_input_on_exit) asked for it.
+        input: Option<I>,
+    },
+    /// The task of this item took longer than it may, and was killed. The stream goes on if
+    /// [`KillTask`](crate::task::OnItemTimeout::KillTask) said so.
+    Timeout {
+        /// As above.
+        input: Option<I>,
+    },
+    /// The task of an item could not be started. The last item.
+    Start(StartChildError),
+    /// Only the process that began a stream may go on with it. The last item.
+    NotOwner {
+        /// Who began it.
+        owner: Pid,
+        /// Who asked.
+        caller: Pid,
+    },
+    /// A pooled consumer would have had to wait, and there are as many waiting workers as allowed. The last item.
+    PoolExhausted,
+    /// The consumer itself is unwinding; it may not wait any more. The last item.
+    Exiting,
+}
+
+impl<I> fmt::Display for StreamError<I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StreamError::Exit { reason, .. } => {
+                write!(
+                    f,
+                    "the task of an item ended before it had a result: {reason}"
+                )
+            }
+            StreamError::Timeout { .. } => f.write_str("the task of an item took too long"),
+            StreamError::Start(error) => write!(f, "starting the task of an item: {error}"),
+            StreamError::NotOwner { owner, caller } => {
+                write!(
+                    f,
+                    "{caller} asked for an item of a stream that {owner} began"
+                )
+            }
+            StreamError::PoolExhausted => f.write_str("no spare worker left to wait on"),
+            StreamError::Exiting => f.write_str("the consumer is ending and may not wait any more"),
+        }
+    }
+}
+
+impl<I: fmt::Debug> Error for StreamError<I> {}
+
+/// Why a stream of tasks was not made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StreamOptionError {
+    /// `max_concurrency` is 0: no task could ever run.
+    MaxConcurrency,
+}
+
+impl fmt::Display for StreamOptionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("max_concurrency is 0, and has to be 1 at least")
+    }
+}
+
+impl Error for StreamOptionError {}

@@ -3,7 +3,7 @@
 
 use crate::process::behaviour::{Behaviour, Flow, InitFn};
 use crate::process::call::Pending;
-use crate::process::{Context, Down, Exit, current};
+use crate::process::{Context, Down, Exit, current, exit_self};
 use crate::reason::ExitReason;
 use crate::sync::Arc;
 use std::convert::Infallible;
@@ -18,6 +18,14 @@ impl Job {
     pub(crate) fn init(run: impl FnOnce() + Send + 'static) -> InitFn<Job> {
         let run: Box<dyn FnOnce() + Send> = Box::new(run);
         Box::new(move |_| Ok((Job { run: Some(run) }, Flow::Continue)))
+    }
+
+    /// The `init` of a job whose owner had ended before it could begin, for that reason: there is nothing to do.
+    pub(crate) fn orphaned(reason: ExitReason) -> InitFn<Job> {
+        Job::init(move || {
+            // As in Elixir; nobody waits for it.
+            let _ = exit_self(ExitReason::shutdown_with(reason));
+        })
     }
 
     /// The `init` of a job whose result somebody waits for.

@@ -1,17 +1,17 @@
 //! The result of a task, as its owner holds it.
 
 use crate::behaviour::task::{TaskError, spec};
-use crate::pid::{MonitorRef, Pid};
-use crate::process::call::{self, Pending, PendingCall};
+use crate::pid::Pid;
+use crate::process::call::{self, Pending, PendingCall, Watched};
 use crate::process::core::Process;
 use crate::process::{StartError, current, exit, link, wait};
 use crate::reason::ExitReason;
-use crate::sync::Arc;
+use crate::sync::{Arc, Parker};
 use std::fmt;
 use std::time::{Duration, Instant};
 
 /// How long [`Task::join`] waits, and how long [`Task::shutdown`] lets a task be: Elixir's five seconds.
-const TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A computation in a process of its own. See the [module](crate::behaviour::task) for an example.
 ///
@@ -27,21 +27,6 @@ enum State<T: Send + 'static> {
     Running(Watched<T>),
     Completed(T),
     Taken,
-}
-
-/// A task that is watched until its result is there, or is not wanted any more.
-struct Watched<T: Send + 'static> {
-    pending: Arc<Pending<T>>,
-    monitor: Option<MonitorRef>,
-}
-
-impl<T: Send + 'static> Drop for Watched<T> {
-    fn drop(&mut self) {
-        if let Some(monitor) = self.monitor {
-            call::unwatch(self.pending.target(), monitor);
-        }
-        drop(self.pending.slot.close());
-    }
 }
 
 impl<T: Send + 'static> Task<T> {
@@ -79,18 +64,11 @@ impl<T: Send + 'static> Task<T> {
     }
 
     pub(super) fn running(pending: Arc<Pending<T>>, owner: Pid) -> Task<T> {
-        let monitor = match call::watch(&pending) {
-            Ok(monitor) => Some(monitor),
-            // It has not run yet, but a kill may have been there first.
-            Err(error) => {
-                pending.fail(error);
-                None
-            }
-        };
         Task {
             owner,
             pid: Some(pending.target().core().pid),
-            state: State::Running(Watched { pending, monitor }),
+            // It has not run yet, but a kill may have been there first.
+            state: State::Running(Watched::new(pending)),
         }
     }
 
@@ -192,12 +170,12 @@ impl<T: Send + 'static> Task<T> {
 
     /// [`shutdown`](Task::shutdown) with a time of one's own for the task to end by itself; [`Duration::MAX`] is
     /// for ever.
-    pub fn shutdown_for(self, timeout: Duration) -> Option<Result<T, TaskError>> {
+    pub fn shutdown_for(mut self, timeout: Duration) -> Option<Result<T, TaskError>> {
         self.end(ExitReason::Shutdown, timeout)
     }
 
     /// [`shutdown`](Task::shutdown) by killing it at once.
-    pub fn brutal_kill(self) -> Option<Result<T, TaskError>> {
+    pub fn brutal_kill(mut self) -> Option<Result<T, TaskError>> {
         self.end(ExitReason::Kill, Duration::MAX)
     }
 
@@ -213,16 +191,23 @@ impl<T: Send + 'static> Task<T> {
     /// }).unwrap();
     /// ```
     pub fn ignore(mut self) -> Option<Result<T, TaskError>> {
+        self.let_go()
+    }
+
+    /// [`ignore`](Task::ignore): a task that has no result by now never will.
+    pub(super) fn let_go(&mut self) -> Option<Result<T, TaskError>> {
         if let Err(error) = self.check_owner() {
             return Some(Err(error));
         }
         if let (Some(owner), Some(pid)) = (current::process(), self.pid) {
             link::unlink_from(&owner, pid);
         }
-        self.yield_for(Duration::ZERO)
+        let result = self.yield_for(Duration::ZERO);
+        self.state = State::Taken;
+        result
     }
 
-    fn check_owner(&self) -> Result<(), TaskError> {
+    pub(super) fn check_owner(&self) -> Result<(), TaskError> {
         let caller = current::pid();
         if caller == self.owner {
             return Ok(());
@@ -233,15 +218,49 @@ impl<T: Send + 'static> Task<T> {
         })
     }
 
+    /// Equals `true` if there is no need to wait for what comes of it.
+    pub(super) fn is_through(&self) -> bool {
+        match &self.state {
+            State::Running(watched) if self.owner == current::pid() => {
+                watched.pending.slot.is_done()
+            }
+            _ => true,
+        }
+    }
+
+    /// Leaves a parker with the task, which is unparked when it is through.
+    pub(super) fn leave(&self, parker: &Arc<Parker>) {
+        if let State::Running(watched) = &self.state {
+            watched.pending.slot.park_with(parker);
+        }
+    }
+
+    /// Kills the task, and leaves its owner alone.
+    pub(super) fn doom(&self) {
+        if let State::Running(watched) = &self.state
+            && self.owner == current::pid()
+        {
+            let task = watched.pending.target();
+            if let Some(owner) = current::process() {
+                link::part(&owner, task.core().pid);
+            }
+            exit::kill(task);
+        }
+    }
+
     /// What a task that does not run any more has left.
-    fn take(&mut self) -> Result<T, TaskError> {
+    pub(super) fn take(&mut self) -> Result<T, TaskError> {
         match std::mem::replace(&mut self.state, State::Taken) {
             State::Completed(value) => Ok(value),
             _ => Err(TaskError::Exit(ExitReason::NoProc)),
         }
     }
 
-    fn end(mut self, with: ExitReason, timeout: Duration) -> Option<Result<T, TaskError>> {
+    pub(super) fn end(
+        &mut self,
+        with: ExitReason,
+        timeout: Duration,
+    ) -> Option<Result<T, TaskError>> {
         if let Err(error) = self.check_owner() {
             return Some(Err(error));
         }

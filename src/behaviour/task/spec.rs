@@ -3,10 +3,13 @@
 use crate::behaviour::task::Task;
 use crate::behaviour::task::job::Job;
 use crate::pid::Pid;
+use crate::process::behaviour::InitFn;
 use crate::process::call::Pending;
 use crate::process::core::Process;
+use crate::process::lineage::callers_from_here;
 use crate::process::start::{self, Options};
 use crate::process::{Kind, Ref, StartError, current};
+use crate::reason::ExitReason;
 use crate::sync::Arc;
 use std::convert::Infallible;
 use std::fmt;
@@ -67,9 +70,10 @@ impl<T: Send + 'static, F: FnOnce() -> T + Send + 'static> Spec<F> {
     ///
     /// # Errors
     /// `NotAProcess` on a plain thread; others as in [`StartError`].
-    pub fn spawn(mut self) -> Result<Task<T>, StartError> {
-        self.options.link = true;
-        let (_, task) = self.own(current::pid(), |_| true)?;
+    pub fn spawn(self) -> Result<Task<T>, StartError> {
+        let (run, options) = (self.run, linked(self.options));
+        let hire = |process: &_| own(process, current::pid(), Ok(()), run);
+        let (_, task) = hired(&options, hire)?;
         Ok(task)
     }
 
@@ -78,7 +82,8 @@ impl<T: Send + 'static, F: FnOnce() -> T + Send + 'static> Spec<F> {
     /// # Errors
     /// See [`StartError`].
     pub fn start(self) -> Result<Pid, StartError> {
-        self.forget()
+        let run = self.run;
+        Ok(launch(&on_behalf(self.options), move || drop(run()))?.pid())
     }
 
     /// Starts it for its effect, linked to the process that runs on this thread.
@@ -86,37 +91,56 @@ impl<T: Send + 'static, F: FnOnce() -> T + Send + 'static> Spec<F> {
     /// # Errors
     /// `NotAProcess` on a plain thread; others as in [`StartError`].
     pub fn start_link(mut self) -> Result<Pid, StartError> {
-        self.options.link = true;
-        self.forget()
+        self.options = linked(self.options);
+        self.start()
     }
+}
 
-    /// Starts it for an owner. `join` may link the two before the first line runs; where it answers `false` the
-    /// owner has ended, and nothing runs.
-    pub(super) fn own(
-        self,
-        owner: Pid,
-        join: impl FnOnce(&Arc<dyn Process>) -> bool,
-    ) -> Result<(Ref<Infallible>, Task<T>), StartError> {
-        let mut task = None;
-        let started = start::spawn::<Job>(&self.options, |job| {
-            let process = job.process();
-            let owned = join(&process);
-            let pending = Arc::new(Pending::new(process, None));
-            task = Some(Task::running(pending.clone(), owner));
-            if owned {
-                Job::bring(pending, self.run)
-            } else {
-                Job::init(|| {})
-            }
-        })?;
-        let task = task.expect("a process that was started had its first lines made");
-        Ok((started.reference, task))
+/// The process that runs on this thread is the newest caller of what is started so.
+pub(super) fn on_behalf(options: Options) -> Options {
+    Options {
+        callers: callers_from_here(),
+        ..options
     }
+}
 
-    fn forget(self) -> Result<Pid, StartError> {
-        let run = self.run;
-        Ok(launch(&self.options, move || drop(run()))?.pid())
+/// Linked to whoever starts it, besides.
+pub(super) fn linked(options: Options) -> Options {
+    Options {
+        link: true,
+        ..on_behalf(options)
     }
+}
+
+/// The two halves of a task: what its process runs, and what its owner holds. `taken_on` says why there is nothing to
+/// run, if the owner has ended.
+pub(super) fn own<T: Send + 'static>(
+    process: &Arc<dyn Process>,
+    owner: Pid,
+    taken_on: Result<(), ExitReason>,
+    run: impl FnOnce() -> T + Send + 'static,
+) -> (InitFn<Job>, Task<T>) {
+    let pending = Arc::new(Pending::new(process.clone(), None));
+    let task = Task::running(pending.clone(), owner);
+    match taken_on {
+        Ok(()) => (Job::bring(pending, run), task),
+        Err(reason) => (Job::orphaned(reason), task),
+    }
+}
+
+/// Starts a process for whoever gets the other half of what `hire` makes, before its first line runs.
+pub(super) fn hired<H>(
+    options: &Options,
+    hire: impl FnOnce(&Arc<dyn Process>) -> (InitFn<Job>, H),
+) -> Result<(Ref<Infallible>, H), StartError> {
+    let mut half = None;
+    let started = start::spawn::<Job>(options, |job| {
+        let (init, other) = hire(&job.process());
+        half = Some(other);
+        init
+    })?;
+    let half = half.expect("a process that was started had its first lines made");
+    Ok((started.reference, half))
 }
 
 /// Starts a process that runs a closure, and of which nobody waits for a result.
@@ -124,7 +148,8 @@ pub(super) fn launch(
     options: &Options,
     run: impl FnOnce() + Send + 'static,
 ) -> Result<Ref<Infallible>, StartError> {
-    Ok(start::spawn::<Job>(options, |_| Job::init(run))?.reference)
+    let (job, ()) = hired(options, |_| (Job::init(run), ()))?;
+    Ok(job)
 }
 
 impl<F> fmt::Debug for Spec<F> {

@@ -4,12 +4,17 @@ use crate::behaviour::supervisor::{
     Begun, Child, ChildError, ChildKind, ChildSpec, ChildState, DynamicMsg, DynamicSupervisor,
     Restart, Shutdown, StartChildError, Then, begun, dynamic_supervisor,
 };
-use crate::behaviour::task::spec::{launch, options};
+use crate::behaviour::task::job::Job;
+use crate::behaviour::task::owner::{Bond, Owner};
+use crate::behaviour::task::spec::{hired, launch, linked, options, own};
+use crate::behaviour::task::stream::{Place, StreamSpec};
 use crate::behaviour::task::{Spec, Task, spec};
 use crate::pid::Pid;
+use crate::process::behaviour::InitFn;
+use crate::process::core::Process;
 use crate::process::dest::Dest;
 use crate::process::start::Options;
-use crate::process::{CallError, Name, Ref, StartError, current, link};
+use crate::process::{CallError, Name, Ref, StartError};
 use crate::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -143,10 +148,7 @@ impl TaskSupervisor {
         run: F,
     ) -> Result<Pid, StartChildError> {
         let run = Arc::new(run);
-        let options = Options {
-            link: true,
-            ..options::<F>()
-        };
+        let options = linked(options::<F>());
         let begin = move |then: Then| {
             let run = run.clone();
             let job = launch(&options, move || run())?;
@@ -154,6 +156,55 @@ impl TaskSupervisor {
             Ok(begun(job))
         };
         dynamic_supervisor::start_any(supervisor, child(restart, begin))
+    }
+
+    /// [`task::stream`](crate::task::stream) with its tasks under the supervisor: Elixir's
+    /// `Task.Supervisor.async_stream`. The crash of one ends a consumer that does not trap exits.
+    ///
+    /// The supervisor is asked for each task, which makes one more trip to it per item. One that is full ends the
+    /// stream with [`StreamError::Start`](crate::task::StreamError::Start).
+    ///
+    /// ```
+    /// use perennial::{TaskSupervisor, process};
+    /// let tasks = TaskSupervisor::new().start().unwrap();
+    /// process::run::<(), _>(|_| {
+    ///     let lengths = TaskSupervisor::stream(&tasks, ["a", "bc"], str::len).build().unwrap();
+    ///     assert_eq!(lengths.collect::<Result<Vec<_>, _>>(), Ok(vec![1, 2]));
+    /// }).unwrap();
+    /// # perennial::supervisor::stop(&tasks).unwrap();
+    /// ```
+    pub fn stream<D, J, T, F>(supervisor: D, input: J, run: F) -> StreamSpec<J::IntoIter, T, D>
+    where
+        D: Dest<Msg = DynamicMsg>,
+        J: IntoIterator,
+        F: Fn(J::Item) -> T + Send + Sync + 'static,
+    {
+        StreamSpec::new(Place::Under(supervisor), Bond::Linked, input, run)
+    }
+
+    /// [`stream`](TaskSupervisor::stream) whose consumer outlives the crash of a task, and gets it as an item. A plain
+    /// thread may consume it too.
+    ///
+    /// ```
+    /// use perennial::TaskSupervisor;
+    /// let tasks = TaskSupervisor::new().start().unwrap();
+    /// let divide = |n: u32| 12 / n;
+    /// let results = TaskSupervisor::stream_nolink(&tasks, [1, 0, 3], divide).build().unwrap();
+    /// let good: Vec<u32> = results.filter_map(Result::ok).collect();
+    /// assert_eq!(good, [12, 4]);
+    /// # perennial::supervisor::stop(&tasks).unwrap();
+    /// ```
+    pub fn stream_nolink<D, J, T, F>(
+        supervisor: D,
+        input: J,
+        run: F,
+    ) -> StreamSpec<J::IntoIter, T, D>
+    where
+        D: Dest<Msg = DynamicMsg>,
+        J: IntoIterator,
+        F: Fn(J::Item) -> T + Send + Sync + 'static,
+    {
+        StreamSpec::new(Place::Under(supervisor), Bond::Unlinked, input, run)
     }
 
     /// The tasks that run.
@@ -192,13 +243,6 @@ fn child(
     Child::new(spec, Box::new(begin))
 }
 
-/// Whether a supervised task is linked to its owner too.
-#[derive(Clone, Copy, PartialEq)]
-enum Owner {
-    Linked,
-    Unlinked,
-}
-
 impl<T: Send + 'static, F: FnOnce() -> T + Send + 'static> Spec<F> {
     /// [`TaskSupervisor::spawn`] with these options.
     ///
@@ -208,7 +252,7 @@ impl<T: Send + 'static, F: FnOnce() -> T + Send + 'static> Spec<F> {
         self,
         supervisor: &impl Dest<Msg = DynamicMsg>,
     ) -> Result<Task<T>, StartChildError> {
-        self.under(supervisor, Owner::Linked)
+        self.under(supervisor, Bond::Linked)
     }
 
     /// [`TaskSupervisor::spawn_nolink`] with these options.
@@ -227,7 +271,7 @@ impl<T: Send + 'static, F: FnOnce() -> T + Send + 'static> Spec<F> {
         self,
         supervisor: &impl Dest<Msg = DynamicMsg>,
     ) -> Result<Task<T>, StartChildError> {
-        self.under(supervisor, Owner::Unlinked)
+        self.under(supervisor, Bond::Unlinked)
     }
 
     /// [`TaskSupervisor::start_child`] with these options.
@@ -235,48 +279,49 @@ impl<T: Send + 'static, F: FnOnce() -> T + Send + 'static> Spec<F> {
     /// # Errors
     /// As there.
     pub fn start_under(
-        mut self,
+        self,
         supervisor: &impl Dest<Msg = DynamicMsg>,
     ) -> Result<Pid, StartChildError> {
-        self.options.link = true;
-        let mut spec = Some(self);
-        let begin = move |then: Then| {
-            let spec = spec.take().ok_or(StartError::Ignored)?;
-            let run = spec.run;
-            let job = launch(&spec.options, move || drop(run()))?;
-            then(Ok(()));
-            Ok(begun(job))
+        let run = self.run;
+        let hire = move |process: &Arc<dyn Process>| {
+            let pid = process.core().pid;
+            (Job::init(move || drop(run())), pid)
         };
-        dynamic_supervisor::start_any(supervisor, child(Restart::Temporary, begin))
+        hired_under(supervisor, self.options, hire)
     }
 
-    /// The supervisor starts the process; in the same breath, before its first line runs, it is linked to its
-    /// owner, and the owner's half of it is made, which the owner picks up when the supervisor has answered. An
-    /// owner that ends in between leaves a task that nobody waits for, and if it was to be linked one that ends.
+    /// An owner that ends before the task begins leaves a task that does nothing.
     fn under(
-        mut self,
+        self,
         supervisor: &impl Dest<Msg = DynamicMsg>,
-        linked: Owner,
+        bond: Bond,
     ) -> Result<Task<T>, StartChildError> {
-        let (owner, me) = (current::pid(), current::process());
-        if linked == Owner::Linked && me.is_none() {
-            return Err(StartChildError::Failed(StartError::NotAProcess));
-        }
-        let mut me = me.filter(|_| linked == Owner::Linked);
-        self.options.link = true;
-        let mut spec = Some(self);
-        let handed: Arc<Mutex<Option<Task<T>>>> = Arc::default();
-        let place = handed.clone();
-        let begin = move |then: Then| {
-            let spec = spec.take().ok_or(StartError::Ignored)?;
-            let (job, task) =
-                spec.own(owner, |job| me.take().is_none_or(|me| link::join(job, &me)))?;
-            *place.lock() = Some(task);
-            then(Ok(()));
-            Ok(begun(job))
-        };
-        dynamic_supervisor::start_any(supervisor, child(Restart::Temporary, begin))?;
-        let task = handed.lock().take();
-        Ok(task.expect("a supervisor that answered has started the task"))
+        let owner = Owner::here(bond).map_err(StartChildError::Failed)?;
+        let run = self.run;
+        let hire = move |process: &_| own(process, owner.pid, owner.take_on(process), run);
+        hired_under(supervisor, self.options, hire)
     }
+}
+
+/// Has the supervisor start a process; in the same breath, before its first line runs, `hire` makes the half of it that
+/// its owner picks up when the supervisor has answered.
+pub(super) fn hired_under<H: Send + 'static>(
+    supervisor: &impl Dest<Msg = DynamicMsg>,
+    options: Options,
+    hire: impl FnOnce(&Arc<dyn Process>) -> (InitFn<Job>, H) + Send + 'static,
+) -> Result<H, StartChildError> {
+    let options = linked(options);
+    let mut hire = Some(hire);
+    let handed: Arc<Mutex<Option<H>>> = Arc::default();
+    let place = handed.clone();
+    let begin = move |then: Then| {
+        let hire = hire.take().ok_or(StartError::Ignored)?;
+        let (job, half) = hired(&options, hire)?;
+        *place.lock() = Some(half);
+        then(Ok(()));
+        Ok(begun(job))
+    };
+    dynamic_supervisor::start_any(supervisor, child(Restart::Temporary, begin))?;
+    let half = handed.lock().take();
+    Ok(half.expect("a supervisor that answered has started the task"))
 }
