@@ -33,6 +33,8 @@ pub(crate) mod flag {
     pub(crate) const RUNNING: u32 = 1 << 5;
     /// The process is a supervisor: a runtime that stops asks it first.
     pub(crate) const SUPERVISOR: u32 = 1 << 6;
+    /// The process lives in a deterministic runtime, where it may be put aside at its library calls.
+    pub(crate) const DETERMINISTIC: u32 = 1 << 7;
 }
 
 /// The part of a process that does not depend on its messages.
@@ -87,7 +89,7 @@ impl Core {
             parent,
             kind,
             order: runtime.next_reference(),
-            flags: AtomicU32::new(0),
+            flags: AtomicU32::new(runtime.process_flags),
             runtime,
             relations: Mutex::default(),
             current_call: AtomicUsize::new(0),

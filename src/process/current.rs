@@ -175,7 +175,7 @@ pub(crate) fn checkpoint() {
         if let Some(process) = process
             && process
                 .core()
-                .has(flag::KILLED | flag::GONE | flag::EXIT_QUEUED)
+                .has(flag::KILLED | flag::GONE | flag::EXIT_QUEUED | flag::DETERMINISTIC)
         {
             meet(process);
         }
@@ -184,10 +184,21 @@ pub(crate) fn checkpoint() {
 
 #[cold]
 fn meet(process: &Arc<dyn Process>) {
+    if !thread::panicking() && !telemetry::emitting() && !process.core().has(flag::ENDING) {
+        put_aside(process);
+    }
     if let Some((reason, by)) = doom(process)
         && !thread::panicking()
     {
         unwind::leave(reason, by);
+    }
+}
+
+/// A place where in a deterministic runtime another process may go first; in any other, nothing.
+pub(crate) fn put_aside(process: &Arc<dyn Process>) {
+    let core = process.core();
+    if core.has(flag::DETERMINISTIC) {
+        core.runtime.scheduler().put_aside();
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::process::behaviour::{Behaviour, Body, InitFn};
 use crate::process::context::Context;
-use crate::process::core::{Core, Process, Signal};
+use crate::process::core::{Core, Process, Signal, flag};
 use crate::process::current;
 use crate::process::death::{self, End};
 use crate::process::mailbox::{Bound, Queue, Refused};
@@ -77,6 +77,7 @@ impl<M: Send + 'static> Thread<M> {
             return Some(entry);
         }
         loop {
+            self.put_aside();
             self.core.start_waiting(self.parker.clone(), None);
             self.state.fetch_or(SLEEPS, Ordering::AcqRel);
             let entry = self.pop();
@@ -86,9 +87,17 @@ impl<M: Send + 'static> Thread<M> {
                 self.awake();
                 return entry;
             }
+            self.put_aside();
             current::checkpoint();
             wait::park_until(&self.core.runtime, &self.parker, deadline);
             self.awake();
+        }
+    }
+
+    /// Between any two steps of a wait something may come.
+    fn put_aside(&self) {
+        if self.core.has(flag::DETERMINISTIC) {
+            self.core.runtime.scheduler().put_aside();
         }
     }
 
@@ -229,7 +238,7 @@ pub(crate) fn run_behaviour<B: Behaviour>(
 ) {
     let me: Arc<dyn Process> = thread.clone();
     let _entered = current::enter(me.clone());
-    me.core().set(crate::process::core::flag::RUNNING);
+    me.core().set(flag::RUNNING);
     let cx = B::context(Context::new(thread.reference()));
     let mut body = Box::new(Body::new(cx, init, ack));
     let ended = catch_unwind(AssertUnwindSafe(|| -> Result<(), End> {

@@ -112,8 +112,9 @@ impl fmt::Debug for Watch {
     }
 }
 
-/// Waits in real time until a process has ended; `false` if it has not by then.
+/// Waits in real time, which in a deterministic runtime is its own, until a process has ended; `false` if it has not by then.
 pub(crate) fn ended_by(process: &Arc<dyn Process>, until: Instant) -> bool {
+    let shared = &process.core().runtime;
     let parker = Arc::new(Parker::new());
     let waker = parker.clone();
     let pending = Arc::new(Pending::<()>::then(
@@ -124,7 +125,14 @@ pub(crate) fn ended_by(process: &Arc<dyn Process>, until: Instant) -> bool {
     match call::watch(&pending) {
         Err(_) => true,
         Ok(monitor) => {
-            let ended = parker.park_until(Some(until));
+            let ended = if shared.is_deterministic() {
+                while !pending.slot.is_done() && shared.clock.now() < until {
+                    wait::park_until(shared, &parker, Some(until));
+                }
+                pending.slot.is_done()
+            } else {
+                parker.park_until(Some(until))
+            };
             call::unwatch(process, monitor);
             ended
         }

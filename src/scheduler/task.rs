@@ -9,6 +9,11 @@ use crate::sync::Arc;
 pub(crate) trait Runnable: Send + Sync + 'static {
     /// Runs one turn: a bounded piece of work. A panic is caught and logged as a bug.
     fn run(self: Arc<Self>) -> Turn;
+
+    /// Which task it is, for the record of a deterministic run.
+    fn number(&self) -> u64 {
+        0
+    }
 }
 
 /// What a task wants after its turn.

@@ -124,6 +124,9 @@ pub(super) fn schedule(pool: &Arc<Pool>, task: Task) {
         }
     });
     if let Some(task) = task {
+        if let Some(baton) = &pool.baton {
+            return baton.schedule(pool, task);
+        }
         pool.queues.inject(task);
         pool.sleep.notify();
         if pool.stopping() {
@@ -271,7 +274,7 @@ impl Worker {
 }
 
 /// One turn; the task again if it wants another one. A panic ends here: it is no reason to lose a worker.
-fn give_turn(task: Task) -> Option<Task> {
+pub(super) fn give_turn(task: Task) -> Option<Task> {
     match catch_unwind(AssertUnwindSafe(|| task.run())) {
         Ok(Turn::Done) => None,
         Ok(Turn::Again(task)) => Some(task),

@@ -9,6 +9,7 @@ use crate::sync::Arc;
 use std::any::Any;
 use std::collections::HashMap;
 use std::fmt;
+use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
@@ -18,7 +19,8 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 /// A server seen from inside: a [`Context`] that can ask others without waiting for them.
 pub struct Cx<S: GenServer> {
     context: Context<S::Msg>,
-    requests: HashMap<RequestId, Continuation<S>>,
+    /// With the same hash in each run, as it is dropped in its order.
+    requests: HashMap<RequestId, Continuation<S>, BuildHasherDefault<DefaultHasher>>,
 }
 
 /// What a server does with an answer.
@@ -35,7 +37,7 @@ impl<S: GenServer> Cx<S> {
     pub(super) fn new(context: Context<S::Msg>) -> Self {
         Cx {
             context,
-            requests: HashMap::new(),
+            requests: HashMap::default(),
         }
     }
 
