@@ -25,10 +25,16 @@ impl Clock {
 
     /// A clock that stands still until its hand is moved.
     pub fn manual() -> (Self, ManualClock) {
+        Self::manual_from(system_unix_ms())
+    }
+
+    /// As [`manual`](Clock::manual), with a time of day to begin at.
+    pub(crate) fn manual_from(began_unix_ms: i64) -> (Self, ManualClock) {
+        let now = Instant::now();
         let hand = ManualClock(Arc::new(Mutex::new(Manual {
-            now: Instant::now(),
-            began: Instant::now(),
-            began_unix_ms: system_unix_ms(),
+            now,
+            began: now,
+            began_unix_ms,
             wakers: Vec::new(),
         })));
         (Clock(Some(hand.clone())), hand)

@@ -37,6 +37,8 @@ pub(crate) mod flag {
     pub(crate) const SUPERVISOR: u32 = 1 << 6;
     /// The process runs callbacks, and meets system messages between them.
     pub(crate) const SYSTEM: u32 = 1 << 7;
+    /// The process lives in a deterministic runtime, where it may be put aside at its library calls.
+    pub(crate) const DETERMINISTIC: u32 = 1 << 8;
 }
 
 /// The part of a process that does not depend on its messages.
@@ -92,7 +94,7 @@ impl Core {
             parent,
             kind,
             order: runtime.next_reference(),
-            flags: AtomicU32::new(0),
+            flags: AtomicU32::new(runtime.process_flags),
             runtime,
             relations: RankedMutex::default(),
             current_call: AtomicUsize::new(0),

@@ -5,6 +5,7 @@
 
 use crate::pid::{MonitorRef, Pid};
 use crate::process::core::{Process, Signal, flag};
+use crate::process::current;
 use crate::process::error::CallError;
 use crate::process::relations::{Obituary, Origin, Watcher};
 use crate::process::report;
@@ -68,7 +69,10 @@ pub(crate) fn die(process: &Arc<dyn Process>, end: End, drop_state: impl FnOnce(
         },
     };
     let shared = &core.runtime;
+    // In a deterministic runtime anybody may look between any two of these steps, as anybody may in any other.
+    current::put_aside(process);
     let given_back = give_back(shared, process);
+    current::put_aside(process);
     let Some(obituary) = given_back.then(|| ended(process, &end.reason)).flatten() else {
         shared.zombie_ended(core.pid);
         return end.reason;
@@ -79,8 +83,11 @@ pub(crate) fn die(process: &Arc<dyn Process>, end: End, drop_state: impl FnOnce(
         // What fails in a report must not keep anybody from hearing of the end.
         drop(catch_unwind(AssertUnwindSafe(report)));
     }
+    current::put_aside(process);
     tell(shared, core.pid, obituary, &end.reason);
+    current::put_aside(process);
     process.close(&end.reason);
+    current::put_aside(process);
     release(shared, process, &end.reason);
     end.reason
 }
@@ -95,6 +102,7 @@ pub(crate) fn cut(process: &Arc<dyn Process>) {
     // Known as a zombie before anybody is told of the end, so that whoever hears of it can wait for the rest.
     shared.quiesce.add(core.pid);
     let given_back = give_back(shared, process);
+    shared.scheduler().put_aside();
     let Some(obituary) = given_back
         .then(|| ended(process, &ExitReason::Killed))
         .flatten()
@@ -156,10 +164,13 @@ fn give_back(shared: &Shared, process: &Arc<dyn Process>) -> bool {
 
 /// Tells all who are linked, who watch, and who wait for an answer.
 fn tell(shared: &Shared, pid: Pid, obituary: Obituary, reason: &ExitReason) {
+    let another_may_go_first = || shared.scheduler().put_aside();
     for link in obituary.links {
+        another_may_go_first();
         tell_link(shared, pid, link, reason);
     }
     for (monitor, watcher) in obituary.watchers {
+        another_may_go_first();
         match watcher {
             Watcher::Process(watcher) => tell_watcher(shared, pid, watcher, monitor, reason),
             Watcher::Call(call) => call.fail(CallError::Exited(reason.clone())),

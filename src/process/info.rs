@@ -121,9 +121,11 @@ pub fn whereis(name: &str) -> Option<Pid> {
         .map(|process| process.core().pid)
 }
 
-/// All names that processes have.
+/// All names that processes have, in order.
 pub fn registered() -> Vec<Arc<str>> {
-    runtime::current().names.all()
+    let mut names = runtime::current().names.all();
+    names.sort_unstable();
+    names
 }
 
 /// Gives a process a name. One name a process, one process a name.

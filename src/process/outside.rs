@@ -11,6 +11,8 @@ use crate::sync::{Arc, thread};
 ///
 /// A kill and a deadly exit signal end the process here, before the wait or after it.
 ///
+/// In a deterministic runtime the others go on meanwhile, but when the wait ends is chance.
+///
 /// On a plain thread nothing comes, so `wait` just runs. A pooled process is not to wait so: it would hold a worker,
 /// and nothing that comes for it would end its wait.
 ///
@@ -54,7 +56,8 @@ pub fn wait_outside(alarm: impl FnOnce() + Send + 'static, wait: impl FnOnce()) 
     // 1. The process has said where it waits. 2. It looks at its flags. Whoever kills it sets the flag first and
     // then looks where it waits, so one of the two sees the other.
     current::checkpoint();
-    parker.park_outside(alarm, wait);
+    let scheduler = asleep.0.core().runtime.scheduler();
+    scheduler.park_outside(&parker, alarm, wait);
     drop(asleep);
     current::checkpoint();
 }

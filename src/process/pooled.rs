@@ -98,9 +98,13 @@ impl<B: Behaviour> Pooled<B> {
         }
     }
 
-    fn turn(&self, me: &Arc<dyn Process>, body: &mut Body<B>) -> Result<Outcome, End> {
+    fn turn(
+        &self,
+        me: &Arc<dyn Process>,
+        body: &mut Body<B>,
+        mut budget: usize,
+    ) -> Result<Outcome, End> {
         body.prepare(me)?;
-        let mut budget = TURN_MAX;
         loop {
             let goes_on = body.goes_on();
             if !goes_on && body.batch.is_empty() && !self.refill(&mut body.batch) {
@@ -120,6 +124,14 @@ impl<B: Behaviour> Pooled<B> {
                 }
             }
         }
+    }
+
+    /// How many entries the turn that begins may handle.
+    fn budget(&self, flags: u32) -> usize {
+        if flags & flag::DETERMINISTIC == 0 {
+            return TURN_MAX;
+        }
+        self.core.runtime.scheduler().budget().unwrap_or(TURN_MAX)
     }
 
     /// Takes what waits, from a bounded mailbox one at a time: what is out of the queue can make no room any more.
@@ -148,11 +160,13 @@ impl<B: Behaviour> Runnable for Pooled<B> {
         };
         let me: Arc<dyn Process> = self.clone();
         let entered = current::enter(me.clone());
-        self.core.set(flag::RUNNING);
-        let outcome = catch_unwind(AssertUnwindSafe(|| self.turn(&me, &mut body)));
+        let budget = self.budget(self.core.set(flag::RUNNING));
+        let outcome = catch_unwind(AssertUnwindSafe(|| self.turn(&me, &mut body, budget)));
         let end = match outcome {
             Ok(Ok(outcome)) => {
-                self.core.clear(flag::RUNNING);
+                if self.core.clear(flag::RUNNING) & flag::DETERMINISTIC != 0 {
+                    current::put_aside(&me);
+                }
                 *self.body.lock() = Some(body);
                 drop(entered);
                 return match outcome {
@@ -166,6 +180,10 @@ impl<B: Behaviour> Runnable for Pooled<B> {
         };
         self.end(&me, end, body);
         Turn::Done
+    }
+
+    fn number(&self) -> u64 {
+        self.core.order
     }
 }
 

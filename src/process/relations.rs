@@ -18,6 +18,7 @@ use crate::process::unwind::By;
 use crate::reason::ExitReason;
 use crate::sync::Arc;
 use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::hash::{BuildHasherDefault, DefaultHasher};
 
 /// What an exit signal does to the process that meets it.
 #[derive(Debug, PartialEq)]
@@ -67,12 +68,15 @@ pub(crate) trait AtDeath: Send + Sync {
     fn at_death(&self, pid: Pid);
 }
 
+/// With the same hash in each run, as the order of the set is the order in which links are told of an end.
+type Pids = HashSet<Pid, BuildHasherDefault<DefaultHasher>>;
+
 #[derive(Default)]
 enum Links {
     #[default]
     None,
     One(Pid),
-    Many(HashSet<Pid>),
+    Many(Pids),
 }
 
 /// The board of one process.
@@ -171,7 +175,7 @@ impl Relations {
             }
             Links::One(one) if *one == pid => false,
             Links::One(one) => {
-                self.links = Links::Many(HashSet::from([*one, pid]));
+                self.links = Links::Many(Pids::from_iter([*one, pid]));
                 true
             }
             Links::Many(many) => many.insert(pid),

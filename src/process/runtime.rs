@@ -1,7 +1,7 @@
 //! A runtime as a value: scheduler, process table, names, timers, and what services keep.
 
 use crate::pid::{MonitorRef, Pid, RequestId, TimerRef};
-use crate::process::core::{Kind, Process};
+use crate::process::core::{Kind, Process, flag};
 use crate::process::logger::Logger;
 use crate::process::name::Names;
 use crate::process::quiesce::Quiesce;
@@ -10,7 +10,7 @@ use crate::process::table::Table;
 use crate::process::threads::{self, Threads};
 use crate::process::timer::Timers;
 use crate::process::{current, panic_hook};
-use crate::scheduler::{self, Scheduler};
+use crate::scheduler::{self, Deterministic, Scheduler};
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::sync::{Arc, Lazy, RankedMutex, RwLock, rank, thread};
 use crate::telemetry::Telemetry;
@@ -18,6 +18,7 @@ use crate::time::Clock;
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
 use std::fmt;
+use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
 pub use crate::process::shutdown::Report;
@@ -28,6 +29,9 @@ const KILL_GRACE: Duration = Duration::from_millis(100);
 /// How many pooled processes may wait in calls at the same time: each holds a worker, and 64 stacks of which
 /// a few pages are touched cost next to nothing.
 const SPARE_MAX: usize = 64;
+
+/// The time of day at which a deterministic runtime begins: the year 2000, as good as any and the same each time.
+const DETERMINISTIC_UNIX_MS: i64 = 946_684_800_000;
 
 /// What to do about a deadlock of calls.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -65,6 +69,7 @@ pub(crate) struct Settings {
     pub(crate) kill_grace: Duration,
     pub(crate) stack_size: Option<usize>,
     pub(crate) panic_hook: bool,
+    pub(crate) seed: Option<u64>,
 }
 
 impl Default for Builder {
@@ -81,6 +86,7 @@ impl Default for Builder {
                 kill_grace: KILL_GRACE,
                 stack_size: None,
                 panic_hook: true,
+                seed: None,
             },
         }
     }
@@ -142,6 +148,23 @@ impl Builder {
         self
     }
 
+    /// Makes the runtime deterministic, for tests: one thread runs at a time, `seed` says which is next, and time is virtual, whatever
+    /// [`clock`](Builder::clock) was given. [`Deterministic`] says how a test drives it.
+    ///
+    /// ```
+    /// use perennial::Runtime;
+    /// use perennial::process;
+    /// use std::time::Duration;
+    /// let runtime = Runtime::builder().deterministic(42).build().unwrap();
+    /// let _entered = runtime.enter();
+    /// process::sleep(Duration::from_secs(3600));
+    /// assert_eq!(runtime.deterministic().unwrap().now(), Duration::from_secs(3600));
+    /// ```
+    pub fn deterministic(mut self, seed: u64) -> Self {
+        self.settings.seed = Some(seed);
+        self
+    }
+
     /// Starts the runtime; fails if the system has no threads for it.
     pub fn build(self) -> std::io::Result<Runtime> {
         let shared = Shared::start(self.settings)?;
@@ -192,6 +215,11 @@ impl Runtime {
     /// What the scheduler has done so far.
     pub fn scheduler_stats(&self) -> scheduler::Stats {
         self.shared.scheduler().stats()
+    }
+
+    /// The hand on a runtime that was made [deterministic](Builder::deterministic); `None` for any other.
+    pub fn deterministic(&self) -> Option<Deterministic> {
+        self.shared.scheduler().deterministic()
     }
 
     /// Stops everything in order: supervisors that are no children of others first, the newest before the older,
@@ -275,6 +303,8 @@ pub(crate) struct Shared {
     /// Equals `true` once no process may start any more.
     pub(crate) stopping: AtomicBool,
     pub(crate) stopped: AtomicBool,
+    /// Flags that every process has from the beginning.
+    pub(crate) process_flags: u32,
     scheduler: Scheduler,
     reference: AtomicU64,
     /// What services keep, by its type.
@@ -282,17 +312,27 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    fn start(settings: Settings) -> std::io::Result<Arc<Shared>> {
+    fn start(mut settings: Settings) -> std::io::Result<Arc<Shared>> {
         if settings.panic_hook {
             panic_hook::install();
         }
         let telemetry = Telemetry::new();
+        let deterministic = settings.seed.map(|seed| {
+            let (clock, hand) = Clock::manual_from(DETERMINISTIC_UNIX_MS);
+            settings.clock = clock;
+            (seed, hand)
+        });
+        let process_flags = match deterministic {
+            Some(_) => flag::DETERMINISTIC,
+            None => 0,
+        };
         let scheduler = Scheduler::start(scheduler::Config {
             workers: settings.workers,
             spare_max: settings.spare_max,
             clock: settings.clock.clone(),
             telemetry: telemetry.clone(),
             stack_size: settings.stack_size,
+            deterministic,
             ..scheduler::Config::default()
         })?;
         Ok(Arc::new(Shared {
@@ -307,6 +347,7 @@ impl Shared {
             deadlocks: RankedMutex::default(),
             stopping: AtomicBool::new(false),
             stopped: AtomicBool::new(false),
+            process_flags,
             scheduler,
             reference: AtomicU64::new(1),
             services: RwLock::default(),
@@ -350,6 +391,16 @@ impl Shared {
             Ok(service) => service,
             Err(_) => unreachable!("what a service keeps is found by its type"),
         }
+    }
+
+    pub(crate) fn is_deterministic(&self) -> bool {
+        self.settings.seed.is_some()
+    }
+
+    /// A number that nobody expects; in a deterministic runtime, one that the seed decides.
+    pub(crate) fn chance(&self) -> u64 {
+        let rolled = self.scheduler.roll();
+        rolled.unwrap_or_else(|| RandomState::new().hash_one(()))
     }
 
     pub(crate) fn counts(&self) -> Counts {

@@ -14,6 +14,9 @@ use std::time::{Duration, Instant};
 /// a moment, and would be counted as zombies without it.
 const SETTLE: Duration = Duration::from_millis(200);
 
+/// For threads that have nothing left to do but end.
+const JOIN_MAX: Duration = Duration::from_secs(10);
+
 /// What a shutdown came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Report {
@@ -33,7 +36,7 @@ pub(crate) fn run(shared: &Arc<Shared>, deadline: Duration) -> Report {
     if shared.stopped.swap(true, Ordering::AcqRel) {
         return report;
     }
-    let now = Instant::now();
+    let now = moment(shared);
     let end = later(now, deadline);
     // Half of the time is for those who end when asked, the rest for those who have to be made to.
     let patience = later(now, deadline / 2);
@@ -55,21 +58,44 @@ pub(crate) fn run(shared: &Arc<Shared>, deadline: Duration) -> Report {
     for process in &stubborn {
         exit::kill(process);
     }
-    let grace = later(Instant::now(), shared.settings.kill_grace).min(end);
+    let grace = later(moment(shared), shared.settings.kill_grace).min(end);
     for process in &stubborn {
         if !await_end(process, grace) {
             death::cut(process);
         }
         report.killed += 1;
     }
+    let (end, settled) = last_moments(shared, end);
     let (joined, threads) = shared.threads.join_all(end);
-    let workers = shared
-        .scheduler()
-        .shutdown(end.max(Instant::now() + SETTLE));
+    let workers = shared.scheduler().shutdown(settled);
     report.joined = joined;
     report.zombies = threads + workers;
     shared.tell_dropped();
     report
+}
+
+/// What the deadline of a shutdown goes by: real time, or that of a deterministic runtime.
+fn moment(shared: &Shared) -> Instant {
+    if shared.is_deterministic() {
+        shared.clock.now()
+    } else {
+        Instant::now()
+    }
+}
+
+/// Until when threads are joined: those of processes, and those of the scheduler. In a deterministic runtime all
+/// of them have come as far as they will when this returns.
+fn last_moments(shared: &Shared, end: Instant) -> (Instant, Instant) {
+    let now = Instant::now();
+    let Some(hand) = shared.scheduler().deterministic() else {
+        return (end, end.max(now + SETTLE));
+    };
+    let through = || shared.threads.live() == 0 && !hand.is_held_up();
+    if !hand.is_inside() {
+        // What does not come to its end in time is what the joins will count.
+        let _ = hand.run(Some(end), through);
+    }
+    (now, now + JOIN_MAX)
 }
 
 fn alive(shared: &Shared) -> Vec<Arc<dyn Process>> {

@@ -2,7 +2,7 @@
 
 use crate::process::behaviour::{Behaviour, Body, InitFn};
 use crate::process::context::Context;
-use crate::process::core::{Core, Process, Signal};
+use crate::process::core::{Core, Process, Signal, flag};
 use crate::process::current;
 use crate::process::death::{self, End};
 use crate::process::mailbox::{Bound, LockedQueue, Queue, Refused};
@@ -23,7 +23,7 @@ pub(crate) struct Thread<M: Send + 'static> {
     core: Core,
     inbox: Inbox<M>,
     parker: Arc<Parker>,
-    /// [`SLEEPS`] and [`CLOSED`]. Every change is a read-modify-write, so all of them have one order: what a sender put into the
+    /// [`SLEEPS`], [`CLOSED`] and [`DETERMINISTIC`]. Every change is a read-modify-write, so all of them have one order: what a sender put into the
     /// inbox before its own is seen by whoever comes after it.
     state: AtomicU8,
     /// How many entries were taken out and have not been handled.
@@ -34,6 +34,8 @@ pub(crate) struct Thread<M: Send + 'static> {
 const SLEEPS: u8 = 1;
 /// The mailbox takes nothing any more.
 const CLOSED: u8 = 2;
+/// Never changes: the runtime is deterministic.
+const DETERMINISTIC: u8 = 4;
 
 /// A crossbeam channel; or, where messages may be refused or thrown away, the queue of pooled processes, which
 /// can do that.
@@ -51,11 +53,15 @@ impl<M: Send + 'static> Thread<M> {
             }
             Some(bound) => Inbox::Bounded(Box::new(bound), LockedQueue::new(Queue::new())),
         };
+        let state = match core.has(flag::DETERMINISTIC) {
+            true => DETERMINISTIC,
+            false => 0,
+        };
         Arc::new(Thread {
             core,
             inbox,
             parker: Arc::default(),
-            state: AtomicU8::new(0),
+            state: AtomicU8::new(state),
             taken: AtomicUsize::new(0),
         })
     }
@@ -80,6 +86,7 @@ impl<M: Send + 'static> Thread<M> {
             return Some(entry);
         }
         loop {
+            self.put_aside();
             self.core.start_waiting(self.parker.clone(), None);
             self.state.fetch_or(SLEEPS, Ordering::AcqRel);
             let entry = self.pop();
@@ -89,9 +96,17 @@ impl<M: Send + 'static> Thread<M> {
                 self.awake();
                 return entry;
             }
+            self.put_aside();
             current::checkpoint();
             wait::park_until(&self.core.runtime, &self.parker, deadline);
             self.awake();
+        }
+    }
+
+    /// Between any two steps of a wait something may come.
+    fn put_aside(&self) {
+        if self.core.has(flag::DETERMINISTIC) {
+            self.core.runtime.scheduler().put_aside();
         }
     }
 
@@ -209,8 +224,12 @@ impl<M: Send + 'static> Process for Thread<M> {
 
 impl<M: Send + 'static> Mailbox<M> for Thread<M> {
     fn push(self: Arc<Self>, entry: Entry<M>) -> Result<(), Refused<M>> {
-        if self.is_closed() {
+        let state = self.state.load(Ordering::Acquire);
+        if state & CLOSED != 0 {
             return Err(Refused::Closed(entry));
+        }
+        if state & DETERMINISTIC != 0 {
+            current::another_may_go_first();
         }
         match &self.inbox {
             Inbox::Channel(sender, _) => {
@@ -247,7 +266,7 @@ pub(crate) fn run_behaviour<B: Behaviour>(
 ) {
     let me: Arc<dyn Process> = thread.clone();
     let _entered = current::enter(me.clone());
-    me.core().set(crate::process::core::flag::RUNNING);
+    me.core().set(flag::RUNNING);
     let cx = B::context(Context::new(thread.reference()));
     let mut body = Box::new(Body::new(cx, init, ack));
     let ended = catch_unwind(AssertUnwindSafe(|| -> Result<(), End> {

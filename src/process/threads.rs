@@ -3,6 +3,7 @@
 use crate::pid::Pid;
 use crate::process::error::StartError;
 use crate::process::runtime::Shared;
+use crate::scheduler::Place;
 use crate::sync::thread::{self, JoinHandle};
 use crate::sync::{Arc, Condvar, Mutex};
 use std::collections::HashMap;
@@ -84,12 +85,20 @@ pub(crate) fn spawn(
         return Err(StartError::TooManyThreads);
     }
     let owner = shared.clone();
+    let place = shared.scheduler().place(&name);
+    let taken = place.clone();
     let started = thread::spawn(name, shared.settings.stack_size, move || {
+        let held = taken.map(Place::take);
         main();
         owner.threads.end(pid);
+        drop(owner);
+        drop(held);
     });
     let started = started.map(|handle| handles.running.insert(pid, handle));
     drop(handles);
+    if let (Ok(_), Some(place)) = (&started, place) {
+        place.ready();
+    }
     join(ended);
     match started {
         Ok(_) => Ok(()),

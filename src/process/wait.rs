@@ -2,11 +2,12 @@
 
 use crate::pid::MonitorRef;
 use crate::process::call::{self, Pending, PendingCall};
-use crate::process::core::{Kind, Process};
+use crate::process::core::{Kind, Process, flag};
 use crate::process::error::CallError;
 use crate::process::oneshot::Answer;
 use crate::process::runtime::{DeadlockPolicy, Shared};
 use crate::process::{current, deadlock, unwind};
+use crate::scheduler::{TimerKey, Timers};
 use crate::sync::{Arc, Lazy, Parker, thread};
 use std::time::{Duration, Instant};
 
@@ -76,7 +77,7 @@ fn quick<T: Send + 'static>(pending: &Arc<Pending<T>>) -> Option<Answer<T>> {
     if let Some(answer) = call::taken(pending) {
         return Some(answer);
     }
-    if *SPIN {
+    if *SPIN && !target.core().has(flag::DETERMINISTIC) {
         for _ in 0..SPINS {
             std::hint::spin_loop();
             if let Some(answer) = call::taken(pending) {
@@ -264,20 +265,33 @@ impl Waiting<'_> {
 
 /// Parks until `until` by the clock of the runtime. May return early.
 pub(crate) fn park_until(shared: &Arc<Shared>, parker: &Arc<Parker>, until: Option<Instant>) {
+    let scheduler = shared.scheduler();
     let Some(until) = until else {
-        return parker.park();
+        if !scheduler.park(parker) {
+            parker.park();
+        }
+        return;
     };
     if !shared.clock.is_manual() {
         parker.park_until(Some(until));
         return;
     }
     let waker = parker.clone();
-    let key = shared
-        .scheduler()
-        .timers()
-        .insert(until, Box::new(move || waker.unpark()));
-    parker.park();
-    shared.scheduler().timers().cancel(key);
+    let timers = scheduler.timers();
+    let key = timers.insert(until, Box::new(move || waker.unpark()));
+    let _timer = Timer(timers, key);
+    if !scheduler.park(parker) {
+        parker.park();
+    }
+}
+
+/// A timer that goes with a wait, whatever way that ends.
+struct Timer<'a>(&'a Timers, TimerKey);
+
+impl Drop for Timer<'_> {
+    fn drop(&mut self) {
+        self.0.discard(self.1);
+    }
 }
 
 /// The two looks for a deadlock of one wait.

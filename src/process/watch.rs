@@ -10,6 +10,7 @@ use crate::process::runtime::{self, Shared};
 use crate::process::signal::Down;
 use crate::process::{call, current, unwind, wait};
 use crate::reason::ExitReason;
+use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Arc, Parker};
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -139,12 +140,24 @@ impl fmt::Debug for EndWatch {
     }
 }
 
-/// Waits in real time until a process has ended; `false` if it has not by then.
+/// Waits in real time, which in a deterministic runtime is its own, until a process has ended; `false` if it has not by then.
 pub(crate) fn ended_by(process: &Arc<dyn Process>, until: Instant) -> bool {
+    let shared = &process.core().runtime;
     let parker = Arc::new(Parker::new());
     let waker = parker.clone();
-    let _watch = on_end(process, move |_| waker.unpark());
-    parker.park_until(Some(until))
+    let told = Arc::new(AtomicBool::new(false));
+    let tell = told.clone();
+    let _watch = on_end(process, move |_| {
+        tell.store(true, Ordering::Release);
+        waker.unpark();
+    });
+    if !shared.is_deterministic() {
+        return parker.park_until(Some(until));
+    }
+    while !told.load(Ordering::Acquire) && shared.clock.now() < until {
+        wait::park_until(shared, &parker, Some(until));
+    }
+    told.load(Ordering::Acquire)
 }
 
 /// Parks until something may have happened: the permit was granted, or the process was interrupted; `false` if the

@@ -68,6 +68,11 @@ impl Crew {
 
     /// Joins every thread that ends before `deadline`; how many are left. The calling thread is not waited for.
     pub(super) fn join_all(&self, deadline: Instant) -> usize {
+        self.join_all_but(0, deadline)
+    }
+
+    /// As [`Crew::join_all`], when it is known that so many will not end.
+    pub(super) fn join_all_but(&self, stuck: usize, deadline: Instant) -> usize {
         let this = thread::current().id();
         let mut state = self.state.lock();
         loop {
@@ -79,6 +84,9 @@ impl Crew {
                 continue;
             }
             let left = state.handles.len();
+            if left <= stuck {
+                return left;
+            }
             let waits = state
                 .handles
                 .iter()

@@ -3,6 +3,7 @@
 use super::bell::Bell;
 use super::blocking::{Blocking, PoolExhausted, Spare};
 use super::crew::Crew;
+use super::deterministic::{Baton, Deterministic, Place};
 use super::panics::drop_caught;
 use super::pool::{Pool, Slot};
 use super::run_queue::{Owner, RunQueues};
@@ -11,9 +12,9 @@ use super::task::Task;
 use super::timer::Timers;
 use super::{watchdog, worker};
 use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use crate::sync::{Arc, Mutex, thread};
+use crate::sync::{Arc, Mutex, Parker, thread};
 use crate::telemetry::Telemetry;
-use crate::time::Clock;
+use crate::time::{Clock, ManualClock};
 use std::time::{Duration, Instant};
 
 /// How a pool is made.
@@ -31,6 +32,8 @@ pub(crate) struct Config {
     pub(crate) telemetry: Telemetry,
     /// Stack of each thread, in bytes; the system's default if `None`.
     pub(crate) stack_size: Option<usize>,
+    /// The seed of a deterministic pool, and the hand of its clock.
+    pub(crate) deterministic: Option<(u64, ManualClock)>,
 }
 
 /// For threads that have only just started and run no user code.
@@ -53,6 +56,7 @@ impl Default for Config {
             clock: Clock::system(),
             telemetry: Telemetry::new(),
             stack_size: None,
+            deterministic: None,
         }
     }
 }
@@ -97,8 +101,18 @@ pub struct Stats {
 impl Scheduler {
     /// Starts the workers, the timer thread and the watchdog; fails with the system's error if it has no threads left.
     pub(crate) fn start(config: Config) -> std::io::Result<Scheduler> {
-        let workers = config.workers.max(1);
-        let places = workers + config.spare_max;
+        let timers = Arc::new(Timers::new(config.clock));
+        let crew = Crew::new(config.stack_size);
+        let baton = config
+            .deterministic
+            .map(|(seed, hand)| Arc::new(Baton::new(seed, hand, config.spare_max, &timers, &crew)));
+        let (workers, places) = match baton {
+            Some(_) => (0, 0),
+            None => (
+                config.workers.max(1),
+                config.workers.max(1) + config.spare_max,
+            ),
+        };
         let (queues, mut owners) = RunQueues::new(places);
         let spares = (workers..places).zip(owners.split_off(workers)).collect();
         let pool = Arc::new(Pool {
@@ -109,11 +123,12 @@ impl Scheduler {
             workers,
             spare_keep: config.spare_keep,
             blocking: Blocking::new(spares),
-            timers: Timers::new(config.clock),
+            timers,
             bell: Bell::new(),
             telemetry: config.telemetry,
-            crew: Crew::new(config.stack_size),
+            crew,
             stopping: AtomicBool::new(false),
+            baton,
         });
         let scheduler = Scheduler(pool);
         let started = scheduler.start_threads(owners);
@@ -127,6 +142,9 @@ impl Scheduler {
     }
 
     fn start_threads(&self, owners: Vec<Owner<Task>>) -> std::io::Result<()> {
+        if let Some(baton) = &self.0.baton {
+            return baton.start_worker();
+        }
         for (index, owner) in owners.into_iter().enumerate() {
             let pool = self.0.clone();
             self.0.crew.start(format!("sched-{index}"), move || {
@@ -165,7 +183,7 @@ impl Scheduler {
     /// blocking call, `f` just runs.
     pub(crate) fn block<T>(&self, f: impl FnOnce() -> T) -> Result<T, PoolExhausted> {
         let Some(worker) = worker::here().filter(|worker| !worker.is_blocked()) else {
-            return Ok(f());
+            return Baton::block(f);
         };
         Scheduler(worker.pool.clone()).bring_in_spare()?;
         Ok(worker.blocked(f))
@@ -209,9 +227,70 @@ impl Scheduler {
         &self.0.timers
     }
 
+    /// The hand on a deterministic pool.
+    pub(crate) fn deterministic(&self) -> Option<Deterministic> {
+        self.0.baton.as_ref().map(Deterministic::over)
+    }
+
+    /// In a deterministic pool, the place of a thread that is about to start: no two of them run at a time.
+    pub(crate) fn place(&self, name: &str) -> Option<Place> {
+        let baton = self.0.baton.as_ref();
+        baton.map(|baton| baton.place(name))
+    }
+
+    /// In a deterministic pool, waits for the permit of a parker while others run; in any other `false`, at once.
+    pub(crate) fn park(&self, parker: &Parker) -> bool {
+        let baton = self.0.baton.as_ref();
+        baton.map(|baton| baton.park(parker)).is_some()
+    }
+
+    /// [`Parker::park_outside`]; in a deterministic pool others run meanwhile.
+    pub(crate) fn park_outside(
+        &self,
+        parker: &Parker,
+        alarm: impl FnOnce() + Send + 'static,
+        wait: impl FnOnce(),
+    ) {
+        match &self.0.baton {
+            Some(baton) => baton.park_outside(parker, alarm, wait),
+            None => parker.park_outside(alarm, wait),
+        }
+    }
+
+    /// A place where in a deterministic pool another may go first.
+    pub(crate) fn put_aside(&self) {
+        if let Some(baton) = &self.0.baton {
+            baton.put_aside();
+        }
+    }
+
+    /// How many messages a turn handles in a deterministic pool.
+    pub(crate) fn budget(&self) -> Option<usize> {
+        self.0.baton.as_ref().map(|baton| baton.budget())
+    }
+
+    /// In a deterministic pool, a number for what else is left to chance.
+    pub(crate) fn roll(&self) -> Option<u64> {
+        self.0.baton.as_ref().map(|baton| baton.roll())
+    }
+
     /// What the pool is doing.
     pub(crate) fn stats(&self) -> Stats {
         let pool = &self.0;
+        if let Some(baton) = &pool.baton {
+            let account = baton.account();
+            return Stats {
+                workers: 1,
+                spares: account.workers.saturating_sub(account.idle + 1),
+                threads: pool.crew.len(),
+                blocked: account.blocked,
+                sleeping: account.idle,
+                queued: account.queued,
+                timers: pool.timers.len(),
+                turns: account.turns,
+                ..Stats::default()
+            };
+        }
         let used = pool.used();
         let slots = &pool.slots[..used];
         let sum = |counter: fn(&Slot) -> &AtomicU64| {
@@ -242,8 +321,9 @@ impl Scheduler {
     ///
     /// On a thread of this scheduler it does not wait for that thread, and counts it as left.
     pub(crate) fn shutdown(&self, deadline: Instant) -> usize {
+        let stuck = self.0.baton.as_ref().map_or(0, |baton| baton.stop());
         self.stop();
-        let left = self.0.crew.join_all(deadline);
+        let left = self.0.crew.join_all_but(stuck, deadline);
         self.0.drop_queued();
         left
     }

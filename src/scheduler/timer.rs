@@ -6,7 +6,8 @@ use crate::time::Clock;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
-type Callback = Box<dyn FnOnce() + Send>;
+/// What is left for a moment.
+pub(super) type Callback = Box<dyn FnOnce() + Send>;
 
 /// The timers of a scheduler.
 ///
@@ -104,6 +105,28 @@ impl Timers {
         self.state.lock().wheel.len()
     }
 
+    /// The present moment of the timers' clock.
+    pub(super) fn now(&self) -> Instant {
+        self.clock.now()
+    }
+
+    /// The moment of the first timer.
+    pub(super) fn next(&self) -> Option<Instant> {
+        self.state.lock().wheel.next()
+    }
+
+    /// Whether a timer is due.
+    pub(super) fn is_due(&self) -> bool {
+        let next = self.next();
+        next.is_some_and(|next| next <= self.clock.now())
+    }
+
+    /// Takes the first timer that is due, where no thread of the timers does.
+    pub(super) fn take_due(&self) -> Option<Callback> {
+        let now = self.clock.now();
+        self.state.lock().wheel.pop_due(now)
+    }
+
     /// Ends the timer thread and drops all timers uncalled.
     pub(super) fn stop(&self) {
         let dropped = {
@@ -146,7 +169,8 @@ impl Timers {
     }
 }
 
-fn call(callback: Callback) {
+/// Calls it; a panic ends here.
+pub(super) fn call(callback: Callback) {
     if let Err(payload) = catch_unwind(AssertUnwindSafe(callback)) {
         super::panics::log_panic("a timer callback", payload);
     }

@@ -186,7 +186,7 @@ impl<T: Clone + Send + 'static> PubSub<T> {
         drop(before);
     }
 
-    /// The topics that have subscribers on this node, in no order.
+    /// The topics that have subscribers on this node, in order.
     ///
     /// ```
     /// use perennial::{PubSub, process};
@@ -198,7 +198,9 @@ impl<T: Clone + Send + 'static> PubSub<T> {
     /// ```
     pub fn subscribed(&self) -> Vec<Arc<str>> {
         let all = self.topics().subscribers.all();
-        all.into_iter().map(|(topic, _)| topic).collect()
+        let mut topics: Vec<_> = all.into_iter().map(|(topic, _)| topic).collect();
+        topics.sort_unstable();
+        topics
     }
 
     /// How many subscriptions a topic has on this node.

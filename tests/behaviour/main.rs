@@ -25,7 +25,6 @@ mod support;
 
 mod dynamic;
 mod requests;
-mod stress;
 mod supervisor_admin;
 mod supervisor_auto;
 mod supervisor_end;

@@ -8,6 +8,7 @@ mod aliases;
 mod calls;
 mod conformance;
 mod deadlocks;
+mod deterministic;
 mod dictionary;
 mod exits;
 mod kill;

@@ -15,6 +15,7 @@ pub(crate) mod puppet;
 pub(crate) mod record;
 pub(crate) mod rows;
 pub(crate) mod scripted;
+pub(crate) mod seeds;
 pub(crate) mod stage;
 
 pub(crate) use eventually::{LONG, eventually};

@@ -8,13 +8,15 @@ use crate::process::{CallError, Context, ReplyTo};
 use std::any::Any;
 use std::collections::HashMap;
 use std::fmt;
+use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
 /// A server seen from inside: a [`Context`] that can ask others without waiting for them.
 pub struct Cx<S: GenServer> {
     context: Context<S::Msg>,
-    requests: HashMap<RequestId, Continuation<S>>,
+    /// With the same hash in each run, as it is dropped in its order.
+    requests: HashMap<RequestId, Continuation<S>, BuildHasherDefault<DefaultHasher>>,
 }
 
 /// What a server does with an answer.
@@ -25,7 +27,7 @@ impl<S: GenServer> Cx<S> {
     pub(super) fn new(context: Context<S::Msg>) -> Self {
         Cx {
             context,
-            requests: HashMap::new(),
+            requests: HashMap::default(),
         }
     }
 

@@ -24,12 +24,14 @@ use crate::sync::Arc;
 use std::any::Any;
 use std::collections::HashMap;
 use std::fmt;
+use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::ops::{Deref, DerefMut};
 
 pub(super) struct Dynamic {
     max_children: usize,
     intensity: Intensity,
-    children: HashMap<Key, Entry>,
+    /// With the same hash in each run, as its order is the one in which children are told to end.
+    children: HashMap<Key, Entry, BuildHasherDefault<DefaultHasher>>,
     by_pid: HashMap<Pid, Key>,
     next_key: Key,
     /// Children whose `init` is not through.
@@ -66,7 +68,7 @@ pub(super) fn launch(supervisor: DynamicSupervisor) -> (Options, InitFn<Dynamic>
         let dynamic = Dynamic {
             max_children: supervisor.max_children,
             intensity: Intensity::new(restarts, period),
-            children: HashMap::new(),
+            children: HashMap::default(),
             by_pid: HashMap::new(),
             next_key: 0,
             starting: 0,

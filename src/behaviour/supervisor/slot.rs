@@ -6,7 +6,7 @@ use crate::behaviour::supervisor::job::Key;
 use crate::behaviour::supervisor::restart::{Intensity, Shutdown};
 use crate::pid::{MonitorRef, Pid, TimerRef};
 use crate::process::core::{Process, Signal};
-use crate::process::{Context, Ref, StartError, unwind};
+use crate::process::{Context, Ref, StartError, runtime, unwind};
 use crate::reason::ExitReason;
 use crate::sync::{Arc, Mutex};
 use std::any::Any;
@@ -181,7 +181,7 @@ impl Slot {
         {
             self.attempt = 0;
         }
-        let jitter = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), self.key);
+        let jitter = runtime::current().chance();
         let delay = backoff.delay(self.attempt, jitter as u32);
         self.attempt = self.attempt.saturating_add(1);
         Some(delay).filter(|delay| !delay.is_zero())

@@ -7,7 +7,7 @@ use crate::service::presence::api::Msg;
 use crate::service::presence::state::{Diff, Presences, State};
 use crate::service::pub_sub::PubSub;
 use crate::sync::Arc;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::{Duration, Instant};
 
@@ -68,7 +68,7 @@ pub struct Presence<M: Send + Sync + 'static> {
     config: Config<M>,
     state: State<M>,
     /// Those who wait for the state of a topic, until the diffs before it are told.
-    watchers: HashMap<Arc<str>, Vec<Watcher<M>>>,
+    watchers: BTreeMap<Arc<str>, Vec<Watcher<M>>>,
     /// When diffs were last told.
     told: Option<Instant>,
     /// Equals `true` while a `Flush` is on its way.
@@ -89,7 +89,7 @@ impl<M: Clone + Send + Sync + 'static> GenServer for Presence<M> {
         Init::Ok(Presence {
             config,
             state: State::new(epoch),
-            watchers: HashMap::new(),
+            watchers: BTreeMap::new(),
             told: None,
             flush_due: false,
         })
