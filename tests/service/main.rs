@@ -14,9 +14,13 @@ mod application_env;
 mod balancer;
 mod conformance;
 mod limiter;
+mod pg;
 mod presence;
 mod pub_sub;
 mod registry;
+mod registry_listeners;
+mod registry_locks;
+mod registry_partitions;
 
 mod rate_limit;
 #[cfg(all(feature = "signals", unix))]
