@@ -38,6 +38,8 @@ pub struct Info {
     pub label: Option<Arc<str>>,
     /// Who started it.
     pub parent: Pid,
+    /// Who leads its group: the process of the application to which it belongs, or [`Pid::INIT`].
+    pub group_leader: Pid,
     /// What it runs.
     pub initial: &'static str,
     /// Whom it is linked to.
@@ -80,6 +82,7 @@ pub fn info(what: impl Into<ProcessId>) -> Option<Info> {
         registered_name: relations.name(),
         label: relations.label(),
         parent: core.parent,
+        group_leader: core.group_leader,
         initial: core.initial,
         links: relations.links(),
         monitors: relations.watching(),
@@ -103,6 +106,17 @@ pub fn processes() -> Vec<Pid> {
         .filter(|process| alive(process))
         .map(|process| process.core().pid)
         .collect()
+}
+
+/// The processes of a group that are alive, without its leader.
+pub(crate) fn group(leader: Pid) -> Vec<Pid> {
+    let belongs = |process: &Arc<dyn Process>| {
+        let core = process.core();
+        core.group_leader == leader && core.pid != leader && core.relations.lock().ended().is_none()
+    };
+    let all = runtime::current().table.all();
+    let group = all.iter().filter(|process| belongs(process));
+    group.map(|process| process.core().pid).collect()
 }
 
 /// The process of a name, if there is one.

@@ -71,6 +71,7 @@ pub use dest::{DeadLetter, DeadLetterCause, Dest, Target};
 pub use error::{CallError, LinkError, NotAProcess, StartError, TryCastError};
 pub use exit::{exit, exit_self, trap_exit};
 pub use id::ProcessId;
+pub(crate) use info::group;
 pub use info::{
     Info, Status, info, is_alive, label, processes, register, registered, unregister, whereis,
 };
@@ -84,6 +85,7 @@ pub use receive::ThreadContext;
 pub use recipient::{Gone, Recipient};
 pub use reference::Ref;
 pub use report::{CrashReport, Exited, Spawned};
+pub(crate) use run::spawn_leader;
 pub use run::{run, spawn, spawn_link, spawn_monitor, try_spawn};
 pub use runtime::{Builder, Counts, DeadlockPolicy, Guard, Report, Runtime, attach, counts};
 pub use signal::{Down, Exit, Received};

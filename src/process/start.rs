@@ -40,6 +40,8 @@ pub(crate) struct Options {
     pub(crate) monitor: bool,
     /// Has no parent, whoever starts it.
     pub(crate) orphan: bool,
+    /// Leads a group of its own, to which all belong that it starts, and all that those start.
+    pub(crate) leads: bool,
     /// What it runs, for reports.
     pub(crate) initial: &'static str,
 }
@@ -252,6 +254,7 @@ pub(crate) fn dead<M: Send + 'static>(options: &Options) -> Ref<M> {
     let core = Core::new(
         pid,
         current::pid(),
+        Pid::INIT,
         Kind::Thread,
         runtime::current(),
         options.initial,
@@ -368,8 +371,13 @@ fn core(
         return Err(StartError::RuntimeStopped);
     }
     let pid = shared.table.reserve().ok_or(StartError::TooManyProcesses)?;
+    let leader = match parent {
+        _ if options.leads => pid,
+        Some(parent) => parent.core().group_leader,
+        None => Pid::INIT,
+    };
     let parent = parent.map_or(Pid::INIT, |parent| parent.core().pid);
-    let core = Core::new(pid, parent, kind, shared.clone(), options.initial);
+    let core = Core::new(pid, parent, leader, kind, shared.clone(), options.initial);
     core.set(options.flags);
     Ok(core)
 }

@@ -11,7 +11,9 @@ mod support;
 
 mod application;
 mod application_env;
+mod application_life;
 mod balancer;
+mod churn;
 mod conformance;
 mod limiter;
 mod pg;
@@ -20,6 +22,7 @@ mod pub_sub;
 mod registry;
 mod registry_listeners;
 mod registry_locks;
+mod registry_model;
 mod registry_partitions;
 
 mod rate_limit;

@@ -391,7 +391,7 @@ fn herd_of_monitors_lets_others_join() {
             GROUPS.join(group, member(&process)).unwrap();
         }
         let herd = process::spawn::<Event<u32, u32>>(|cx| {
-            for n in 0..2000 {
+            for n in 0..2000_u32 {
                 let to = cx.me().recipient(|event| event);
                 let (monitor, now) = if n % 50 == 0 {
                     let (monitor, now) = GROUPS.monitor_scope(to).unwrap();
