@@ -39,7 +39,8 @@ fn phases_run_in_order_when_the_tree_is_up() {
 /// Rows: app.start_phases
 #[test]
 fn phase_that_fails_takes_the_tree_down_again() {
-    let faults: [(&str, fn() -> Result<(), ExitReason>); 2] = [
+    type Phase = fn() -> Result<(), ExitReason>;
+    let faults: [(&str, Phase); 2] = [
         ("returns", || Err(ExitReason::other("no port"))),
         ("panics", || panic!("no port")),
     ];

@@ -438,11 +438,11 @@ fn snapshot_and_events_fit_together() {
                 })
             })
             .collect();
-        let watches: Vec<_> = changers.iter().map(|one| process::watch(one)).collect();
+        let watches: Vec<_> = changers.iter().map(process::watch).collect();
         let followers: Vec<_> = (0..6)
             .map(|n| process::spawn::<Event<u32, u32>>(move |cx| follow(cx, n)))
             .collect();
-        let follows: Vec<_> = followers.iter().map(|one| process::watch(one)).collect();
+        let follows: Vec<_> = followers.iter().map(process::watch).collect();
         for watch in watches {
             assert_eq!(reason(watch), ExitReason::Normal);
         }
@@ -460,7 +460,7 @@ fn snapshot_and_events_fit_together() {
     fn follow(cx: &mut process::ThreadContext<Event<u32, u32>>, n: u32) {
         let to = cx.me().recipient(|event| event);
         let mut here: HashMap<(u32, Pid), i32> = HashMap::new();
-        let one = n % 2 == 0;
+        let one = n.is_multiple_of(2);
         if one {
             // Only the last group, of which nobody knows yet.
             let (_, now) = GROUPS.monitor(99_u32, to).unwrap();

@@ -246,7 +246,10 @@ fn event_is_cloned_once_less_than_it_is_delivered() {
 }
 
 /// Notes for whom it was asked, and sends only to those whose metadata is not above the event.
-struct Choosy(Arc<Mutex<Vec<(String, Vec<u64>)>>>);
+struct Choosy(Arc<Mutex<Vec<Asked>>>);
+
+/// On which topic it was asked, and for whom.
+type Asked = (String, Vec<u64>);
 
 impl Dispatcher<u64, u64> for Choosy {
     fn dispatch(&self, topic: &str, subscribers: &[&Subscriber<u64, u64>], event: u64) {

@@ -264,7 +264,7 @@ fn changes_are_told_in_the_order_in_which_they_came_about() {
                     })
                 })
                 .collect();
-            let watches: Vec<_> = changers.iter().map(|one| process::watch(one)).collect();
+            let watches: Vec<_> = changers.iter().map(process::watch).collect();
             for watch in watches {
                 assert_eq!(reason(watch), ExitReason::Normal);
             }

@@ -9,21 +9,17 @@ use crate::behaviour::supervisor;
 use crate::pid::{Pid, TimerRef};
 use crate::process::core::flag;
 use crate::process::start::{self, Options};
-use crate::process::{self, CallError, Dest, Kind, Name, Ref, ReplyTo, StartError, runtime};
+use crate::process::{self, CallError, Dest, Kind, Name, Ref, ReplyTo, StartError};
 use crate::reason::ExitReason;
-use crate::service::application::env::{self, Env, Place};
+use crate::service::application::env::{self, Place};
 use crate::service::application::error::{LoadError, StartApplicationError, StopError};
+use crate::service::application::halt::{self, Halted, Why};
 use crate::service::application::master::{self, Order, Parts};
 use crate::service::application::plan::{self, Fault, Needs};
-use crate::service::application::spec::{Application, Mode};
-use crate::sync::{Arc, Mutex};
+use crate::service::application::spec::{Application, Mode, Spec};
+use crate::sync::Arc;
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
-
-/// How long the others have to stop when an application that ends everything has ended. Default: ten seconds.
-pub static SHUTDOWN_TIMEOUT: Env<Duration> = Env::new("kernel", "shutdown_timeout");
-
-const SHUTDOWN_TIMEOUT_DEFAULT: Duration = Duration::from_secs(10);
 
 /// OTP's name for it.
 static CONTROLLER: Name<Msg> = Name::new("application_controller");
@@ -58,29 +54,6 @@ pub(super) enum Msg {
     Ended(Pid, ExitReason),
     /// The time to halt in order is over.
     Overdue,
-}
-
-/// Why all applications were stopped.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub enum Why {
-    /// Somebody asked for it.
-    Asked,
-    /// The program got a signal to end.
-    Signal,
-    /// This application ended by itself, for this reason, and its [`Mode`] says that it ends all.
-    Ended(Arc<str>, ExitReason),
-    /// This application did not start, and its [`Mode`] says that this ends all.
-    NotStarted(Arc<str>, StartApplicationError),
-}
-
-/// All applications have been stopped.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Halted {
-    /// Why.
-    pub why: Why,
-    /// Equals `true` if some had to be killed because their time was over.
-    pub forced: bool,
 }
 
 /// The controller of this runtime, started if it is not there.
@@ -135,24 +108,6 @@ impl Loaded {
             Status::Idle | Status::Starting { .. } => None,
         }
     }
-}
-
-/// What is known of an application that is loaded.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Spec {
-    /// Its name.
-    pub name: Arc<str>,
-    /// What its end means for the others.
-    pub mode: Mode,
-    /// What has to run before it starts.
-    pub needs: Vec<Arc<str>>,
-    /// What is started before it where it is loaded.
-    pub needs_if_loaded: Vec<Arc<str>>,
-    /// The phases of its start, in order.
-    pub start_phases: Vec<Arc<str>>,
-    /// The process that leads its group while it runs.
-    pub master: Option<Pid>,
 }
 
 enum Status {
@@ -247,7 +202,7 @@ impl GenServer for Controller {
     /// The runtime stops: so do the applications, one after the other.
     fn terminate(&mut self, _: &ExitReason, _: &mut Cx<Self>) {
         if self.halting.is_none() {
-            run_shutdown_function(&Why::Asked);
+            halt::run_shutdown_function(&Why::Asked);
         }
         while let Some(running) = self.last_running() {
             running.master.cast(Order::Stop);
@@ -467,7 +422,11 @@ impl Controller {
                 let normal = StartApplicationError::Failed(ExitReason::Normal);
                 if loaded.mode.ends_all(error == normal) {
                     log::error!(target: "perennial::application", "all end with {name}");
-                    self.halt(Why::NotStarted(name.clone(), error), shutdown_timeout(), cx);
+                    self.halt(
+                        Why::NotStarted(name.clone(), error),
+                        halt::shutdown_timeout(),
+                        cx,
+                    );
                 }
             }
             Status::Stopping { waiters, .. } => {
@@ -480,7 +439,11 @@ impl Controller {
                 let reason = running.ended.unwrap_or(reason);
                 if loaded.mode.ends_all(reason == ExitReason::Normal) {
                     log::error!(target: "perennial::application", "{name} ended, and all with it: {reason}");
-                    self.halt(Why::Ended(name.clone(), reason), shutdown_timeout(), cx);
+                    self.halt(
+                        Why::Ended(name.clone(), reason),
+                        halt::shutdown_timeout(),
+                        cx,
+                    );
                 } else {
                     log::info!(target: "perennial::application", "{name} ended: {reason}");
                 }
@@ -495,7 +458,7 @@ impl Controller {
             return;
         }
         let timer = (deadline != Duration::MAX).then(|| cx.send_after(deadline, Msg::Overdue));
-        let function = spawn_shutdown_function(&why);
+        let function = halt::spawn_shutdown_function(&why);
         self.halting = Some(Halting {
             why,
             timer,
@@ -587,65 +550,5 @@ impl Controller {
             Status::Running(running) | Status::Stopping { running, .. } => Some(running),
             _ => None,
         }
-    }
-}
-
-fn shutdown_timeout() -> Duration {
-    SHUTDOWN_TIMEOUT.get_or(SHUTDOWN_TIMEOUT_DEFAULT)
-}
-
-type ShutdownFunction = dyn Fn(&Why) + Send + Sync;
-
-/// What is called before all applications are stopped.
-#[derive(Default)]
-struct OnShutdown(Mutex<Option<Arc<ShutdownFunction>>>);
-
-/// Has a function called when all applications are about to be stopped, with the reason: OTP's `shutdown_func`. It
-/// runs once, in a process of its own, and nothing is stopped before it has returned or panicked; the deadline of the
-/// halt holds for it as well. One set before is dropped.
-///
-/// ```
-/// use perennial::{Runtime, application};
-/// use std::{sync::mpsc, time::Duration};
-/// let runtime = Runtime::new().unwrap();
-/// let entered = runtime.enter();
-/// let (send, receive) = mpsc::channel();
-/// application::set_shutdown_func(move |why| send.send(why.clone()).unwrap());
-/// application::halt(Duration::from_secs(5));
-/// application::wait();
-/// assert_eq!(receive.recv(), Ok(application::Why::Asked));
-/// # drop(entered);
-/// ```
-pub fn set_shutdown_func(function: impl Fn(&Why) + Send + Sync + 'static) {
-    let function: Arc<ShutdownFunction> = Arc::new(function);
-    let on_shutdown = runtime::current().service::<OnShutdown>();
-    let before = on_shutdown.0.lock().replace(function);
-    drop(before);
-}
-
-fn shutdown_function() -> Option<Arc<ShutdownFunction>> {
-    let on_shutdown = runtime::current().service::<OnShutdown>();
-    let function = on_shutdown.0.lock().clone();
-    function
-}
-
-/// Runs the shutdown function in a process that the controller monitors.
-fn spawn_shutdown_function(why: &Why) -> Option<Pid> {
-    let (function, why) = (shutdown_function()?, why.clone());
-    match process::spawn_monitor::<()>(move |_| function(&why)) {
-        Ok((process, _)) => Some(process.pid()),
-        Err(error) => {
-            log::error!(target: "perennial::application", "the shutdown function does not start: {error}");
-            None
-        }
-    }
-}
-
-/// Runs the shutdown function here.
-fn run_shutdown_function(why: &Why) {
-    if let Some(function) = shutdown_function()
-        && let Err(reason) = master::catch(|| function(why))
-    {
-        log::error!(target: "perennial::application", "the shutdown function did not return: {reason}");
     }
 }

@@ -52,15 +52,16 @@ mod config;
 mod controller;
 mod env;
 mod error;
+mod halt;
 mod master;
 mod plan;
 mod spec;
 
 pub use config::{ConfigChange, ConfigChangeError, EnvBefore};
-pub use controller::{Halted, SHUTDOWN_TIMEOUT, Spec, Why, set_shutdown_func};
 pub use env::{Env, Setting};
 pub use error::{EnsureError, LoadError, StartApplicationError, StopError};
-pub use spec::{Application, Mode};
+pub use halt::{Halted, SHUTDOWN_TIMEOUT, Why, set_shutdown_func};
+pub use spec::{Application, Mode, Spec};
 
 use crate::behaviour::supervisor;
 use crate::process::{self, CallError, Dest, ProcessId, Ref, ReplyTo};

@@ -1,6 +1,7 @@
 //! An application: what it runs, what it needs, and what its end means for the others.
 
 use crate::behaviour::supervisor::Supervisor;
+use crate::pid::Pid;
 use crate::reason::{ExitReason, Term, Value};
 use crate::service::application::config::ConfigChange;
 use crate::service::application::env::{Env, Place};
@@ -163,4 +164,22 @@ impl fmt::Debug for Application {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Application({}, {:?})", self.name, self.mode)
     }
+}
+
+/// What is known of an application that is loaded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Spec {
+    /// Its name.
+    pub name: Arc<str>,
+    /// What its end means for the others.
+    pub mode: Mode,
+    /// What has to run before it starts.
+    pub needs: Vec<Arc<str>>,
+    /// What is started before it where it is loaded.
+    pub needs_if_loaded: Vec<Arc<str>>,
+    /// The phases of its start, in order.
+    pub start_phases: Vec<Arc<str>>,
+    /// The process that leads its group while it runs.
+    pub master: Option<Pid>,
 }

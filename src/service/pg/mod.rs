@@ -50,7 +50,7 @@ mod monitors;
 mod scope;
 
 pub use monitors::{Change, Event};
-pub use scope::{JoinError, NotJoined, Scope};
+pub use scope::{JoinError, Members, NotJoined, Scope};
 
 #[cfg(doc)]
 use crate::process::Recipient;

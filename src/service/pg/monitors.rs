@@ -71,10 +71,12 @@ impl<G: fmt::Debug, T> fmt::Debug for Event<G, T> {
     }
 }
 
+type ByGroup<G, T> = Entries<Option<G>, Monitor<G, T>, Index<G>>;
+
 /// The monitors of a scope, and what is on its way to them.
 pub(super) struct Monitors<G, T> {
     /// By the group that is monitored; without one all are.
-    monitors: Arc<Entries<Option<G>, Monitor<G, T>, Index<G>>>,
+    monitors: Arc<ByGroup<G, T>>,
     outbox: Outbox<Event<G, T>>,
 }
 
@@ -218,6 +220,7 @@ impl<G: Key, T: Send + 'static> Observe<Option<G>, Monitor<G, T>> for Index<G> {
     fn removed(&self, _: &Option<G>, entries: &[Entry<Monitor<G, T>>]) {
         let mut references = self.references.lock();
         for entry in entries {
+            // A group that goes here is one of many copies of a name.
             references.remove(&entry.value.reference);
         }
         self.count.store(references.len(), Ordering::Release);

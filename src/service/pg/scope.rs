@@ -54,9 +54,14 @@ impl fmt::Display for NotJoined {
 
 impl Error for NotJoined {}
 
+/// The groups of a scope with their members, as they were at one moment.
+pub type Members<G, T> = HashMap<G, Vec<Recipient<T>>>;
+
+type Table<G, T> = Entries<G, Recipient<T>, Monitors<G, T>>;
+
 /// The members of this node in one runtime. Those of others would have a table of their own.
 struct Groups<G, T> {
-    local: Arc<Entries<G, Recipient<T>, Monitors<G, T>>>,
+    local: Arc<Table<G, T>>,
 }
 
 impl<G, T> Default for Groups<G, T> {
@@ -95,7 +100,7 @@ impl<G: Key, T: Send + 'static> Scope<G, T> {
         entries::table(shared, &self.name)
     }
 
-    fn local(&self) -> Arc<Entries<G, Recipient<T>, Monitors<G, T>>> {
+    fn local(&self) -> Arc<Table<G, T>> {
         self.groups(&runtime::current()).local.clone()
     }
 
@@ -249,7 +254,7 @@ impl<G: Key, T: Send + 'static> Scope<G, T> {
     pub fn monitor_scope(
         &self,
         to: Recipient<Event<G, T>>,
-    ) -> Result<(MonitorRef, HashMap<G, Vec<Recipient<T>>>), JoinError> {
+    ) -> Result<(MonitorRef, Members<G, T>), JoinError> {
         let shared = runtime::current();
         let watcher = local(&shared, to.pid())?;
         let (groups, monitor) = (self.groups(&shared).local.clone(), shared.monitor_ref());

@@ -37,9 +37,11 @@ impl<M: Send + 'static, V: Clone> Filed<M, V> {
     }
 }
 
+type Filing<K, M, V> = Entries<K, Filed<M, V>, Listeners<K, M, V>>;
+
 /// The entries of a registry in one runtime, and what stands beside them.
 pub(super) struct Table<K, M: Send + 'static, V> {
-    pub(super) entries: Arc<Entries<K, Filed<M, V>, Listeners<K, M, V>>>,
+    pub(super) entries: Arc<Filing<K, M, V>>,
     pub(super) meta: Meta,
     pub(super) locks: Locks<K>,
 }
