@@ -32,8 +32,8 @@
 //! ```
 //!
 //! A *scope* is a set of groups that knows of no other; one for each purpose, and for each type of message. A member
-//! is a [`Recipient`], so processes with messages of their own are in one group. One that has joined several times
-//! is there as often, and has to leave as often. A group is there while it has members.
+//! is a [`Recipient`](crate::process::Recipient), so processes with messages of their own are in one group. One that
+//! has joined several times is there as often, and has to leave as often. A group is there while it has members.
 //!
 //! Who wants to know who comes and goes [monitors](Scope::monitor) a group, or the
 //! [whole scope](Scope::monitor_scope): it gets the members as they are, and from then on every change, none twice.
@@ -51,6 +51,3 @@ mod scope;
 
 pub use monitors::{Change, Event};
 pub use scope::{JoinError, Members, NotJoined, Scope};
-
-#[cfg(doc)]
-use crate::process::Recipient;
