@@ -61,7 +61,7 @@ mod threads;
 mod timer;
 pub(crate) mod unwind;
 pub(crate) mod wait;
-pub(crate) mod watch;
+mod watch;
 
 pub use call::ReplyTo;
 pub use context::{Context, checkpoint, self_pid, set_label};
@@ -90,4 +90,5 @@ pub use run::{run, spawn, spawn_link, spawn_monitor, try_spawn};
 pub use runtime::{Builder, Counts, DeadlockPolicy, Guard, Report, Runtime, attach, counts};
 pub use signal::{Down, Exit, Received};
 pub use timer::{cancel_timer, read_timer, send_after, send_interval};
+pub(crate) use watch::park;
 pub use watch::{Watch, sleep, watch};

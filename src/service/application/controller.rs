@@ -11,9 +11,9 @@ use crate::process::core::flag;
 use crate::process::start::{self, Options};
 use crate::process::{self, CallError, Dest, Kind, Name, Ref, ReplyTo, StartError};
 use crate::reason::ExitReason;
+use crate::service::application::ending::{self, Halted, Why};
 use crate::service::application::env::{self, Place};
 use crate::service::application::error::{LoadError, StartApplicationError, StopError};
-use crate::service::application::halt::{self, Halted, Why};
 use crate::service::application::master::{self, Order, Parts};
 use crate::service::application::plan::{self, Fault, Needs};
 use crate::service::application::spec::{Application, Mode, Spec};
@@ -202,7 +202,7 @@ impl GenServer for Controller {
     /// The runtime stops: so do the applications, one after the other.
     fn terminate(&mut self, _: &ExitReason, _: &mut Cx<Self>) {
         if self.halting.is_none() {
-            halt::run_shutdown_function(&Why::Asked);
+            ending::run_shutdown_function(&Why::Asked);
         }
         while let Some(running) = self.last_running() {
             running.master.cast(Order::Stop);
@@ -424,7 +424,7 @@ impl Controller {
                     log::error!(target: "perennial::application", "all end with {name}");
                     self.halt(
                         Why::NotStarted(name.clone(), error),
-                        halt::shutdown_timeout(),
+                        ending::shutdown_timeout(),
                         cx,
                     );
                 }
@@ -441,7 +441,7 @@ impl Controller {
                     log::error!(target: "perennial::application", "{name} ended, and all with it: {reason}");
                     self.halt(
                         Why::Ended(name.clone(), reason),
-                        halt::shutdown_timeout(),
+                        ending::shutdown_timeout(),
                         cx,
                     );
                 } else {
@@ -458,7 +458,7 @@ impl Controller {
             return;
         }
         let timer = (deadline != Duration::MAX).then(|| cx.send_after(deadline, Msg::Overdue));
-        let function = halt::spawn_shutdown_function(&why);
+        let function = ending::spawn_shutdown_function(&why);
         self.halting = Some(Halting {
             why,
             timer,

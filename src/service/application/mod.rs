@@ -50,17 +50,17 @@
 
 mod config;
 mod controller;
+mod ending;
 mod env;
 mod error;
-mod halt;
 mod master;
 mod plan;
 mod spec;
 
 pub use config::{ConfigChange, ConfigChangeError, EnvBefore};
+pub use ending::{Halted, SHUTDOWN_TIMEOUT, Why, set_shutdown_func};
 pub use env::{Env, Setting};
 pub use error::{EnsureError, LoadError, StartApplicationError, StopError};
-pub use halt::{Halted, SHUTDOWN_TIMEOUT, Why, set_shutdown_func};
 pub use spec::{Application, Mode, Spec};
 
 use crate::behaviour::supervisor;

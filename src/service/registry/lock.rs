@@ -1,7 +1,7 @@
 //! Locks beside a registry: one process at a time does what belongs to a key.
 
 use crate::process::runtime::Shared;
-use crate::process::{current, watch};
+use crate::process::{self, current};
 use crate::sync::{Arc, Mutex, Parker};
 use std::collections::{HashMap, VecDeque};
 use std::error::Error;
@@ -60,7 +60,7 @@ impl<K: Clone + Eq + Hash> Locks<K> {
         current::checkpoint();
         let place = self.queue_up(key, shared.next_reference())?;
         while !place.is_first() {
-            if !watch::park(shared, &place.parker, None) {
+            if !process::park(shared, &place.parker, None) {
                 return Err(LockError::Exiting);
             }
         }
