@@ -42,6 +42,7 @@ pub use service::application::{self, Application};
 pub use service::balancer::{self, Balance, Balancer};
 pub use service::limiter::RateLimit;
 pub use service::logger;
+pub use service::pg;
 pub use service::presence;
 pub use service::pub_sub::{self, PubSub};
 pub use service::registry::{self, DuplicateRegistry, Registry, Via};

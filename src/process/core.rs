@@ -45,6 +45,9 @@ pub(crate) mod flag {
 pub(crate) struct Core {
     pub(crate) pid: Pid,
     pub(crate) parent: Pid,
+    /// Who leads the group it belongs to: its parent's leader as a rule, itself if it leads one, nobody
+    /// ([`Pid::INIT`]) for what no process started.
+    pub(crate) group_leader: Pid,
     pub(crate) kind: Kind,
     pub(crate) flags: AtomicU32,
     pub(crate) runtime: Arc<Shared>,
@@ -85,6 +88,7 @@ impl Core {
     pub(crate) fn new(
         pid: Pid,
         parent: Pid,
+        group_leader: Pid,
         kind: Kind,
         runtime: Arc<Shared>,
         initial: &'static str,
@@ -92,6 +96,7 @@ impl Core {
         Core {
             pid,
             parent,
+            group_leader,
             kind,
             order: runtime.next_reference(),
             flags: AtomicU32::new(runtime.process_flags),

@@ -42,6 +42,8 @@ pub struct Info {
     pub ancestors: Vec<Pid>,
     /// On whose behalf it runs, the newest first; only tasks have any.
     pub callers: Vec<Pid>,
+    /// Who leads its group: the process of the application to which it belongs, or [`Pid::INIT`].
+    pub group_leader: Pid,
     /// What it runs.
     pub initial: &'static str,
     /// Whom it is linked to.
@@ -89,6 +91,7 @@ pub(crate) fn info_of(process: &Arc<dyn Process>) -> Option<Info> {
         parent: core.parent,
         ancestors: core.lineage.ancestors().to_vec(),
         callers: core.lineage.callers().to_vec(),
+        group_leader: core.group_leader,
         initial: core.initial,
         links: relations.links(),
         monitors: relations.watching(),
@@ -112,6 +115,17 @@ pub fn processes() -> Vec<Pid> {
         .filter(|process| alive(process))
         .map(|process| process.core().pid)
         .collect()
+}
+
+/// The processes of a group that are alive, without its leader.
+pub(crate) fn group(leader: Pid) -> Vec<Pid> {
+    let belongs = |process: &Arc<dyn Process>| {
+        let core = process.core();
+        core.group_leader == leader && core.pid != leader && core.relations.lock().ended().is_none()
+    };
+    let all = runtime::current().table.all();
+    let group = all.iter().filter(|process| belongs(process));
+    group.map(|process| process.core().pid).collect()
 }
 
 /// The process of a name, if there is one.

@@ -87,10 +87,10 @@ pub use dictionary::{Key, delete, get, keys, put};
 pub use error::{CallError, LinkError, NotAProcess, StartError, TryCastError};
 pub use exit::{exit, exit_self, trap_exit};
 pub use id::ProcessId;
-pub(crate) use info::info_of;
 pub use info::{
     Info, Status, info, is_alive, label, processes, register, registered, unregister, whereis,
 };
+pub(crate) use info::{group, info_of};
 pub use lineage::{ancestors, callers};
 pub use link::{link, unlink, unlink_flush};
 pub use mailbox::Overflow;
@@ -103,8 +103,10 @@ pub use recipient::{Gone, Recipient};
 pub use reference::Ref;
 pub use report::{Client, CrashReport, Exited, Neighbour, ServerReport, Spawned};
 pub use request::ReqId;
+pub(crate) use run::spawn_leader;
 pub use run::{run, spawn, spawn_link, spawn_monitor, try_spawn};
 pub use runtime::{Builder, Counts, DeadlockPolicy, Guard, Report, Runtime, attach, counts};
 pub use signal::{Down, Exit, Received, Tag};
 pub use timer::{cancel_timer, exit_after, kill_after, read_timer, send_after, send_interval};
+pub(crate) use watch::park;
 pub use watch::{Watch, sleep, watch};

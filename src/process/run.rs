@@ -1,7 +1,7 @@
 //! Processes that run a closure: on a thread of their own, or on the thread that is there.
 
 use crate::pid::MonitorRef;
-use crate::process::core::Process;
+use crate::process::core::{Process, flag};
 use crate::process::current;
 use crate::process::death::{self, End};
 use crate::process::error::StartError;
@@ -63,6 +63,21 @@ pub fn spawn_link<M: Send + 'static>(
 ) -> Result<Ref<M>, StartError> {
     let (thread, _) = prepare(&Options {
         link: true,
+        ..options(&main)
+    })?;
+    launch(&thread, main)?;
+    Ok(thread.reference())
+}
+
+/// [`spawn_link`] for a process that leads a group of its own, and that sees to it itself that those end whom it has
+/// started when it is told to.
+pub(crate) fn spawn_leader<M: Send + 'static>(
+    main: impl FnOnce(&mut ThreadContext<M>) + Send + 'static,
+) -> Result<Ref<M>, StartError> {
+    let (thread, _) = prepare(&Options {
+        link: true,
+        leads: true,
+        flags: flag::SUPERVISOR,
         ..options(&main)
     })?;
     launch(&thread, main)?;

@@ -43,6 +43,8 @@ pub(crate) struct Options {
     pub(crate) orphan: bool,
     /// On whose behalf it runs, the newest first.
     pub(crate) callers: Option<Arc<[Pid]>>,
+    /// Leads a group of its own, to which all belong that it starts, and all that those start.
+    pub(crate) leads: bool,
     /// What it runs, for reports.
     pub(crate) initial: &'static str,
 }
@@ -255,6 +257,7 @@ pub(crate) fn dead<M: Send + 'static>(options: &Options) -> Ref<M> {
     let core = Core::new(
         pid,
         current::pid(),
+        Pid::INIT,
         Kind::Thread,
         runtime::current(),
         options.initial,
@@ -371,9 +374,14 @@ fn core(
         return Err(StartError::RuntimeStopped);
     }
     let pid = shared.table.reserve().ok_or(StartError::TooManyProcesses)?;
+    let leader = match parent {
+        _ if options.leads => pid,
+        Some(parent) => parent.core().group_leader,
+        None => Pid::INIT,
+    };
     let lineage = Lineage::of(parent, options.callers.clone());
     let parent = parent.map_or(Pid::INIT, |parent| parent.core().pid);
-    let mut core = Core::new(pid, parent, kind, shared.clone(), options.initial);
+    let mut core = Core::new(pid, parent, leader, kind, shared.clone(), options.initial);
     core.lineage = lineage;
     core.set(options.flags);
     Ok(core)

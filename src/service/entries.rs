@@ -1,20 +1,21 @@
-//! What processes keep under keys, gone when they are: the table behind registries and subscriptions.
+//! What processes keep under keys, gone when they are: the table behind registries, groups and subscriptions.
 //!
 //! An entry goes in the death path of its process, before anybody hears of the death; so whoever has heard of it
 //! finds nothing. Readers take a snapshot, and nothing is called or dropped under a lock but the keys' own `Hash`,
-//! `Eq` and `Clone`.
+//! `Eq` and `Clone`, the values' `Clone`, and whoever observes the table.
 
 use crate::pid::Pid;
 use crate::process::RegisterError;
 use crate::process::core::Process;
 use crate::process::relations::AtDeath;
 use crate::process::runtime::Shared;
+use crate::service::partitions::Partitions;
 use crate::sync::{Arc, RankedMutex, RankedRwLock, RwLock, rank};
 use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, RandomState};
 
-/// How many shards a table has: more than the threads that write to one at a time on most machines.
+/// How many shards a partition has: more than the threads that write to one at a time on most machines.
 const SHARDS: usize = 16;
 
 /// One entry.
@@ -24,7 +25,7 @@ pub(crate) struct Entry<V> {
     pub(crate) value: V,
 }
 
-/// All entries of one key, as they were at one moment.
+/// All entries of one key in one partition, as they were at one moment.
 pub(crate) type Snapshot<V> = Arc<Vec<Entry<V>>>;
 
 /// Whether a key has one entry or any number.
@@ -34,37 +35,73 @@ pub(crate) enum Keys {
     Duplicate,
 }
 
-type KeyShard<K, V> = RankedRwLock<HashMap<K, Snapshot<V>>, { rank::KEYS }>;
+/// Whoever is told of the changes of a table. The first two run under the lock of the key, so that they come in the
+/// order of the changes; they only write down what is to be told when no lock is held.
+pub(crate) trait Observe<K, V>: Send + Sync + 'static {
+    fn added(&self, key: &K, entries: &[Entry<V>]);
+
+    fn removed(&self, key: &K, entries: &[Entry<V>]);
+
+    /// A change is through, and this thread holds no lock.
+    fn settle(&self);
+}
+
+/// Nobody.
+impl<K, V> Observe<K, V> for () {
+    fn added(&self, _: &K, _: &[Entry<V>]) {}
+
+    fn removed(&self, _: &K, _: &[Entry<V>]) {}
+
+    fn settle(&self) {}
+}
+
+type Shard<K, V> = RankedRwLock<HashMap<K, Snapshot<V>>, { rank::KEYS }>;
 
 type OwnerShard<K> = RankedMutex<HashMap<Pid, Vec<K>>, { rank::OWNERS }>;
 
 /// Entries by key, and the keys of each process.
 ///
-/// Lock order: a shard of keys, then a shard of owners, then the relations of a process.
-pub(crate) struct Entries<K, V> {
+/// Lock order: a shard of keys, then a shard of owners, then the relations of a process; or a shard of keys, then
+/// what the observer locks.
+pub(crate) struct Entries<K, V, O = ()> {
     hasher: RandomState,
-    keys: Vec<KeyShard<K, V>>,
+    partitions: Partitions,
+    /// The shards of the first partition, then those of the second.
+    keys: Vec<Shard<K, V>>,
     /// Invariant E1: while no lock is held, a process is here with a key once for each entry it has under it.
     owners: Vec<OwnerShard<K>>,
+    pub(crate) observer: O,
 }
 
-impl<K, V> Default for Entries<K, V> {
+impl<K, V, O: Default> Default for Entries<K, V, O> {
     fn default() -> Self {
+        Entries::new(Partitions::ONE)
+    }
+}
+
+impl<K, V, O: Default> Entries<K, V, O> {
+    pub(crate) fn new(partitions: Partitions) -> Self {
+        let keys = 0..SHARDS * partitions.count();
         Entries {
             hasher: RandomState::new(),
-            keys: (0..SHARDS).map(|_| RankedRwLock::default()).collect(),
-            owners: (0..SHARDS).map(|_| RankedMutex::default()).collect(),
+            partitions,
+            keys: keys.map(|_| Shard::default()).collect(),
+            owners: (0..SHARDS).map(|_| OwnerShard::default()).collect(),
+            observer: O::default(),
         }
     }
 }
 
-impl<K, V> Entries<K, V>
+impl<K, V, O> Entries<K, V, O>
 where
     K: Clone + Eq + Hash + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,
+    O: Observe<K, V>,
 {
-    fn keys<Q: Hash + ?Sized>(&self, key: &Q) -> &KeyShard<K, V> {
-        &self.keys[self.hasher.hash_one(key) as usize % SHARDS]
+    /// The shard in which a process has its entries of a key.
+    fn shard<Q: Hash + ?Sized>(&self, key: &Q, pid: Pid) -> &Shard<K, V> {
+        let hash = self.hasher.hash_one(key) as usize;
+        &self.keys[self.partitions.of(hash / SHARDS, pid) * SHARDS + hash % SHARDS]
     }
 
     fn owners(&self, pid: Pid) -> &OwnerShard<K> {
@@ -79,38 +116,105 @@ where
         value: V,
         keys: Keys,
     ) -> Result<(), RegisterError> {
-        let core = process.core();
-        let pid = core.pid;
-        let cleanup: Arc<dyn AtDeath> = self.clone();
-        let mut shard = self.keys(&key).write();
+        let pid = process.core().pid;
+        let mut shard = self.shard(&key, pid).write();
         if keys == Keys::Unique
             && let Some(entries) = shard.get(&key)
         {
             return Err(RegisterError::Taken(entries[0].pid));
         }
-        // 1. The process begins to die and takes the clean-ups it has. 2. It asks for one more here. Either this
-        // comes before 1, and then the clean-up waits for this shard and finds the key; or it is refused.
-        let mut owners = self.owners(pid).lock();
-        if !core.relations.lock().at_death(&cleanup) {
-            return Err(RegisterError::NoProc);
-        }
         // One copy of a key serves all: a thousand subscribers share the text of their topic.
         let key = shard
             .get_key_value(&key)
             .map_or(key, |(key, _)| key.clone());
-        owners.entry(pid).or_default().push(key.clone());
-        drop(owners);
-        Arc::make_mut(shard.entry(key).or_default()).push(Entry { pid, value });
+        if !self.own(process, &key) {
+            return Err(RegisterError::NoProc);
+        }
+        let entry = Entry { pid, value };
+        self.observer.added(&key, std::slice::from_ref(&entry));
+        Arc::make_mut(shard.entry(key).or_default()).push(entry);
+        drop(shard);
+        self.observer.settle();
         Ok(())
     }
 
-    /// The entries of a key.
+    /// Adds entries under a key of a table with one partition, as one change; those of processes that have ended
+    /// are left out. How many were added.
+    pub(crate) fn add_all(self: &Arc<Self>, key: K, entries: &[(Arc<dyn Process>, V)]) -> usize {
+        let mut shard = self.shard(&key, Pid::INIT).write();
+        let mut added = Vec::new();
+        for (process, value) in entries {
+            if self.own(process, &key) {
+                let pid = process.core().pid;
+                let value = value.clone();
+                added.push(Entry { pid, value });
+            }
+        }
+        let count = added.len();
+        if count > 0 {
+            self.observer.added(&key, &added);
+            Arc::make_mut(shard.entry(key).or_default()).append(&mut added);
+        }
+        drop(shard);
+        self.observer.settle();
+        count
+    }
+
+    /// Says that a process has an entry under a key, whose shard is locked; `false` if it has ended.
+    fn own(self: &Arc<Self>, process: &Arc<dyn Process>, key: &K) -> bool {
+        // 1. The process begins to die and takes the clean-ups it has. 2. It asks for one more here. Either this
+        // comes before 1, and then the clean-up waits for the shard of the key and finds it; or it is refused.
+        let core = process.core();
+        let cleanup: Arc<dyn AtDeath> = self.clone();
+        let mut owners = self.owners(core.pid).lock();
+        if !core.relations.lock().at_death(&cleanup) {
+            return false;
+        }
+        owners.entry(core.pid).or_default().push(key.clone());
+        true
+    }
+
+    /// The entries of a key, in a table in which all of them are in one partition.
     pub(crate) fn get<Q>(&self, key: &Q) -> Option<Snapshot<V>>
     where
         K: Borrow<Q>,
         Q: Eq + Hash + ?Sized,
     {
-        self.keys(key).read().get(key).cloned()
+        self.shard(key, Pid::INIT).read().get(key).cloned()
+    }
+
+    /// The entries of a key in each partition that has any.
+    pub(crate) fn snapshots<Q>(&self, key: &Q) -> Vec<Snapshot<V>>
+    where
+        K: Borrow<Q>,
+        Q: Eq + Hash + ?Sized,
+    {
+        let hash = self.hasher.hash_one(key) as usize;
+        let partitions = self.partitions.holding(hash / SHARDS);
+        let snapshots = partitions.filter_map(|partition| {
+            let shard = &self.keys[partition * SHARDS + hash % SHARDS];
+            shard.read().get(key).cloned()
+        });
+        snapshots.collect()
+    }
+
+    /// The entries of a key, and what `look` makes of them while they cannot change; in a table with one partition.
+    pub(crate) fn look<Q, T>(&self, key: &Q, look: impl FnOnce() -> T) -> (Option<Snapshot<V>>, T)
+    where
+        K: Borrow<Q>,
+        Q: Eq + Hash + ?Sized,
+    {
+        let shard = self.shard(key, Pid::INIT).read();
+        (shard.get(key).cloned(), look())
+    }
+
+    /// All keys with their entries, and what `look` makes of them while none can change.
+    pub(crate) fn look_at_all<T>(&self, look: impl FnOnce() -> T) -> (Vec<(K, Snapshot<V>)>, T) {
+        // Whoever writes holds one shard, so the order of these does not matter.
+        let shards: Vec<_> = self.keys.iter().map(|shard| shard.read()).collect();
+        let all = shards.iter().flat_map(|shard| shard.iter());
+        let all = all.map(|(key, entries)| (key.clone(), entries.clone()));
+        (all.collect(), look())
     }
 
     /// Replaces the value of the first entry that a process has under a key; the value that was there.
@@ -119,7 +223,7 @@ where
         K: Borrow<Q>,
         Q: Eq + Hash + ?Sized,
     {
-        let mut shard = self.keys(key).write();
+        let mut shard = self.shard(key, pid).write();
         let entries = shard.get_mut(key)?;
         let at = entries.iter().position(|entry| entry.pid == pid)?;
         Some(std::mem::replace(
@@ -134,50 +238,101 @@ where
         K: Borrow<Q>,
         Q: Eq + Hash + ?Sized,
     {
-        let removed = self.take(key, pid);
-        if removed.count == 0 {
-            return 0;
-        }
-        let mut owners = self.owners(pid).lock();
-        let mut gone = Vec::new();
-        if let Some(keys) = owners.get_mut(&pid) {
-            for _ in 0..removed.count {
-                if let Some(at) = keys.iter().position(|one| one.borrow() == key) {
-                    gone.push(keys.swap_remove(at));
-                }
-            }
-            if keys.is_empty() {
-                owners.remove(&pid);
-            }
-        }
-        drop(owners);
-        removed.count
+        self.remove_where(key, pid, |entry| entry.pid == pid)
     }
 
-    fn take<Q>(&self, key: &Q, pid: Pid) -> Removed<K, V>
+    /// Removes those entries that `gone` says; how many there were. They are entries of `pid`, or the table has one
+    /// partition. `gone` runs under the lock of the key.
+    pub(crate) fn remove_where<Q>(
+        &self,
+        key: &Q,
+        pid: Pid,
+        gone: impl FnMut(&Entry<V>) -> bool,
+    ) -> usize
     where
         K: Borrow<Q>,
         Q: Eq + Hash + ?Sized,
     {
-        let mut removed = Removed {
-            count: 0,
-            entries: Vec::new(),
-            key: None,
-        };
-        let mut shard = self.keys(key).write();
-        let Some(snapshot) = shard.get_mut(key) else {
-            return removed;
-        };
-        removed.count = snapshot.iter().filter(|entry| entry.pid == pid).count();
-        if removed.count == snapshot.len() {
-            removed.key = shard.remove_entry(key);
-        } else if removed.count > 0 {
-            // Only a broadcast that is under way has a snapshot, so a copy is rare.
-            let entries = Arc::make_mut(snapshot);
-            while let Some(at) = entries.iter().position(|entry| entry.pid == pid) {
-                removed.entries.push(entries.swap_remove(at));
+        let removed = self.take(self.shard(key, pid), key, gone);
+        for entry in &removed {
+            self.disown(key, entry.pid);
+        }
+        self.observer.settle();
+        removed.len()
+    }
+
+    /// Removes everything.
+    pub(crate) fn clear(&self) {
+        for shard in &self.keys {
+            let keys: Vec<K> = shard.read().keys().cloned().collect();
+            for key in keys {
+                for entry in self.take(shard, &key, |_| true) {
+                    self.disown(&key, entry.pid);
+                }
+                self.observer.settle();
             }
         }
+    }
+
+    fn disown<Q>(&self, key: &Q, pid: Pid)
+    where
+        K: Borrow<Q>,
+        Q: Eq + ?Sized,
+    {
+        let mut owners = self.owners(pid).lock();
+        let Some(keys) = owners.get_mut(&pid) else {
+            return;
+        };
+        let at = keys.iter().position(|one| one.borrow() == key);
+        let gone = at.map(|at| keys.swap_remove(at));
+        if keys.is_empty() {
+            owners.remove(&pid);
+        }
+        drop(owners);
+        drop(gone);
+    }
+
+    /// Takes entries out of a shard; they are dropped without a lock, by the caller.
+    fn take<Q>(
+        &self,
+        shard: &Shard<K, V>,
+        key: &Q,
+        mut gone: impl FnMut(&Entry<V>) -> bool,
+    ) -> Vec<Entry<V>>
+    where
+        K: Borrow<Q>,
+        Q: Eq + Hash + ?Sized,
+    {
+        let mut shard = shard.write();
+        let Some((found, _)) = shard.get_key_value(key) else {
+            return Vec::new();
+        };
+        let found = found.clone();
+        let Some(snapshot) = shard.get_mut(key) else {
+            return Vec::new();
+        };
+        let mut at: Vec<usize> = Vec::new();
+        at.extend((0..snapshot.len()).filter(|at| gone(&snapshot[*at])));
+        if at.is_empty() {
+            drop(shard);
+            return Vec::new();
+        }
+        let mut removed = Vec::with_capacity(at.len());
+        let mut emptied = None;
+        if at.len() == snapshot.len() {
+            emptied = shard.remove_entry(key);
+            let entries = emptied.as_ref().map(|(_, entries)| entries.iter());
+            removed.extend(entries.into_iter().flatten().cloned());
+        } else {
+            // Only a broadcast that is under way has a snapshot, so a copy is rare.
+            let entries = Arc::make_mut(snapshot);
+            // From the back, so that those before stay where they are.
+            removed.extend(at.into_iter().rev().map(|at| entries.swap_remove(at)));
+            removed.reverse();
+        }
+        self.observer.removed(&found, &removed);
+        drop(shard);
+        drop((found, emptied));
         removed
     }
 
@@ -187,7 +342,7 @@ where
         owners.get(&pid).cloned().unwrap_or_default()
     }
 
-    /// All keys with their entries, each as it is at some moment of the call.
+    /// All keys with their entries, each as it is at some moment of the call; a key once for each partition.
     pub(crate) fn all(&self) -> Vec<(K, Snapshot<V>)> {
         let mut all = Vec::new();
         for shard in &self.keys {
@@ -203,36 +358,30 @@ where
 
     /// How many entries there are.
     pub(crate) fn len(&self) -> usize {
-        let shards = self.keys.iter();
-        shards
-            .map(|shard| {
-                shard
-                    .read()
-                    .values()
-                    .map(|entries| entries.len())
-                    .sum::<usize>()
-            })
-            .sum()
+        let entries = |shard: &Shard<K, V>| -> usize {
+            shard.read().values().map(|entries| entries.len()).sum()
+        };
+        self.keys.iter().map(entries).sum()
+    }
+
+    /// How many partitions there are.
+    pub(crate) fn partitions(&self) -> usize {
+        self.partitions.count()
     }
 }
 
-/// What was taken out under a lock, to be dropped without one.
-struct Removed<K, V> {
-    count: usize,
-    entries: Vec<Entry<V>>,
-    key: Option<(K, Snapshot<V>)>,
-}
-
-impl<K, V> AtDeath for Entries<K, V>
+impl<K, V, O> AtDeath for Entries<K, V, O>
 where
     K: Clone + Eq + Hash + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,
+    O: Observe<K, V>,
 {
     fn at_death(&self, pid: Pid) {
         let keys = self.owners(pid).lock().remove(&pid);
         for key in keys.into_iter().flatten() {
-            drop(self.take(&key, pid));
+            drop(self.take(self.shard(&key, pid), &key, |entry| entry.pid == pid));
         }
+        self.observer.settle();
     }
 }
 
@@ -247,9 +396,20 @@ impl<T> Default for Tables<T> {
 
 /// The table of a name in a runtime, made when it is first asked for.
 pub(crate) fn table<T: Default + Send + Sync + 'static>(shared: &Shared, name: &str) -> Arc<T> {
+    table_or(shared, name, T::default)
+}
+
+/// [`table`], made by `make` when it is first asked for.
+pub(crate) fn table_or<T: Send + Sync + 'static>(
+    shared: &Shared,
+    name: &str,
+    make: impl FnOnce() -> T,
+) -> Arc<T> {
     let tables = shared.service::<Tables<T>>();
     if let Some(table) = tables.0.read().get(name) {
         return table.clone();
     }
-    tables.0.write().entry(name.into()).or_default().clone()
+    let mut tables = tables.0.write();
+    let table = tables.entry(name.into());
+    table.or_insert_with(|| Arc::new(make())).clone()
 }

@@ -1,11 +1,17 @@
 //! L4, the services: what every application wants, local to one node.
 //!
-//! Imports the behaviours and what is below them. Reading order: `entries`, `registry`, `pub_sub`, `rate_limit`,
-//! `limiter`, `balancer`, `presence`, `application`, `logger`, `signals`.
+//! Imports the behaviours and what is below them. Reading order: `partitions`, `outbox`, `entries`, `registry`, `pg`,
+//! `pub_sub`, `rate_limit`, `limiter`, `balancer`, `presence`, `application`, `logger`, `signals`.
+
+mod partitions;
+
+mod outbox;
 
 mod entries;
 
 pub mod registry;
+
+pub mod pg;
 
 pub mod pub_sub;
 

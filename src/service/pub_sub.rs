@@ -27,16 +27,83 @@
 use crate::pid::Pid;
 use crate::process::{Recipient, runtime};
 use crate::service::entries::{self, Entries, Keys};
+use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Arc, RwLock};
 use std::borrow::Cow;
+use std::error::Error;
 use std::fmt;
 use std::marker::PhantomData;
 
-/// Topics with events of type `T`. See the [module](self) for an example.
-pub struct PubSub<T> {
+/// What the node is called where no [`Adapter`] has a name for it, as in Erlang.
+const NO_NODE: &str = "nonode@nohost";
+
+/// Topics with events of type `T`, and subscriptions with metadata of type `V`. See the [module](self) for an example.
+pub struct PubSub<T, V = ()> {
     name: Cow<'static, str>,
-    event: PhantomData<fn(T)>,
+    types: PhantomData<fn(T, V)>,
 }
+
+/// A subscription.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Subscriber<T, V = ()> {
+    /// Where events go.
+    pub recipient: Recipient<T>,
+    /// What was given when it subscribed.
+    pub metadata: V,
+}
+
+impl<T, V: Clone> Clone for Subscriber<T, V> {
+    fn clone(&self) -> Self {
+        Subscriber {
+            recipient: self.recipient.clone(),
+            metadata: self.metadata.clone(),
+        }
+    }
+}
+
+/// Brings an event to the subscribers of this node, in place of a cast to each: for those who do something once for
+/// all of them, as encoding, or choose by the metadata.
+///
+/// ```
+/// use perennial::pub_sub::{Dispatcher, PubSub, Subscriber};
+/// use perennial::process;
+/// struct Loud;
+/// impl Dispatcher<u32, u32> for Loud {
+///     fn dispatch(&self, _topic: &str, subscribers: &[&Subscriber<u32, u32>], event: u32) {
+///         for subscriber in subscribers {
+///             if event >= subscriber.metadata {
+///                 subscriber.recipient.cast(event);
+///             }
+///         }
+///     }
+/// }
+/// static NOISE: PubSub<u32, u32> = PubSub::new("noise");
+/// NOISE.set_dispatcher(Loud);
+/// process::run::<u32, _>(|cx| {
+///     NOISE.subscribe_with("street", cx.me().recipient(|noise| noise), 50);
+///     NOISE.broadcast("street", 40);
+///     NOISE.broadcast("street", 60);
+///     assert_eq!(cx.receive().message(), Some(60));
+/// }).unwrap();
+/// ```
+pub trait Dispatcher<T, V>: Send + Sync + 'static {
+    /// Brings an event to these, of whom there is at least one; whoever is left out of a
+    /// [`broadcast_from`](PubSub::broadcast_from) is not among them. Runs on the thread of whoever broadcasts.
+    fn dispatch(&self, topic: &str, subscribers: &[&Subscriber<T, V>], event: T);
+}
+
+/// A broadcast to one node did not leave: there is no connection to a node of this name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoConnection;
+
+impl fmt::Display for NoConnection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("broadcasting to a node that is not connected")
+    }
+}
+
+impl Error for NoConnection {}
 
 /// Carries broadcasts to the same [`PubSub`] on other nodes, where they end in
 /// [`local_broadcast`](PubSub::local_broadcast).
@@ -59,30 +126,60 @@ pub struct PubSub<T> {
 pub trait Adapter<T>: Send + Sync + 'static {
     /// Sends an event to the other nodes. Runs on the thread of whoever broadcasts, so it must not wait.
     fn broadcast(&self, topic: &str, event: &T);
+
+    /// Sends an event to one other node. Without this there is none to be reached by name.
+    ///
+    /// # Errors
+    /// [`NoConnection`] if there is no such node.
+    fn direct_broadcast(&self, node: &str, topic: &str, event: &T) -> Result<(), NoConnection> {
+        let _ = (node, topic, event);
+        Err(NoConnection)
+    }
+
+    /// What this node is called among the others.
+    fn node_name(&self) -> &str {
+        NO_NODE
+    }
 }
 
 /// The subscriptions of one runtime.
-struct Topics<T> {
-    subscribers: Arc<Entries<Arc<str>, Recipient<T>>>,
+struct Topics<T, V> {
+    subscribers: Arc<Entries<Arc<str>, Subscriber<T, V>>>,
     /// A leaf lock.
     adapter: RwLock<Option<Arc<dyn Adapter<T>>>>,
+    /// Equals `true` once there is a dispatcher, so that nobody locks for none.
+    dispatched: AtomicBool,
+    /// A leaf lock.
+    dispatcher: RwLock<Option<Arc<dyn Dispatcher<T, V>>>>,
 }
 
-impl<T> Default for Topics<T> {
+impl<T, V> Default for Topics<T, V> {
     fn default() -> Self {
         Topics {
             subscribers: Arc::default(),
             adapter: RwLock::new(None),
+            dispatched: AtomicBool::new(false),
+            dispatcher: RwLock::new(None),
         }
     }
 }
 
-impl<T> PubSub<T> {
-    /// Topics for a `static`. Two of one name and type are the same.
+impl<T, V> Topics<T, V> {
+    fn dispatcher(&self) -> Option<Arc<dyn Dispatcher<T, V>>> {
+        if self.dispatched.load(Ordering::Acquire) {
+            self.dispatcher.read().clone()
+        } else {
+            None
+        }
+    }
+}
+
+impl<T, V> PubSub<T, V> {
+    /// Topics for a `static`. Two of one name and the same types are the same.
     pub const fn new(name: &'static str) -> Self {
         PubSub {
             name: Cow::Borrowed(name),
-            event: PhantomData,
+            types: PhantomData,
         }
     }
 
@@ -90,7 +187,7 @@ impl<T> PubSub<T> {
     pub fn owned(name: impl Into<String>) -> Self {
         PubSub {
             name: Cow::Owned(name.into()),
-            event: PhantomData,
+            types: PhantomData,
         }
     }
 
@@ -100,19 +197,31 @@ impl<T> PubSub<T> {
     }
 }
 
-impl<T: Clone + Send + 'static> PubSub<T> {
-    fn topics(&self) -> Arc<Topics<T>> {
+impl<T: Clone + Send + 'static, V: Clone + Send + Sync + 'static> PubSub<T, V> {
+    fn topics(&self) -> Arc<Topics<T, V>> {
         entries::table(&runtime::current(), &self.name)
     }
 
     /// Sends each event on a topic to a subscriber from now on. One that subscribes twice gets each twice, and one
     /// that has ended nothing.
-    pub fn subscribe(&self, topic: &str, subscriber: Recipient<T>) {
+    pub fn subscribe(&self, topic: &str, subscriber: Recipient<T>)
+    where
+        V: Default,
+    {
+        self.subscribe_with(topic, subscriber, V::default());
+    }
+
+    /// [`subscribe`](PubSub::subscribe) with metadata for the [`Dispatcher`].
+    pub fn subscribe_with(&self, topic: &str, recipient: Recipient<T>, metadata: V) {
         let shared = runtime::current();
-        let Some(process) = shared.process(subscriber.pid()) else {
+        let Some(process) = shared.process(recipient.pid()) else {
             return;
         };
-        let topics: Arc<Topics<T>> = entries::table(&shared, &self.name);
+        let topics: Arc<Topics<T, V>> = entries::table(&shared, &self.name);
+        let subscriber = Subscriber {
+            recipient,
+            metadata,
+        };
         // A process that is dying has subscribed to its last event.
         let _ = topics
             .subscribers
@@ -170,13 +279,62 @@ impl<T: Clone + Send + 'static> PubSub<T> {
         let mut wanted = subscribers
             .iter()
             .filter(|entry| Some(entry.pid) != except)
+            .map(|entry| &entry.value)
             .peekable();
+        if let Some(dispatcher) = topics.dispatcher() {
+            let wanted: Vec<&Subscriber<T, V>> = wanted.collect();
+            if !wanted.is_empty() {
+                dispatcher.dispatch(topic, &wanted, event);
+            }
+            return;
+        }
         while let Some(subscriber) = wanted.next() {
             if wanted.peek().is_none() {
-                return subscriber.value.cast(event);
+                return subscriber.recipient.cast(event);
             }
-            subscriber.value.cast(event.clone());
+            subscriber.recipient.cast(event.clone());
         }
+    }
+
+    /// Sends an event to the subscribers of a topic on one node, by its name; on this one it is a
+    /// [`local_broadcast`](PubSub::local_broadcast).
+    ///
+    /// # Errors
+    /// [`NoConnection`] if there is no such node.
+    pub fn direct_broadcast(&self, node: &str, topic: &str, event: T) -> Result<(), NoConnection> {
+        let adapter = self.topics().adapter.read().clone();
+        let own = adapter
+            .as_ref()
+            .map_or(NO_NODE, |adapter| adapter.node_name());
+        if node == own {
+            self.local_broadcast(topic, event);
+            return Ok(());
+        }
+        let adapter = adapter.as_ref().ok_or(NoConnection)?;
+        adapter.direct_broadcast(node, topic, &event)
+    }
+
+    /// What this node is called among the others; `nonode@nohost` where there are none.
+    ///
+    /// ```
+    /// use perennial::PubSub;
+    /// let alone: PubSub<()> = PubSub::new("alone");
+    /// assert_eq!(alone.node_name(), "nonode@nohost");
+    /// assert!(alone.direct_broadcast(&alone.node_name(), "topic", ()).is_ok());
+    /// assert!(alone.direct_broadcast("other@host", "topic", ()).is_err());
+    /// ```
+    pub fn node_name(&self) -> String {
+        let adapter = self.topics().adapter.read().clone();
+        adapter.map_or(NO_NODE.to_owned(), |adapter| adapter.node_name().to_owned())
+    }
+
+    /// Brings events to the subscribers by this from now on, in the current runtime; the one before is dropped.
+    pub fn set_dispatcher(&self, dispatcher: impl Dispatcher<T, V>) {
+        let dispatcher: Arc<dyn Dispatcher<T, V>> = Arc::new(dispatcher);
+        let topics = self.topics();
+        let before = topics.dispatcher.write().replace(dispatcher);
+        topics.dispatched.store(true, Ordering::Release);
+        drop(before);
     }
 
     /// Carries broadcasts to other nodes from now on, in the current runtime; the one before is dropped.
@@ -215,16 +373,16 @@ impl<T: Clone + Send + 'static> PubSub<T> {
     }
 }
 
-impl<T> Clone for PubSub<T> {
+impl<T, V> Clone for PubSub<T, V> {
     fn clone(&self) -> Self {
         PubSub {
             name: self.name.clone(),
-            event: PhantomData,
+            types: PhantomData,
         }
     }
 }
 
-impl<T> fmt::Debug for PubSub<T> {
+impl<T, V> fmt::Debug for PubSub<T, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "PubSub({:?})", self.name)
     }

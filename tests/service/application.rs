@@ -16,11 +16,11 @@ use std::time::Duration;
 pub(crate) struct Log(Arc<Mutex<Vec<String>>>);
 
 impl Log {
-    fn add(&self, what: impl Into<String>) {
+    pub(crate) fn add(&self, what: impl Into<String>) {
         self.0.lock().unwrap().push(what.into());
     }
 
-    fn take(&self) -> Vec<String> {
+    pub(crate) fn take(&self) -> Vec<String> {
         std::mem::take(&mut *self.0.lock().unwrap())
     }
 }
@@ -66,18 +66,18 @@ pub(crate) fn application(name: &'static str, log: &Log) -> Application {
     Application::new(name, move || Ok(tree(&args)))
 }
 
-fn names(names: &[&str]) -> Vec<Arc<str>> {
+pub(crate) fn names(names: &[&str]) -> Vec<Arc<str>> {
     names.iter().map(|name| (*name).into()).collect()
 }
 
 /// Waits until all are stopped, not for ever.
-fn halted() -> Halted {
+pub(crate) fn halted() -> Halted {
     let (send, receive) = mpsc::channel();
     process::spawn::<()>(move |_| send.send(application::wait()).unwrap());
     receive.recv_timeout(LONG).unwrap()
 }
 
-fn running() -> Vec<Arc<str>> {
+pub(crate) fn running() -> Vec<Arc<str>> {
     application::which_applications().unwrap()
 }
 

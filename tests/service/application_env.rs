@@ -27,10 +27,47 @@ fn environment_has_defaults_and_what_was_set() {
             (PORT.get(), HOST.get().unwrap()),
             (Some(4000), "localhost".to_owned())
         );
+        // A default goes with the application and comes with it again; what was set persists.
+        HOST.set("example".to_owned());
         application::unload("chat").unwrap();
-        assert_eq!(PORT.get(), Some(4000));
+        assert_eq!(
+            (PORT.get(), HOST.get().unwrap()),
+            (None, "example".to_owned())
+        );
+        let chat = application("chat", log);
+        application::load(chat.env(&PORT, 4000).env(&HOST, "localhost".to_owned())).unwrap();
+        assert_eq!(
+            (PORT.get(), HOST.get().unwrap()),
+            (Some(4000), "example".to_owned())
+        );
     });
     with_applications(|_| assert_eq!(PORT.get(), None));
+}
+
+/// Rows: app.get_env
+#[test]
+fn whole_environment_is_listed_by_key() {
+    static PORT: Env<u16> = Env::new("chat", "port");
+    static HOST: Env<&str> = Env::new("chat", "host");
+    static OTHER: Env<u16> = Env::new("other", "port");
+    with_applications(|log| {
+        OTHER.set(1);
+        assert!(application::get_all_env("chat").is_empty());
+        application::load(application("chat", log).env(&PORT, 4000)).unwrap();
+        HOST.set("example");
+        let all = application::get_all_env("chat");
+        assert_eq!(
+            all.iter().map(|it| it.key()).collect::<Vec<_>>(),
+            ["host", "port"]
+        );
+        assert_eq!(
+            (all[0].value::<&str>(), all[1].value::<u16>()),
+            (Some(&"example"), Some(&4000))
+        );
+        assert_eq!(all[1].value::<u32>(), None);
+        PORT.set(1);
+        assert_eq!(application::get_all_env("chat")[1].value::<u16>(), Some(&1));
+    });
 }
 
 #[test]

@@ -11,13 +11,23 @@ mod support;
 
 mod application;
 mod application_env;
+mod application_life;
 mod balancer;
+mod churn;
 mod conformance;
 mod limiter;
 mod logger;
+mod pg;
+mod presence;
 mod presence;
 mod pub_sub;
+mod pub_sub;
 mod registry;
+mod registry;
+mod registry_listeners;
+mod registry_locks;
+mod registry_model;
+mod registry_partitions;
 mod stop_via;
 
 mod rate_limit;

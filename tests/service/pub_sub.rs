@@ -3,7 +3,7 @@
 use crate::stage::{KINDS, LONG, ended, eventually, in_runtime, on_both_kinds};
 use perennial::prelude::*;
 use perennial::process::{self, Kind, Received};
-use perennial::pub_sub::Adapter;
+use perennial::pub_sub::{Adapter, Dispatcher, NoConnection, Subscriber};
 use perennial::{ExitReason, PubSub};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex};
@@ -242,5 +242,100 @@ fn event_is_cloned_once_less_than_it_is_delivered() {
             assert_eq!(Arc::strong_count(&text), 4);
         })
         .unwrap();
+    });
+}
+
+/// Notes for whom it was asked, and sends only to those whose metadata is not above the event.
+struct Choosy(Arc<Mutex<Vec<Asked>>>);
+
+/// On which topic it was asked, and for whom.
+type Asked = (String, Vec<u64>);
+
+impl Dispatcher<u64, u64> for Choosy {
+    fn dispatch(&self, topic: &str, subscribers: &[&Subscriber<u64, u64>], event: u64) {
+        let mut asked: Vec<u64> = subscribers.iter().map(|one| one.metadata).collect();
+        asked.sort_unstable();
+        self.0.lock().unwrap().push((topic.to_owned(), asked));
+        for subscriber in subscribers.iter().filter(|one| one.metadata <= event) {
+            subscriber.recipient.cast(event);
+        }
+    }
+}
+
+#[test]
+fn dispatcher_decides_by_the_metadata_of_the_subscribers() {
+    static EVENTS: PubSub<u64, u64> = PubSub::new("events");
+    on_both_kinds(|kind| {
+        let ((low, lows), (high, highs)) = (ear(kind), ear(kind));
+        EVENTS.subscribe_with("a", low.recipient(|event| event), 1);
+        EVENTS.subscribe_with("a", high.recipient(|event| event), 10);
+        EVENTS.broadcast("a", 0);
+        let asked = Arc::new(Mutex::default());
+        EVENTS.set_dispatcher(Choosy(asked.clone()));
+        EVENTS.broadcast("a", 5);
+        EVENTS.broadcast_from(&low, "a", 20);
+        EVENTS.local_broadcast("a", 30);
+        EVENTS.broadcast("nobody", 40);
+        EVENTS.direct_broadcast("nonode@nohost", "a", 50).unwrap();
+        assert_eq!(heard(&lows, 50), [0, 5, 30, 50]);
+        assert_eq!(heard(&highs, 50), [0, 20, 30, 50]);
+        EVENTS.unsubscribe("a", &high);
+        EVENTS.broadcast_from(&low, "a", 60);
+        let both = ("a".to_owned(), vec![1, 10]);
+        let only = ("a".to_owned(), vec![10]);
+        assert_eq!(
+            *asked.lock().unwrap(),
+            [both.clone(), only, both.clone(), both]
+        );
+        gen_server::stop(&low).unwrap();
+        gen_server::stop(&high).unwrap();
+    });
+}
+
+/// Knows one other node.
+struct Pair(Arc<Mutex<Vec<u64>>>);
+
+impl Adapter<u64> for Pair {
+    fn broadcast(&self, _: &str, event: &u64) {
+        self.0.lock().unwrap().push(*event);
+    }
+
+    fn direct_broadcast(&self, node: &str, _: &str, event: &u64) -> Result<(), NoConnection> {
+        if node != "there" {
+            return Err(NoConnection);
+        }
+        self.0.lock().unwrap().push(*event);
+        Ok(())
+    }
+
+    fn node_name(&self) -> &str {
+        "here"
+    }
+}
+
+#[test]
+fn direct_broadcast_reaches_one_node() {
+    static EVENTS: PubSub<u64> = PubSub::new("events");
+    on_both_kinds(|kind| {
+        let (ear, receive) = ear(kind);
+        subscribe(&EVENTS, "a", &ear);
+        let alone = EVENTS.node_name();
+        assert_eq!(EVENTS.direct_broadcast(&alone, "a", 1), Ok(()));
+        assert_eq!(EVENTS.direct_broadcast("there", "a", 2), Err(NoConnection));
+        let carried = Arc::new(Mutex::default());
+        EVENTS.set_adapter(Pair(carried.clone()));
+        assert_eq!(EVENTS.node_name(), "here");
+        assert_eq!(EVENTS.direct_broadcast("here", "a", 3), Ok(()));
+        assert_eq!(EVENTS.direct_broadcast("there", "a", 4), Ok(()));
+        assert_eq!(EVENTS.direct_broadcast(&alone, "a", 5), Err(NoConnection));
+        ear.cast(6);
+        assert_eq!(heard(&receive, 6), [1, 3, 6]);
+        assert_eq!(*carried.lock().unwrap(), [4]);
+        gen_server::stop(&ear).unwrap();
+    });
+    // Whoever carries broadcasts only reaches no node by name.
+    in_runtime(|| {
+        EVENTS.set_adapter(Wire(Arc::default()));
+        assert_eq!(EVENTS.direct_broadcast("there", "a", 1), Err(NoConnection));
     });
 }

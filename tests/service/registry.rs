@@ -2,8 +2,7 @@
 //!
 //! Not cases here, because nothing can be written that would be one: `reg.unknown` and `reg.bad_keys_option` (a
 //! registry is a constant with types), `reg.via_duplicate` (only unique registries have a `via`), `reg.links` and
-//! `v.owner_crash` (no process keeps a registry), `reg.unique_delayed` (for the same reason no entry is ever
-//! stale), `reg.reserved_keys` (keys are values, not patterns).
+//! `v.owner_crash` (no process keeps a registry).
 
 use crate::stage::{LONG, ended, eventually, in_runtime, on_both_kinds, reason};
 use perennial::prelude::*;

@@ -11,16 +11,15 @@ use crate::process::core::flag;
 use crate::process::start::{self, Options};
 use crate::process::{self, CallError, Dest, Kind, Name, Ref, ReplyTo, StartError};
 use crate::reason::ExitReason;
+use crate::service::application::ending::{self, Halted, Why};
+use crate::service::application::env::{self, Place};
 use crate::service::application::error::{LoadError, StartApplicationError, StopError};
 use crate::service::application::master::{self, Order, Parts};
 use crate::service::application::plan::{self, Fault, Needs};
-use crate::service::application::spec::{Application, Mode};
+use crate::service::application::spec::{Application, Mode, Spec};
 use crate::sync::Arc;
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
-
-/// How long the others have to stop when an application that ends everything has ended.
-const HALT_DEADLINE: Duration = Duration::from_secs(10);
 
 /// OTP's name for it.
 static CONTROLLER: Name<Msg> = Name::new("application_controller");
@@ -39,37 +38,22 @@ pub(super) enum Msg {
     Start(Arc<str>, StartReply),
     Stop(Arc<str>, ReplyTo<Result<(), StopError>>),
     Which(ReplyTo<Vec<Arc<str>>>),
+    Loaded(ReplyTo<Vec<Arc<str>>>),
+    Spec(Arc<str>, ReplyTo<Option<Spec>>),
+    /// To which application the group of this leader belongs.
+    Of(Pid, ReplyTo<Option<Arc<str>>>),
+    /// The masters of those that run and want to hear of changes of their environment, in start order.
+    Configured(ReplyTo<Vec<(Arc<str>, Ref<Order>)>>),
     Halt(Why, Duration),
     Wait(ReplyTo<Halted>),
     /// A master's tree is up.
     Up(Pid, Top),
     /// A master's tree did not start; the master is about to end.
-    Failed(Pid, ExitReason),
+    Failed(Pid, StartApplicationError),
     /// A master's tree has ended; the master is about to.
     Ended(Pid, ExitReason),
     /// The time to halt in order is over.
     Overdue,
-}
-
-/// Why all applications were stopped.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub enum Why {
-    /// Somebody asked for it.
-    Asked,
-    /// The program got a signal to end.
-    Signal,
-    /// This application ended by itself, for this reason, and its [`Mode`] says that it ends all.
-    Ended(Arc<str>, ExitReason),
-}
-
-/// All applications have been stopped.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Halted {
-    /// Why.
-    pub why: Why,
-    /// Equals `true` if some had to be killed because their time was over.
-    pub forced: bool,
 }
 
 /// The controller of this runtime, started if it is not there.
@@ -112,7 +96,18 @@ struct Loaded {
     parts: Parts,
     mode: Mode,
     needs: Needs,
+    /// What it gave a default to.
+    defaults: Vec<Place>,
     status: Status,
+}
+
+impl Loaded {
+    fn running(&self) -> Option<&Running> {
+        match &self.status {
+            Status::Running(running) | Status::Stopping { running, .. } => Some(running),
+            Status::Idle | Status::Starting { .. } => None,
+        }
+    }
 }
 
 enum Status {
@@ -120,7 +115,7 @@ enum Status {
     Starting {
         master: Ref<Order>,
         waiters: Vec<StartReply>,
-        failed: Option<ExitReason>,
+        failed: Option<StartApplicationError>,
     },
     Running(Running),
     Stopping {
@@ -140,6 +135,8 @@ struct Running {
 struct Halting {
     why: Why,
     timer: Option<TimerRef>,
+    /// The process that runs the shutdown function; nothing is stopped before it has ended.
+    function: Option<Pid>,
     /// Equals `true` once nothing runs any more.
     done: Option<Halted>,
 }
@@ -164,13 +161,17 @@ impl GenServer for Controller {
             Msg::Start(name, reply) => self.start(&name, reply, cx),
             Msg::Stop(name, reply) => self.stop(&name, reply),
             Msg::Which(reply) => reply.send(self.which()),
+            Msg::Loaded(reply) => reply.send(self.applications.keys().cloned().collect()),
+            Msg::Spec(name, reply) => reply.send(self.spec(&name)),
+            Msg::Of(leader, reply) => reply.send(self.masters.get(&leader).cloned()),
+            Msg::Configured(reply) => reply.send(self.configured()),
             Msg::Halt(why, deadline) => self.halt(why, deadline, cx),
             Msg::Wait(reply) => match self.halting.as_ref().and_then(|it| it.done.clone()) {
                 Some(halted) => reply.send(halted),
                 None => self.waiters.push(reply),
             },
             Msg::Up(master, top) => self.up(master, top),
-            Msg::Failed(master, reason) => self.failed(master, reason),
+            Msg::Failed(master, error) => self.failed(master, error),
             Msg::Ended(master, reason) => self.ended(master, reason),
             Msg::Overdue => self.overdue(),
         }
@@ -179,17 +180,30 @@ impl GenServer for Controller {
     }
 
     fn handle_info(&mut self, info: Info, cx: &mut Cx<Self>) -> Next<Msg> {
-        if let Info::Exit(exit) = info
-            && let Some(name) = self.masters.remove(&exit.from)
-        {
-            self.master_gone(&name, exit.reason, cx);
-            self.stop_next();
+        match info {
+            Info::Exit(exit) => {
+                if let Some(name) = self.masters.remove(&exit.from) {
+                    self.master_gone(&name, exit.reason, cx);
+                }
+            }
+            Info::Down(down) => {
+                if let Some(halting) = &mut self.halting
+                    && halting.function == Some(down.pid)
+                {
+                    halting.function = None;
+                }
+            }
+            Info::Timeout => {}
         }
+        self.stop_next();
         Next::Loop
     }
 
     /// The runtime stops: so do the applications, one after the other.
     fn terminate(&mut self, _: &ExitReason, _: &mut Cx<Self>) {
+        if self.halting.is_none() {
+            ending::run_shutdown_function(&Why::Asked);
+        }
         while let Some(running) = self.last_running() {
             running.master.cast(Order::Stop);
             process::watch(&running.master).wait(Duration::MAX);
@@ -213,10 +227,11 @@ impl Controller {
             parts: Parts::of(&application),
             mode: application.mode,
             needs: application.needs,
+            defaults: application.defaults.iter().map(|it| it.0).collect(),
             status: Status::Idle,
         };
-        for default in application.defaults {
-            default();
+        for (place, default) in application.defaults {
+            env::set_default(place, default);
         }
         self.applications.insert(application.name, loaded);
         Ok(())
@@ -226,7 +241,10 @@ impl Controller {
         match self.applications.get(name).map(|loaded| &loaded.status) {
             None => Err(LoadError::NotLoaded),
             Some(Status::Idle) => {
-                self.applications.remove(name);
+                let unloaded = self.applications.remove(name);
+                for place in unloaded.into_iter().flat_map(|it| it.defaults) {
+                    env::forget_default(place);
+                }
                 Ok(())
             }
             Some(_) => Err(LoadError::Running),
@@ -244,7 +262,7 @@ impl Controller {
             return waiters.push(reply);
         }
         let (parts, controller) = (loaded.parts.clone(), cx.me().clone());
-        match process::spawn_link(move |cx| master::run(cx, &controller, &parts)) {
+        match process::spawn_leader(move |cx| master::run(cx, &controller, &parts)) {
             Ok(master) => {
                 self.masters.insert(master.pid(), name.clone());
                 loaded.status = Status::Starting {
@@ -309,16 +327,34 @@ impl Controller {
 
     /// The applications that run, in the order of their starts.
     fn which(&self) -> Vec<Arc<str>> {
-        let running = self.applications.iter().filter_map(|(name, loaded)| {
-            let (Status::Running(running) | Status::Stopping { running, .. }) = &loaded.status
-            else {
-                return None;
-            };
-            Some((running.start, name.clone()))
-        });
+        let running = self.applications.iter();
+        let running =
+            running.filter_map(|(name, loaded)| Some((loaded.running()?.start, name.clone())));
         let mut running: Vec<(u64, Arc<str>)> = running.collect();
         running.sort();
         running.into_iter().map(|(_, name)| name).collect()
+    }
+
+    fn spec(&self, name: &str) -> Option<Spec> {
+        let loaded = self.applications.get(name)?;
+        Some(Spec {
+            name: loaded.parts.name.clone(),
+            mode: loaded.mode,
+            needs: loaded.needs.required.clone(),
+            needs_if_loaded: loaded.needs.optional.clone(),
+            start_phases: loaded.parts.phases(),
+            master: loaded.running().map(|running| running.master.pid()),
+        })
+    }
+
+    fn configured(&self) -> Vec<(Arc<str>, Ref<Order>)> {
+        let running = self.which().into_iter();
+        let running = running.filter_map(|name| {
+            let loaded = self.applications.get(&name)?;
+            let wants = loaded.parts.wants_config_changes();
+            wants.then_some((name, loaded.running()?.master.clone()))
+        });
+        running.collect()
     }
 
     // ## What masters say
@@ -352,11 +388,11 @@ impl Controller {
         }
     }
 
-    fn failed(&mut self, master: Pid, reason: ExitReason) {
+    fn failed(&mut self, master: Pid, error: StartApplicationError) {
         if let Some(loaded) = self.of(master)
             && let Status::Starting { failed, .. } = &mut loaded.status
         {
-            *failed = Some(reason);
+            *failed = Some(error);
         }
     }
 
@@ -378,10 +414,19 @@ impl Controller {
             Status::Starting {
                 waiters, failed, ..
             } => {
-                let reason = failed.unwrap_or(reason);
-                log::error!(target: "perennial::application", "{name} did not start: {reason}");
+                let error = failed.unwrap_or(StartApplicationError::Failed(reason));
+                log::error!(target: "perennial::application", "{name} did not start: {error}");
                 for waiter in waiters {
-                    waiter.send(Err(StartApplicationError::Failed(reason.clone())));
+                    waiter.send(Err(error.clone()));
+                }
+                let normal = StartApplicationError::Failed(ExitReason::Normal);
+                if loaded.mode.ends_all(error == normal) {
+                    log::error!(target: "perennial::application", "all end with {name}");
+                    self.halt(
+                        Why::NotStarted(name.clone(), error),
+                        ending::shutdown_timeout(),
+                        cx,
+                    );
                 }
             }
             Status::Stopping { waiters, .. } => {
@@ -392,14 +437,13 @@ impl Controller {
             }
             Status::Running(running) => {
                 let reason = running.ended.unwrap_or(reason);
-                let ends_all = match loaded.mode {
-                    Mode::Permanent => true,
-                    Mode::Transient => reason != ExitReason::Normal,
-                    Mode::Temporary => false,
-                };
-                if ends_all {
+                if loaded.mode.ends_all(reason == ExitReason::Normal) {
                     log::error!(target: "perennial::application", "{name} ended, and all with it: {reason}");
-                    self.halt(Why::Ended(name.clone(), reason), HALT_DEADLINE, cx);
+                    self.halt(
+                        Why::Ended(name.clone(), reason),
+                        ending::shutdown_timeout(),
+                        cx,
+                    );
                 } else {
                     log::info!(target: "perennial::application", "{name} ended: {reason}");
                 }
@@ -414,9 +458,11 @@ impl Controller {
             return;
         }
         let timer = (deadline != Duration::MAX).then(|| cx.send_after(deadline, Msg::Overdue));
+        let function = ending::spawn_shutdown_function(&why);
         self.halting = Some(Halting {
             why,
             timer,
+            function,
             done: None,
         });
     }
@@ -424,7 +470,8 @@ impl Controller {
     /// While all are being stopped: tells the next to stop, the last that was started first, once nobody is on its
     /// way up or down.
     fn stop_next(&mut self) {
-        if !matches!(&self.halting, Some(Halting { done: None, .. })) {
+        let halts = |it: &Halting| it.done.is_none() && it.function.is_none();
+        if !self.halting.as_ref().is_some_and(halts) {
             return;
         }
         let on_its_way = |loaded: &Loaded| {
@@ -456,6 +503,10 @@ impl Controller {
         if !matches!(&self.halting, Some(Halting { done: None, .. })) {
             return;
         }
+        if let Some(function) = self.halting.as_ref().and_then(|it| it.function) {
+            log::error!(target: "perennial::application", "the shutdown function did not end in time: killed");
+            process::exit(function, ExitReason::Kill);
+        }
         for loaded in self.applications.values() {
             let (master, top) = match &loaded.status {
                 Status::Idle => continue,
@@ -469,6 +520,7 @@ impl Controller {
             if let Some(top) = top {
                 process::exit(top, ExitReason::Kill);
             }
+            master::kill_group(master.pid());
         }
         self.halted(true);
     }

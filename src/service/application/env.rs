@@ -1,15 +1,16 @@
 //! The environment of applications: typed values under names, with defaults.
 
 use crate::process::runtime;
-use crate::sync::{Arc, RwLock};
-use std::any::Any;
+use crate::reason::{Term, Value};
+use crate::sync::RwLock;
 use std::collections::HashMap;
 use std::fmt;
 use std::marker::PhantomData;
 
 /// A value of an application's environment: a constant that says where it is and of which type.
 ///
-/// A value that was set wins over the default that the application was loaded with, whichever came first. Each
+/// A value that was set wins over the default that the application was loaded with, whichever came first, and stays
+/// when the application is unloaded: in OTP's words, it is persistent. The default goes with the application. Each
 /// [`Runtime`](crate::Runtime) has values of its own.
 ///
 /// ```
@@ -28,19 +29,52 @@ pub struct Env<T> {
     value: PhantomData<fn(T)>,
 }
 
-type Value = Arc<dyn Any + Send + Sync>;
+/// A value of an environment, whatever its type: one of [`get_all_env`](crate::application::get_all_env).
+#[derive(Clone, PartialEq)]
+pub struct Setting {
+    key: &'static str,
+    value: Term,
+}
 
-/// The values of one runtime, by application and key.
+impl Setting {
+    /// Its key.
+    pub fn key(&self) -> &'static str {
+        self.key
+    }
+
+    /// The value, if it is a `T`.
+    pub fn value<T: 'static>(&self) -> Option<&T> {
+        self.value.downcast_ref()
+    }
+}
+
+impl fmt::Debug for Setting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {:?}", self.key, self.value)
+    }
+}
+
+/// Where a value is: the application, and the key.
+pub(super) type Place = (&'static str, &'static str);
+
+/// The values of one runtime.
 #[derive(Default)]
-struct Values(RwLock<HashMap<(&'static str, &'static str), Layers>>);
+struct Values(RwLock<HashMap<Place, Layers>>);
 
 #[derive(Default)]
 struct Layers {
-    default: Option<Value>,
-    set: Option<Value>,
+    default: Option<Term>,
+    set: Option<Term>,
 }
 
-impl<T: Clone + Send + Sync + 'static> Env<T> {
+impl Layers {
+    /// The value that counts.
+    fn value(&self) -> Option<&Term> {
+        self.set.as_ref().or(self.default.as_ref())
+    }
+}
+
+impl<T: Clone + Value> Env<T> {
     /// The value of `key` in the environment of `application`.
     pub const fn new(application: &'static str, key: &'static str) -> Self {
         Env {
@@ -60,6 +94,10 @@ impl<T: Clone + Send + Sync + 'static> Env<T> {
         self.key
     }
 
+    pub(super) fn place(&self) -> Place {
+        (self.application, self.key)
+    }
+
     /// The value: the one that was set, else the default.
     ///
     /// # Panics
@@ -67,8 +105,7 @@ impl<T: Clone + Send + Sync + 'static> Env<T> {
     pub fn get(&self) -> Option<T> {
         let values = runtime::current().service::<Values>();
         let values = values.0.read();
-        let layers = values.get(&(self.application, self.key))?;
-        let value = layers.set.as_ref().or(layers.default.as_ref())?;
+        let value = values.get(&self.place())?.value()?;
         match value.downcast_ref::<T>() {
             Some(value) => Some(value.clone()),
             None => panic!(
@@ -85,30 +122,50 @@ impl<T: Clone + Send + Sync + 'static> Env<T> {
 
     /// Sets the value.
     pub fn set(&self, value: T) {
-        self.change(|layers| layers.set.replace(Arc::new(value)));
+        change(self.place(), |layers| layers.set.replace(Term::new(value)));
     }
 
     /// Takes back what was set: the default counts again. `false` if nothing was set.
     pub fn unset(&self) -> bool {
-        self.change(|layers| layers.set.take())
+        change(self.place(), |layers| layers.set.take())
     }
+}
 
-    pub(super) fn set_default(&self, value: T) {
-        self.change(|layers| layers.default.replace(Arc::new(value)));
-    }
+pub(super) fn set_default(place: Place, value: Term) {
+    change(place, |layers| layers.default.replace(value));
+}
 
-    /// Changes a value; whether there was one. What was there is dropped without the lock.
-    fn change(&self, change: impl FnOnce(&mut Layers) -> Option<Value>) -> bool {
-        let values = runtime::current().service::<Values>();
-        let was = change(
-            values
-                .0
-                .write()
-                .entry((self.application, self.key))
-                .or_default(),
-        );
-        was.is_some()
-    }
+pub(super) fn forget_default(place: Place) {
+    change(place, |layers| layers.default.take());
+}
+
+/// Changes a value; whether there was one. What was there is dropped without the lock.
+fn change(place: Place, change: impl FnOnce(&mut Layers) -> Option<Term>) -> bool {
+    let values = runtime::current().service::<Values>();
+    let was = change(values.0.write().entry(place).or_default());
+    was.is_some()
+}
+
+/// Every value that counts at this moment.
+pub(super) fn all() -> HashMap<Place, Term> {
+    let values = runtime::current().service::<Values>();
+    let values = values.0.read();
+    let counting = values
+        .iter()
+        .filter_map(|(place, layers)| Some((*place, layers.value()?.clone())));
+    counting.collect()
+}
+
+/// The values of an application among these, in the order of their keys.
+pub(super) fn of(application: &str, all: &HashMap<Place, Term>) -> Vec<Setting> {
+    let own = all.iter().filter(|((of, _), _)| *of == application);
+    let own = own.map(|((_, key), value)| Setting {
+        key,
+        value: value.clone(),
+    });
+    let mut own: Vec<Setting> = own.collect();
+    own.sort_by_key(Setting::key);
+    own
 }
 
 impl<T> fmt::Debug for Env<T> {

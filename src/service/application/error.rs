@@ -34,6 +34,8 @@ pub enum StartApplicationError {
     Circle(Vec<Arc<str>>),
     /// Its start failed, for this reason.
     Failed(ExitReason),
+    /// This phase of its start failed, for this reason; its tree has been stopped again.
+    Phase(Arc<str>, ExitReason),
     /// It is being stopped, or all applications are.
     Stopping,
     /// The controller did not answer.
@@ -84,6 +86,9 @@ impl fmt::Display for StartApplicationError {
             }
             StartApplicationError::Failed(reason) => {
                 write!(f, "starting the application: {reason}")
+            }
+            StartApplicationError::Phase(phase, reason) => {
+                write!(f, "phase {phase} of the start of the application: {reason}")
             }
             StartApplicationError::Stopping => f.write_str("the application is being stopped"),
             StartApplicationError::Call(error) => {

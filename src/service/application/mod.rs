@@ -44,23 +44,31 @@
 //! When its top supervisor ends by itself, its [`Mode`] says what that means for the others. Stopped by [`stop`], or
 //! with all the others by [`halt`] or by an end that ends all, its top supervisor gets the exit signal `Shutdown`.
 //! A runtime whose applications were halted starts none again.
+//!
+//! What the application started outside its tree, and whatever that started, belongs to its group, and is killed when
+//! the tree has ended.
 
+mod config;
 mod controller;
+mod ending;
 mod env;
 mod error;
 mod master;
 mod plan;
 mod spec;
 
-pub use controller::{Halted, Why};
-pub use env::Env;
+pub use config::{ConfigChange, ConfigChangeError, EnvBefore};
+pub use ending::{Halted, SHUTDOWN_TIMEOUT, Why, set_shutdown_func};
+pub use env::{Env, Setting};
 pub use error::{EnsureError, LoadError, StartApplicationError, StopError};
-pub use spec::{Application, Mode};
+pub use spec::{Application, Mode, Spec};
 
 use crate::behaviour::supervisor;
-use crate::process::{CallError, Dest, Ref, ReplyTo};
+use crate::process::{self, CallError, Dest, ProcessId, Ref, ReplyTo};
+use crate::reason::ExitReason;
 use crate::sync::Arc;
 use controller::Msg;
+use master::Order;
 use plan::Fault;
 use std::time::Duration;
 
@@ -78,7 +86,7 @@ pub fn load(application: Application) -> Result<(), LoadError> {
     ask(|reply| Msg::Load(application, reply))?
 }
 
-/// Forgets an application that does not run. Its environment stays.
+/// Forgets an application that does not run, and the defaults of its environment; what was set stays.
 ///
 /// # Errors
 /// `Running`, `NotLoaded`.
@@ -158,6 +166,103 @@ pub fn stop(name: impl Into<Arc<str>>) -> Result<(), StopError> {
 /// As any call.
 pub fn which_applications() -> Result<Vec<Arc<str>>, CallError> {
     ask(Msg::Which)
+}
+
+/// The names of the applications that are loaded, in alphabetical order.
+///
+/// # Errors
+/// As any call.
+pub fn loaded_applications() -> Result<Vec<Arc<str>>, CallError> {
+    ask(Msg::Loaded)
+}
+
+/// What is known of an application; `None` if it is not loaded. OTP's `get_all_key`.
+///
+/// # Errors
+/// As any call.
+pub fn spec(name: impl Into<Arc<str>>) -> Result<Option<Spec>, CallError> {
+    let name = name.into();
+    ask(|reply| Msg::Spec(name, reply))
+}
+
+/// The application to which a process belongs: it was started by the application's tree or by what that started,
+/// whoever of them is still there. `None` for others.
+///
+/// # Errors
+/// As any call.
+pub fn get_application(process: impl Into<ProcessId>) -> Result<Option<Arc<str>>, CallError> {
+    match process::info(process) {
+        Some(info) => ask(|reply| Msg::Of(info.group_leader, reply)),
+        None => Ok(None),
+    }
+}
+
+/// The environment of an application, in the order of the keys.
+///
+/// ```
+/// use perennial::application::{self, Env};
+/// static PORT: Env<u16> = Env::new("printed", "port");
+/// static HOST: Env<&str> = Env::new("printed", "host");
+/// PORT.set(4000);
+/// HOST.set("localhost");
+/// let all = application::get_all_env("printed");
+/// assert_eq!(format!("{all:?}"), r#"[host: "localhost", port: 4000]"#);
+/// assert_eq!(all[1].value::<u16>(), Some(&4000));
+/// ```
+pub fn get_all_env(application: &str) -> Vec<Setting> {
+    env::of(application, &env::all())
+}
+
+/// Remembers all environments before some of them are changed, for [`config_change`].
+///
+/// ```
+/// use perennial::application::{self, Application, Env};
+/// use perennial::prelude::*;
+/// static LEVEL: Env<u8> = Env::new("meter", "level");
+/// let meter = Application::new("meter", || Ok(Supervisor::new(Strategy::OneForOne)));
+/// let meter = meter.env(&LEVEL, 1).on_config_change(|change| {
+///     assert_eq!(change.changed[0].value::<u8>(), Some(&7));
+///     Ok(())
+/// });
+/// application::load(meter)?;
+/// application::start("meter")?;
+/// let before = application::prep_config_change();
+/// LEVEL.set(7);
+/// application::config_change(before)?;
+/// application::stop("meter")?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn prep_config_change() -> EnvBefore {
+    EnvBefore(env::all())
+}
+
+/// Tells each running application what changed in its environment since [`prep_config_change`], in start order and
+/// one after the other; those of which nothing changed are not told. Returns when all have heard it.
+///
+/// # Errors
+/// Which of them failed; all have been told.
+pub fn config_change(before: EnvBefore) -> Result<(), ConfigChangeError> {
+    let after = env::all();
+    let failed = |error| ConfigChangeError(vec![("application_controller".into(), error)]);
+    let running = ask(Msg::Configured).map_err(|error| failed(ExitReason::other(error)))?;
+    let mut failures = Vec::new();
+    for (name, master) in running {
+        let change = ConfigChange::between(&name, &before.0, &after);
+        if change.is_none() {
+            continue;
+        }
+        let told = master.call_for(Duration::MAX, |reply| Order::ConfigChange(change, reply));
+        match told {
+            Ok(Ok(())) => {}
+            Ok(Err(reason)) => failures.push((name, reason)),
+            Err(error) => failures.push((name, ExitReason::other(error))),
+        }
+    }
+    if failures.is_empty() {
+        Ok(())
+    } else {
+        Err(ConfigChangeError(failures))
+    }
 }
 
 /// Begins to stop all applications, the last that was started first, and one after the other. What has not stopped

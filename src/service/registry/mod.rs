@@ -26,15 +26,26 @@
 //! Each [`Runtime`](crate::Runtime) has entries of its own; a registry in a `static` is only a name with types, as
 //! a [`Name`](crate::Name) is. There is no process that keeps a registry, so none can fail.
 //!
+//! Who wants to know what changes is a [listener](Registry::add_listener); what one at a time may do goes under a
+//! [lock](Registry::lock); what belongs to a registry as a whole is its [meta](Registry::meta).
+//!
 //! # How entries die
 //! With their process: they are gone before its links, its monitors and its callers hear of the end. So whoever
 //! got a `Down` can register the key anew at once.
 
 mod duplicate;
+mod listeners;
+mod lock;
+mod meta;
+mod table;
 mod unique;
 mod via;
 
+pub use crate::service::partitions::PartitionBy;
 pub use duplicate::DuplicateRegistry;
+pub use listeners::Event;
+pub use lock::LockError;
+pub use meta::MetaKey;
 pub use unique::Registry;
 pub use via::Via;
 
