@@ -61,7 +61,7 @@ mod threads;
 mod timer;
 pub(crate) mod unwind;
 pub(crate) mod wait;
-mod watch;
+pub(crate) mod watch;
 
 pub use call::ReplyTo;
 pub use context::{Context, checkpoint, self_pid, set_label};

@@ -158,6 +158,12 @@ impl DynamicSupervisor {
     }
 }
 
+impl From<DynamicSupervisor> for Child {
+    fn from(supervisor: DynamicSupervisor) -> Child {
+        supervisor.child("dynamic supervisor")
+    }
+}
+
 /// What can be asked of a running [`DynamicSupervisor`].
 pub mod dynamic_supervisor {
     use super::*;

@@ -8,9 +8,10 @@ use crate::behaviour::supervisor::DynamicSupervisor;
 use crate::behaviour::supervisor::api::{
     ChildError, ChildInfo, ChildState, Counts, StartChildError,
 };
+use crate::behaviour::supervisor::board::{Board, Rule};
 use crate::behaviour::supervisor::child::{Child, ChildKind, ChildSpec, begun};
 use crate::behaviour::supervisor::dynamic::{DynamicMsg, Request, StartedChild};
-use crate::behaviour::supervisor::event::{SupervisorEvent, What};
+use crate::behaviour::supervisor::event::What;
 use crate::behaviour::supervisor::job::Key;
 use crate::behaviour::supervisor::restart::{Intensity, Shutdown};
 use crate::behaviour::supervisor::slot::{Event, Slot, Status};
@@ -35,6 +36,7 @@ pub(super) struct Dynamic {
     starting: usize,
     /// Questions about all children, which wait for those.
     questions: Vec<Request>,
+    board: Arc<Board>,
     /// Why it is to end, once it is.
     ending: Option<ExitReason>,
     /// Whoever wants a child of it then. They hear of the end.
@@ -61,8 +63,9 @@ pub(super) fn launch(supervisor: DynamicSupervisor) -> (Options, InitFn<Dynamic>
         ..Options::default()
     };
     let (restarts, period) = supervisor.intensity;
-    let init = move |_: &mut DynCx| {
+    let init = move |cx: &mut DynCx| {
         let dynamic = Dynamic {
+            board: Board::put_up(&cx.me().process(), Rule::Dynamic, None),
             max_children: supervisor.max_children,
             intensity: Intensity::new(restarts, period),
             children: HashMap::new(),
@@ -97,16 +100,6 @@ pub(super) fn child(supervisor: DynamicSupervisor, id: Arc<str>) -> Child {
 }
 
 impl Dynamic {
-    fn tell(cx: &DynCx, slot: &Slot, what: What) {
-        let child = slot.child.spec.id.clone();
-        SupervisorEvent {
-            supervisor: cx.pid(),
-            child,
-            what,
-        }
-        .emit();
-    }
-
     fn entry(&mut self, pid: Pid) -> Option<&mut Entry> {
         let key = self.by_pid.get(&pid)?;
         self.children.get_mut(key)
@@ -126,7 +119,7 @@ impl Dynamic {
         }
         let key = self.next_key;
         self.next_key += 1;
-        let slot = Slot::new(key, child);
+        let slot = Slot::new(&self.board, key, child);
         let entry = Entry {
             slot,
             reference: None,
@@ -144,12 +137,12 @@ impl Dynamic {
         entry.slot.forget_timer();
         entry.slot.died = None;
         if entry.slot.awaits_predecessor(cx.me()) {
-            entry.slot.status = Status::Restarting(None);
+            entry.slot.becomes(Status::Restarting(None));
             return;
         }
         match entry.slot.begin(cx.me()) {
             Ok((pid, reference)) => {
-                entry.slot.status = Status::Starting(pid);
+                entry.slot.becomes(Status::Starting(pid));
                 self.starting += 1;
                 entry.reference = Some(reference);
                 self.by_pid.insert(pid, key);
@@ -160,7 +153,7 @@ impl Dynamic {
 
     fn acked(&mut self, cx: &DynCx, pid: Pid, result: Result<(), StartError>) {
         let Some(entry) = self.entry(pid) else { return };
-        if entry.slot.status != Status::Starting(pid) {
+        if entry.slot.status() != Status::Starting(pid) {
             return;
         }
         let key = entry.slot.key;
@@ -171,13 +164,12 @@ impl Dynamic {
         match result {
             Ok(()) => {
                 let died = entry.slot.died.take();
-                entry.slot.status = Status::Running(pid);
-                entry.slot.up_since = Some(cx.now());
+                entry.slot.comes_up(pid, cx.now());
                 if let (Some(starter), Some(reference)) = (entry.starter.take(), &entry.reference) {
                     let reference = reference.clone();
                     starter.send(Ok(StartedChild { pid, reference }));
                 }
-                Self::tell(cx, &entry.slot, What::Started(pid));
+                entry.slot.tell(What::Started(pid));
                 if let Some(reason) = died {
                     self.child_ended(cx, Exit { from: pid, reason });
                 }
@@ -197,7 +189,7 @@ impl Dynamic {
         };
         if error != StartError::Ignored {
             let reason = ExitReason::other(error.clone());
-            Self::tell(cx, &entry.slot, What::StartFailed(reason));
+            entry.slot.tell(What::StartFailed(reason));
         }
         match entry.starter.take() {
             Some(starter) => {
@@ -215,13 +207,13 @@ impl Dynamic {
         let Some(entry) = self.entry(exit.from) else {
             return;
         };
-        match entry.slot.status {
+        match entry.slot.status() {
             Status::Running(pid) => {
                 let key = entry.slot.key;
-                entry.slot.status = Status::Undefined;
+                entry.slot.becomes(Status::Undefined);
                 entry.slot.last = Some(pid);
-                Self::tell(cx, &entry.slot, What::Exited(pid, exit.reason.clone()));
-                let due = entry.slot.child.spec.restart.is_due(&exit.reason);
+                entry.slot.tell(What::Exited(pid, exit.reason.clone()));
+                let due = entry.slot.child.spec.is_due(&exit.reason);
                 self.by_pid.remove(&pid);
                 if due && !ending {
                     self.restart(cx, key, false);
@@ -230,7 +222,7 @@ impl Dynamic {
                 }
             }
             Status::Stopping { .. } | Status::Starting(_) => entry.slot.died = Some(exit.reason),
-            Status::Undefined | Status::Restarting(_) => {}
+            Status::Undefined | Status::Dead { .. } | Status::Restarting(_) => {}
         }
     }
 
@@ -247,13 +239,13 @@ impl Dynamic {
                 .as_mut()
                 .is_none_or(|intensity| intensity.allows(now));
             if !own || !self.intensity.allows(now) {
-                Self::tell(cx, &entry.slot, What::GaveUp);
+                entry.slot.tell(What::GaveUp);
                 self.children.remove(&key);
                 return self.shut_down(cx, ExitReason::Shutdown);
             }
             let delay = entry.slot.next_delay(now);
             let what = What::Restarting(entry.slot.attempt, delay.unwrap_or_default());
-            Self::tell(cx, &entry.slot, what);
+            entry.slot.tell(what);
             if delay.is_some() {
                 entry.slot.wait = delay;
                 return entry.slot.put_off(cx.me());
@@ -267,7 +259,7 @@ impl Dynamic {
             return;
         };
         let is_due =
-            matches!(entry.slot.status, Status::Restarting(_)) && entry.slot.attempt == attempt;
+            matches!(entry.slot.status(), Status::Restarting(_)) && entry.slot.attempt == attempt;
         if is_due && self.ending.is_none() {
             let counted = entry.slot.wait.take().is_some();
             self.restart(cx, key, counted);
@@ -284,14 +276,14 @@ impl Dynamic {
         else {
             return reply.send(Err(ChildError::NotFound));
         };
-        match entry.slot.status {
+        match entry.slot.status() {
             Status::Starting(_) | Status::Running(_) => {
-                self.starting -= usize::from(entry.slot.status == Status::Starting(pid));
+                self.starting -= usize::from(entry.slot.status() == Status::Starting(pid));
                 entry.stoppers.push(reply);
                 entry.slot.stop(cx, pid);
             }
             Status::Stopping { .. } => entry.stoppers.push(reply),
-            Status::Undefined | Status::Restarting(_) => {
+            Status::Undefined | Status::Dead { .. } | Status::Restarting(_) => {
                 entry.slot.forget_timer();
                 self.children.remove(&key);
                 reply.send(Ok(()));
@@ -302,7 +294,7 @@ impl Dynamic {
     /// A child that waits for its restart is still known by the pid it had.
     fn restarting_after(&self, pid: Pid) -> Option<Key> {
         let had = |entry: &&Entry| {
-            matches!(entry.slot.status, Status::Restarting(_)) && entry.slot.last == Some(pid)
+            matches!(entry.slot.status(), Status::Restarting(_)) && entry.slot.last == Some(pid)
         };
         self.children.values().find(had).map(|entry| entry.slot.key)
     }
@@ -315,7 +307,7 @@ impl Dynamic {
             pid,
             monitor,
             timer,
-        } = entry.slot.status
+        } = entry.slot.status()
         else {
             return;
         };
@@ -330,7 +322,7 @@ impl Dynamic {
             (ExitReason::NoProc, Some(reason)) => reason,
             (reason, _) => reason,
         };
-        Self::tell(cx, &entry.slot, What::Stopped(pid, reason.clone()));
+        entry.slot.tell(What::Stopped(pid, reason.clone()));
         self.by_pid.remove(&pid);
         link::unlink_flush_from(&cx.me().process(), pid);
         if let Some(entry) = self.children.remove(&key) {
@@ -357,13 +349,13 @@ impl Dynamic {
         self.starting = 0;
         self.children.retain(|_, entry| {
             entry.slot.forget_timer();
-            match entry.slot.status {
+            match entry.slot.status() {
                 Status::Starting(pid) | Status::Running(pid) => {
                     entry.slot.stop(cx, pid);
                     true
                 }
                 Status::Stopping { .. } => true,
-                Status::Undefined | Status::Restarting(_) => false,
+                Status::Undefined | Status::Dead { .. } | Status::Restarting(_) => false,
             }
         });
     }
@@ -452,7 +444,7 @@ impl Behaviour for Dynamic {
             Ok(Event::Acked(pid, result)) => self.acked(cx, pid, result),
             Ok(Event::Overdue(pid)) => {
                 let stopping =
-                    |entry: &mut Entry| matches!(entry.slot.status, Status::Stopping { .. });
+                    |entry: &mut Entry| matches!(entry.slot.status(), Status::Stopping { .. });
                 if self.entry(pid).is_some_and(stopping) {
                     crate::process::exit(pid, ExitReason::Kill);
                 }

@@ -33,18 +33,23 @@ pub enum What {
     Stopped(Pid, ExitReason),
     /// Restarts came too fast: the supervisor ends.
     GaveUp,
+    /// It is a [`Drainer`](crate::supervisor::Drainer) that was told to end, and waits for so many pieces of work.
+    Draining(usize),
+    /// It is a [`Drainer`](crate::supervisor::Drainer) that has done waiting; so many pieces of work were left when
+    /// its time was over.
+    Drained(usize),
 }
 
 impl Event for SupervisorEvent {}
 
 impl SupervisorEvent {
-    /// Emits the event and writes it to the log: ends at error level, the rest as information.
-    pub(crate) fn emit(self) {
+    /// Writes the event to the log: ends at error level, the rest as information.
+    pub(crate) fn log(&self) {
         let SupervisorEvent {
             supervisor,
             child,
             what,
-        } = &self;
+        } = self;
         match what {
             What::Exited(pid, reason) if !reason.is_clean() => {
                 log::error!(target: "perennial::supervisor", "{supervisor}: child {child:?} {pid} ended: {reason}");
@@ -55,10 +60,12 @@ impl SupervisorEvent {
             What::GaveUp => {
                 log::error!(target: "perennial::supervisor", "{supervisor}: reached maximum restart intensity");
             }
+            What::Drained(left) if *left > 0 => {
+                log::error!(target: "perennial::supervisor", "{supervisor}: {child:?} gave up waiting for {left} pieces of work");
+            }
             other => {
                 log::info!(target: "perennial::supervisor", "{supervisor}: child {child:?} {other:?}")
             }
         }
-        crate::process::runtime::current().telemetry.emit(|| self);
     }
 }

@@ -4,7 +4,7 @@
 use crate::behaviour::supervisor::event::What;
 use crate::behaviour::supervisor::job::{Job, Key, Purpose, Step};
 use crate::behaviour::supervisor::machine::{Machine, Pending, SupCx};
-use crate::behaviour::supervisor::restart::{AutoShutdown, Restart, Strategy, plan};
+use crate::behaviour::supervisor::restart::{AutoShutdown, Restart, plan};
 use crate::behaviour::supervisor::slot::Status;
 use crate::reason::ExitReason;
 use std::time::Duration;
@@ -21,19 +21,16 @@ impl Machine {
         match pending {
             Pending::Death(key) => {
                 let Some(slot) = self.slot(key) else { return };
-                // A group's restart in the meantime has taken care of it.
-                let Some(reason) = slot.died.take() else {
-                    return;
-                };
-                if slot.child.spec.restart.is_due(&reason) {
-                    self.restart(cx, key, Wait::AsItSays);
-                } else {
-                    self.gone(key);
+                match slot.status() {
+                    Status::Dead { due: true } => self.restart(cx, key, Wait::AsItSays),
+                    Status::Dead { due: false } => self.gone(key),
+                    // A group's restart in the meantime has taken care of it.
+                    _ => {}
                 }
             }
             Pending::Due(key, attempt) => {
                 let Some(slot) = self.slot(key) else { return };
-                match slot.status {
+                match slot.status() {
                     Status::Restarting(_) if slot.attempt == attempt => {
                         let wait = if slot.wait.take().is_some() {
                             Wait::Over
@@ -51,6 +48,7 @@ impl Machine {
     /// A child ended by itself and is not restarted.
     fn gone(&mut self, key: Key) {
         let Some(slot) = self.slot(key) else { return };
+        slot.becomes(Status::Undefined);
         let (significant, temporary) = (
             slot.child.spec.significant,
             slot.child.spec.restart == Restart::Temporary,
@@ -63,8 +61,7 @@ impl Machine {
                 AutoShutdown::Never => false,
                 AutoShutdown::AnySignificant => true,
                 AutoShutdown::AllSignificant => !self.children.iter().any(|slot| {
-                    slot.child.spec.significant
-                        && (slot.status.pid().is_some() || slot.died.is_some())
+                    slot.child.spec.significant && !matches!(slot.status(), Status::Undefined)
                 }),
             };
         if ends {
@@ -83,7 +80,7 @@ impl Machine {
                 .as_mut()
                 .is_none_or(|intensity| intensity.allows(now));
             if !own || !self.intensity.allows(now) {
-                self.tell(cx, &id, What::GaveUp);
+                self.board.tell(&id, What::GaveUp);
                 return self.shut_down(ExitReason::Shutdown);
             }
         }
@@ -97,14 +94,15 @@ impl Machine {
         let plan = plan(self.strategy, self.children.len(), at);
         let stop = |at: &usize| Step::Stop(self.children[*at].key);
         if let Some(delay) = delay {
-            self.tell(cx, &id, What::Restarting(attempt, delay));
+            self.board.tell(&id, What::Restarting(attempt, delay));
             let steps: Vec<Step> = plan.stop.iter().map(stop).collect();
             self.job = Some(Job::new(Purpose::Clear(key), steps));
             self.children[at].wait = Some(delay);
             return;
         }
         if wait == Wait::AsItSays {
-            self.tell(cx, &id, What::Restarting(attempt, Duration::ZERO));
+            self.board
+                .tell(&id, What::Restarting(attempt, Duration::ZERO));
         }
         // Temporary siblings that are taken down this way do not come back.
         let comes_back = |at: &&usize| {
@@ -118,15 +116,18 @@ impl Machine {
     }
 
     /// A restart failed: it is tried again, after whatever else waits, and counts again.
-    pub(super) fn retry(&mut self, cx: &SupCx, key: Key) {
-        // one_for_all: those that were started before the failing one are stopped again.
-        if self.strategy == Strategy::OneForAll {
-            let steps = self.children.iter().rev().filter(|slot| slot.key != key);
-            let steps: Vec<Step> = steps.map(|slot| Step::Stop(slot.key)).collect();
-            self.job = Some(Job::new(Purpose::Clear(key), steps));
-        } else {
-            self.put_off(cx, key);
-        }
+    ///
+    /// one_for_all: those that were started before the failing one are stopped again. rest_for_one: those stay; but
+    /// those after it may have been started in parallel.
+    pub(super) fn retry(&mut self, key: Key) {
+        let Some(at) = self.at(key) else { return };
+        let plan = plan(self.strategy, self.children.len(), at);
+        let steps = plan
+            .stop
+            .iter()
+            .map(|at| Step::Stop(self.children[*at].key));
+        let steps: Vec<Step> = steps.collect();
+        self.job = Some(Job::new(Purpose::Clear(key), steps));
     }
 
     /// Marks a child as about to be restarted, and arms what reminds of it.

@@ -19,7 +19,6 @@ impl Machine {
                 None => reply.send(Err(ChildError::NotFound)),
                 Some(at) => {
                     let key = self.children[at].key;
-                    self.children[at].died = None;
                     self.job = Some(Job::new(Purpose::Terminate(key, reply), [Step::Stop(key)]));
                 }
             },
@@ -68,6 +67,7 @@ impl Machine {
                 }
                 reply.send(counts);
             }
+            Request::Resize(to, reply) => self.serve_resize(to, reply),
             Request::Spec(id, reply) => {
                 reply.send(
                     self.by_id(&id)
