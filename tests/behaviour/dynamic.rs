@@ -26,7 +26,7 @@ fn active(sup: &Ref<DynamicMsg>) -> usize {
     dynamic::count_children(sup).unwrap().active
 }
 
-// dyn.temporary, dyn.transient, dyn.permanent
+/// Rows: dyn.temporary, dyn.transient, dyn.permanent
 #[test]
 fn restart_type_and_reason_decide() {
     on_both_kinds(|| {
@@ -58,7 +58,7 @@ fn restart_type_and_reason_decide() {
     });
 }
 
-// dyn.restart_values, dyn.try_again
+/// Rows: dyn.restart_values
 #[test]
 fn failed_restart_is_tried_again_and_an_ignored_one_forgets_the_child() {
     on_both_kinds(|| {
@@ -91,7 +91,7 @@ fn only(sup: &Ref<DynamicMsg>) -> Pid {
     }
 }
 
-// dyn.max_restarts, dyn.max_restarts_retry
+/// Rows: dyn.max_restarts, dyn.max_restarts_retry
 #[test]
 fn one_restart_too_many_ends_the_supervisor_and_all_children() {
     on_both_kinds(|| {
@@ -109,7 +109,7 @@ fn one_restart_too_many_ends_the_supervisor_and_all_children() {
     });
 }
 
-// dyn.max_children, dyn.max_children_restarting_init
+/// Rows: dyn.max_children, dyn.max_children_restarting_init, dyn.max_children_restarting_exit
 #[test]
 fn limit_of_children_counts_those_that_wait_for_a_restart() {
     on_both_kinds(|| {
@@ -133,10 +133,20 @@ fn limit_of_children_counts_those_that_wait_for_a_restart() {
             Err(StartChildError::MaxChildren)
         );
         supervisor::stop(&one).unwrap();
+        // One that is back is one again.
+        let one = DynamicSupervisor::new().max_children(1).start().unwrap();
+        let (script, full) = (log.script("a"), Err(StartChildError::MaxChildren));
+        let first = child(&one, script.child());
+        script.next([Start::Fail]);
+        end(first.pid(), crash());
+        assert_eq!(dynamic::start_child(&one, log.child("b")), full);
+        eventually("it is back", || active(&one) == 1);
+        assert_eq!(dynamic::start_child(&one, log.child("b")), full);
+        supervisor::stop(&one).unwrap();
     });
 }
 
-// dyn.throw_error_exit
+/// Rows: dyn.throw_error_exit, sup.sup_start_ignore_temporary_child
 #[test]
 fn child_that_does_not_start_is_an_error_and_nothing_else() {
     on_both_kinds(|| {
@@ -165,7 +175,7 @@ fn child_that_does_not_start_is_an_error_and_nothing_else() {
     });
 }
 
-// dyn.terminate_child_brutal, dyn.terminate_child_integer, dyn.terminate_restarting
+/// Rows: dyn.terminate_child_brutal, dyn.terminate_child_integer, dyn.terminate_restarting, sup.child_adm_simple
 #[test]
 fn child_is_stopped_by_its_pid_once() {
     on_both_kinds(|| {
@@ -187,6 +197,8 @@ fn child_is_stopped_by_its_pid_once() {
                 Err(ChildError::NotFound)
             );
         }
+        let stranger = dynamic::terminate_child(&sup, sup.pid());
+        assert_eq!(stranger, Err(ChildError::NotFound));
         let waiting = child(&sup, log.child("w").backoff(LONG, LONG));
         end(waiting.pid(), crash());
         eventually("it waits", || active(&sup) == 0);
@@ -199,7 +211,8 @@ fn child_is_stopped_by_its_pid_once() {
     });
 }
 
-// dyn.stop_brutal, dyn.stop_infinity, dyn.stop_integer, dyn.stop_expired, dyn.stop_mixed
+/// Rows: dyn.stop_brutal, dyn.stop_infinity, dyn.stop_integer, dyn.stop_expired, dyn.stop_mixed, dyn.stop_abnormal
+/// Rows: sup.sup_stop_timeout_dynamic, sup.sup_stop_brutal_kill_dynamic, sup.sup_stop_non_shutdown_exit_dynamic
 #[test]
 fn all_children_are_stopped_at_once_each_by_its_rule() {
     on_both_kinds(|| {
@@ -214,19 +227,28 @@ fn all_children_are_stopped_at_once_each_by_its_rule() {
                 Manner::Stubborn,
                 ExitReason::Killed,
             ),
+            (
+                Shutdown::Timeout(LONG),
+                Manner::Fails,
+                ExitReason::other("untidy"),
+            ),
         ]
         .map(|(rule, manner, reason)| {
             let it = child(&sup, log.script("a").manner(manner).child().shutdown(rule));
             (process::watch(&it), reason)
         });
-        supervisor::stop(&sup).unwrap();
+        let stopped = supervisor::stop_for(&sup, ExitReason::Shutdown, LONG);
+        assert_eq!(
+            stopped,
+            Ok(()),
+            "it ends as it was told to, whatever its children do"
+        );
         for (watch, reason) in &mut watches {
             assert_eq!(&watch.wait(LONG).unwrap().reason, reason);
         }
     });
 }
 
-// sup.simple_one_for_one_scale
 #[test]
 fn thousands_of_children_come_and_go() {
     let runtime = perennial::Runtime::new().unwrap();
@@ -245,6 +267,9 @@ fn thousands_of_children_come_and_go() {
     assert_eq!(process::counts().processes, 0);
 }
 
+/// Its children do not come back with it.
+///
+/// Rows: sup.tree
 #[test]
 fn dynamic_supervisor_is_a_child_like_any_other() {
     static ROOMS: Name<DynamicMsg> = Name::new("rooms");

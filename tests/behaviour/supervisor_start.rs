@@ -20,7 +20,7 @@ fn failed(id: &str, error: StartError) -> StartError {
     ))
 }
 
-// v.start_fail_order, sup.sup_start_child_returns_error, sup.sup_start_fail
+/// Rows: v.start_fail_order, sup.sup_start_child_returns_error
 #[test]
 fn failed_child_fails_the_start_and_stops_those_before_it() {
     on_both_kinds(|| {
@@ -56,7 +56,7 @@ fn failed_child_fails_the_start_and_stops_those_before_it() {
     });
 }
 
-// sup.sup_start_normal, sup.sup_stop_infinity
+/// Rows: sup.sup_start_normal, sup.sup_stop_infinity
 #[test]
 fn empty_supervisor_starts_and_stops() {
     on_both_kinds(|| {
@@ -68,7 +68,7 @@ fn empty_supervisor_starts_and_stops() {
     });
 }
 
-// sup.sup_start_ignore_child, sup.sup_start_ignore_temporary_child
+/// Rows: sup.sup_start_ignore_child, sup.sup_start_ignore_temporary_child
 #[test]
 fn ignored_child_is_kept_unless_it_is_temporary() {
     on_both_kinds(|| {
@@ -94,7 +94,7 @@ fn ignored_child_is_kept_unless_it_is_temporary() {
     });
 }
 
-// sup.sup_start_map, sup.child_specs
+/// Rows: sup.sup_start_map
 #[test]
 fn defaults_are_those_of_otp() {
     on_both_kinds(|| {
@@ -121,7 +121,9 @@ fn defaults_are_those_of_otp() {
     });
 }
 
-// sup.child_specs_map (duplicates), sup.child_specs_significant
+/// What a specification says is held by types; that no two have one id, and which combinations make sense, is not.
+///
+/// Rows: sup.child_specs, sup.child_specs_map, sup.child_specs_significant
 #[test]
 fn impossible_children_are_refused_before_anything_starts() {
     on_both_kinds(|| {
@@ -193,7 +195,7 @@ fn supervisor_that_is_stopped_while_a_child_hangs_does_not_wait_for_it() {
     });
 }
 
-// v.api_blocks_during_start
+/// Rows: v.api_blocks_during_start
 #[test]
 fn request_waits_for_a_start_that_is_under_way() {
     on_both_kinds(|| {
@@ -270,7 +272,9 @@ fn start_link_needs_a_process_and_links() {
     });
 }
 
-// sup.tree, and promise 2 of the supervisor: it never blocks
+/// It never blocks, or this would need a worker for each level.
+///
+/// Rows: sup.tree
 #[test]
 fn tree_of_two_hundred_levels_needs_one_worker() {
     fn below(log: Log, depth: usize) -> Supervisor {

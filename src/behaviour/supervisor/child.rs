@@ -188,6 +188,11 @@ impl Child {
         (self.start)(then)
     }
 
+    /// Lets go of what it would be started with again: of a temporary child, which never is.
+    pub(crate) fn forget_start(&mut self) {
+        self.start = Box::new(|_| Err(StartError::Ignored));
+    }
+
     pub(crate) fn new(spec: ChildSpec, start: Starter) -> Self {
         Child { spec, start }
     }
@@ -342,7 +347,8 @@ impl<S: GenServer> ServerChild<S> {
 
     /// Restarts it only for reasons of which `says` is true, beside what its restart type says: a permanent child
     /// is restarted for those reasons and no others, a transient one for those of them that are not clean, and a
-    /// temporary one never. A child that is not restarted keeps its specification, and does not run.
+    /// temporary one never. A child that is not restarted keeps its specification, and does not run; a dynamic
+    /// supervisor forgets it.
     ///
     /// `says` runs in the supervisor's process, so it should be quick. If it panics the restart type decides alone.
     /// A restart that fails is tried again without asking.

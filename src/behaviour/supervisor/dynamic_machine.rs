@@ -13,7 +13,7 @@ use crate::behaviour::supervisor::child::{Child, ChildKind, ChildSpec, begun};
 use crate::behaviour::supervisor::dynamic::{DynamicMsg, Request, StartedChild};
 use crate::behaviour::supervisor::event::What;
 use crate::behaviour::supervisor::job::Key;
-use crate::behaviour::supervisor::restart::{Intensity, Shutdown};
+use crate::behaviour::supervisor::restart::{AutoShutdown, Intensity, Restart, Shutdown};
 use crate::behaviour::supervisor::slot::{Event, Slot, Status};
 use crate::pid::Pid;
 use crate::process::behaviour::{Behaviour, Flow, InitFn};
@@ -29,6 +29,7 @@ use std::ops::{Deref, DerefMut};
 pub(super) struct Dynamic {
     max_children: usize,
     intensity: Intensity,
+    auto_shutdown: AutoShutdown,
     children: HashMap<Key, Entry>,
     by_pid: HashMap<Pid, Key>,
     next_key: Key,
@@ -68,6 +69,7 @@ pub(super) fn launch(supervisor: DynamicSupervisor) -> (Options, InitFn<Dynamic>
             board: Board::put_up(&cx.me().process(), Rule::Dynamic, None),
             max_children: supervisor.max_children,
             intensity: Intensity::new(restarts, period),
+            auto_shutdown: supervisor.auto_shutdown,
             children: HashMap::new(),
             by_pid: HashMap::new(),
             next_key: 0,
@@ -111,7 +113,9 @@ impl Dynamic {
         child: Child,
         starter: ReplyTo<Result<StartedChild, StartChildError>>,
     ) {
-        if child.spec.significant {
+        let permanent = child.spec.restart == Restart::Permanent;
+        let counts = self.auto_shutdown != AutoShutdown::Never && !permanent;
+        if child.spec.significant && !counts {
             return starter.send(Err(StartChildError::BadCombination));
         }
         if self.children.len() >= self.max_children {
@@ -218,11 +222,28 @@ impl Dynamic {
                 if due && !ending {
                     self.restart(cx, key, false);
                 } else {
-                    self.children.remove(&key);
+                    self.gone(cx, key);
                 }
             }
             Status::Stopping { .. } | Status::Starting(_) => entry.slot.died = Some(exit.reason),
             Status::Undefined | Status::Dead { .. } | Status::Restarting(_) => {}
+        }
+    }
+
+    /// A child ended by itself and is not restarted.
+    fn gone(&mut self, cx: &DynCx, key: Key) {
+        let Some(entry) = self.children.remove(&key) else {
+            return;
+        };
+        let significant = |entry: &Entry| entry.slot.child.spec.significant;
+        let ends = significant(&entry)
+            && match self.auto_shutdown {
+                AutoShutdown::Never => false,
+                AutoShutdown::AnySignificant => true,
+                AutoShutdown::AllSignificant => !self.children.values().any(significant),
+            };
+        if ends {
+            self.shut_down(cx, ExitReason::Shutdown);
         }
     }
 

@@ -4,14 +4,15 @@ use crate::pid::Pid;
 use crate::reason::ExitReason;
 use crate::sync::Arc;
 use crate::telemetry::Event;
+use std::fmt;
 use std::time::Duration;
 
-/// Something happened to a child.
+/// Something happened to a child; printed, a sentence of bounded length.
 #[derive(Clone, Debug)]
 pub struct SupervisorEvent {
     /// The supervisor.
     pub supervisor: Pid,
-    /// The child's id; empty for what concerns the supervisor itself, and for children that have none.
+    /// The child's id.
     pub child: Arc<str>,
     /// What happened.
     pub what: What,
@@ -42,30 +43,66 @@ pub enum What {
 
 impl Event for SupervisorEvent {}
 
+/// How many characters of a reason are shown at most.
+const REASON_MAX: usize = 4_000;
+
+/// A reason as far as it is fit to print: it may hold anything.
+struct Bounded<'a>(&'a ExitReason);
+
+impl fmt::Display for Bounded<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = self.0.to_string();
+        match text.char_indices().nth(REASON_MAX) {
+            Some((end, _)) => f.write_str(&text[..end]),
+            None => f.write_str(&text),
+        }
+    }
+}
+
+impl fmt::Display for What {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            What::Started(pid) => write!(f, "started as {pid}"),
+            What::Exited(pid, reason) => write!(f, "{pid} ended: {}", Bounded(reason)),
+            What::Restarting(attempt, delay) if delay.is_zero() => {
+                write!(f, "is restarted, attempt {attempt}")
+            }
+            What::Restarting(attempt, delay) => {
+                write!(f, "is restarted in {delay:?}, attempt {attempt}")
+            }
+            What::StartFailed(reason) => write!(f, "did not start: {}", Bounded(reason)),
+            What::Stopped(pid, reason) => write!(f, "{pid} was stopped: {}", Bounded(reason)),
+            What::GaveUp => f.write_str("was restarted too often: the supervisor gives up"),
+            What::Draining(inside) => write!(f, "waits for {inside} pieces of work to end"),
+            What::Drained(0) => f.write_str("has no more work to wait for"),
+            What::Drained(left) => write!(f, "gave up waiting for {left} pieces of work"),
+        }
+    }
+}
+
+impl fmt::Display for SupervisorEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}: child {:?} {}",
+            self.supervisor, self.child, self.what
+        )
+    }
+}
+
 impl SupervisorEvent {
     /// Writes the event to the log: ends at error level, the rest as information.
     pub(crate) fn log(&self) {
-        let SupervisorEvent {
-            supervisor,
-            child,
-            what,
-        } = self;
-        match what {
-            What::Exited(pid, reason) if !reason.is_clean() => {
-                log::error!(target: "perennial::supervisor", "{supervisor}: child {child:?} {pid} ended: {reason}");
+        let level = match &self.what {
+            What::Exited(_, reason) if reason.is_clean() => log::Level::Info,
+            What::Drained(0) => log::Level::Info,
+            What::Exited(..) | What::StartFailed(_) | What::GaveUp | What::Drained(_) => {
+                log::Level::Error
             }
-            What::StartFailed(reason) => {
-                log::error!(target: "perennial::supervisor", "{supervisor}: child {child:?} did not start: {reason}");
+            What::Started(_) | What::Restarting(..) | What::Stopped(..) | What::Draining(_) => {
+                log::Level::Info
             }
-            What::GaveUp => {
-                log::error!(target: "perennial::supervisor", "{supervisor}: reached maximum restart intensity");
-            }
-            What::Drained(left) if *left > 0 => {
-                log::error!(target: "perennial::supervisor", "{supervisor}: {child:?} gave up waiting for {left} pieces of work");
-            }
-            other => {
-                log::info!(target: "perennial::supervisor", "{supervisor}: child {child:?} {other:?}")
-            }
-        }
+        };
+        log::log!(target: "perennial::supervisor", level, "{self}");
     }
 }

@@ -9,10 +9,11 @@ use crate::behaviour::gen_server::StopRequest;
 use crate::behaviour::supervisor::api::{Msg, Request};
 use crate::behaviour::supervisor::board::{Board, Rule};
 use crate::behaviour::supervisor::child::Child;
+use crate::behaviour::supervisor::children::Children;
 use crate::behaviour::supervisor::event::What;
 use crate::behaviour::supervisor::job::{Job, Key, Purpose, Step};
 use crate::behaviour::supervisor::restart::{AutoShutdown, Intensity, Restart, Strategy};
-use crate::behaviour::supervisor::slot::{Event, Slot, Status};
+use crate::behaviour::supervisor::slot::{Event, Status};
 use crate::behaviour::supervisor::{Supervisor, SupervisorError};
 use crate::pid::Pid;
 use crate::process::behaviour::{Behaviour, Flow, InitEnd, InitFn};
@@ -35,9 +36,7 @@ pub(super) struct Machine {
     pub(super) strategy: Strategy,
     pub(super) intensity: Intensity,
     pub(super) auto_shutdown: AutoShutdown,
-    /// In start order.
-    pub(super) children: Vec<Slot>,
-    next_key: Key,
+    pub(super) children: Children,
     pub(super) board: Arc<Board>,
     pub(super) job: Option<Job>,
     requests: VecDeque<Request>,
@@ -76,8 +75,7 @@ impl Machine {
             strategy: supervisor.strategy,
             intensity: Intensity::new(restarts, period),
             auto_shutdown: supervisor.auto_shutdown,
-            children: Vec::new(),
-            next_key: 0,
+            children: Children::default(),
             board,
             job: None,
             requests: VecDeque::new(),
@@ -88,7 +86,7 @@ impl Machine {
         };
         for child in supervisor.children {
             let id = child.spec.id.clone();
-            if machine.by_id(&id).is_some() {
+            if machine.children.by_id(&id).is_some() {
                 let error = SupervisorError::DuplicateChild(id);
                 return Err(InitEnd::Stop(ExitReason::shutdown_with(error)));
             }
@@ -114,36 +112,13 @@ impl Machine {
     }
 
     pub(super) fn add(&mut self, child: Child) -> Key {
-        let key = self.next_key;
-        self.next_key += 1;
-        self.children.push(Slot::new(&self.board, key, child));
-        key
-    }
-
-    pub(super) fn by_id(&self, id: &str) -> Option<usize> {
-        self.children
-            .iter()
-            .position(|slot| &*slot.child.spec.id == id)
-    }
-
-    pub(super) fn at(&self, key: Key) -> Option<usize> {
-        self.children.iter().position(|slot| slot.key == key)
-    }
-
-    pub(super) fn slot(&mut self, key: Key) -> Option<&mut Slot> {
-        self.children.iter_mut().find(|slot| slot.key == key)
-    }
-
-    fn by_pid(&mut self, pid: Pid) -> Option<&mut Slot> {
-        self.children
-            .iter_mut()
-            .find(|slot| slot.status().pid() == Some(pid))
+        self.children.add(&self.board, child)
     }
 
     // ## What is remembered
 
     pub(super) fn child_ended(&mut self, exit: Exit) {
-        let Some(slot) = self.by_pid(exit.from) else {
+        let Some(slot) = self.children.by_pid(exit.from) else {
             return;
         };
         match slot.status() {
@@ -151,9 +126,9 @@ impl Machine {
                 let due = slot.child.spec.is_due(&exit.reason);
                 slot.becomes(Status::Dead { due });
                 slot.last = Some(pid);
-                let (key, id) = (slot.key, slot.child.spec.id.clone());
-                self.pending.push_back(Pending::Death(key));
-                self.board.tell(&id, What::Exited(pid, exit.reason));
+                slot.tell(What::Exited(pid, exit.reason));
+                self.pending.push_back(Pending::Death(slot.key));
+                self.children.forget_pid(pid);
             }
             // Its monitor will say that it is gone, even if it had unlinked itself; this says why.
             Status::Stopping { .. } => slot.died = Some(exit.reason),
@@ -164,7 +139,7 @@ impl Machine {
     }
 
     fn child_stopped(&mut self, cx: &mut SupCx, down: Down) {
-        let Some(slot) = self.by_pid(down.pid) else {
+        let Some(slot) = self.children.by_pid(down.pid) else {
             return;
         };
         let Status::Stopping {
@@ -187,9 +162,10 @@ impl Machine {
         };
         slot.becomes(Status::Undefined);
         slot.last = Some(pid);
-        let (key, id) = (slot.key, slot.child.spec.id.clone());
+        let key = slot.key;
+        slot.tell(What::Stopped(pid, reason));
+        self.children.forget_pid(pid);
         crate::process::link::unlink_flush_from(&cx.me().process(), pid);
-        self.board.tell(&id, What::Stopped(pid, reason));
         self.step_done(key);
         self.forget_temporary(key);
     }
@@ -198,7 +174,9 @@ impl Machine {
     /// acknowledged in order, and what is being stopped before that is no child that failed.
     fn acked(&mut self, cx: &SupCx, pid: Pid, result: Result<(), StartError>) {
         let due = self.job.as_ref().and_then(|job| job.waits_for);
-        let Some(slot) = self.by_pid(pid) else { return };
+        let Some(slot) = self.children.by_pid(pid) else {
+            return;
+        };
         if !matches!(slot.status(), Status::Starting(_)) {
             return;
         }
@@ -262,7 +240,7 @@ impl Machine {
         let Some(reason) = self.ending.take() else {
             return;
         };
-        for slot in &mut self.children {
+        for slot in self.children.iter_mut() {
             slot.forget_timer();
         }
         let steps: Vec<Step> = self
@@ -314,6 +292,7 @@ impl Behaviour for Machine {
             Ok(Event::Acked(pid, result)) => self.acked(cx, pid, result),
             Ok(Event::Overdue(pid)) => {
                 if self
+                    .children
                     .by_pid(pid)
                     .is_some_and(|slot| matches!(slot.status(), Status::Stopping { .. }))
                 {

@@ -46,6 +46,7 @@
 mod api;
 mod board;
 mod child;
+mod children;
 mod drainer;
 mod dynamic;
 mod dynamic_machine;

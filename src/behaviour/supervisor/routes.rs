@@ -294,8 +294,7 @@ impl Machine {
 
     /// The child that is this partition.
     fn partition(&self, at: usize) -> Option<super::job::Key> {
-        let at = self.by_id(&at.to_string())?;
-        Some(self.children[at].key)
+        Some(self.children.by_id(&at.to_string())?.key)
     }
 
     /// A partition did not start: those that came up before it go down again.

@@ -5,7 +5,7 @@ use crate::behaviour::supervisor::board::{Board, ChildSnapshot, ChildStatus};
 use crate::behaviour::supervisor::child::Child;
 use crate::behaviour::supervisor::event::What;
 use crate::behaviour::supervisor::job::Key;
-use crate::behaviour::supervisor::restart::{Intensity, Shutdown};
+use crate::behaviour::supervisor::restart::{Intensity, Restart, Shutdown};
 use crate::pid::{MonitorRef, Pid, TimerRef};
 use crate::process::core::{Process, Signal};
 use crate::process::{Context, Ref, StartError, unwind};
@@ -140,17 +140,22 @@ impl Slot {
     /// The child is up.
     pub(super) fn comes_up(&mut self, pid: Pid, now: Instant) {
         self.up_since = Some(now);
+        if self.child.spec.restart == Restart::Temporary {
+            self.child.forget_start();
+        }
         self.becomes(Status::Running(pid));
         if std::mem::replace(&mut self.was_up, true) {
             self.board.count_restart(self.key);
         }
     }
 
-    /// Its start failed: what was there of it has gone.
-    pub(super) fn failed(&mut self) {
-        self.last = self.status.pid().or(self.last);
+    /// Its start failed, and what was there of it has gone: the pid it had, if it had one.
+    pub(super) fn failed(&mut self) -> Option<Pid> {
+        let pid = self.status.pid();
+        self.last = pid.or(self.last);
         self.died = None;
         self.becomes(Status::Undefined);
+        pid
     }
 
     /// Tells everybody who wants to know what happened to it.

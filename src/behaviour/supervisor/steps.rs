@@ -12,8 +12,9 @@ use crate::reason::ExitReason;
 
 impl Machine {
     pub(super) fn begin_start(&mut self, cx: &SupCx, key: Key) {
-        let Some(at) = self.at(key) else { return };
-        let slot = &mut self.children[at];
+        let Some(slot) = self.children.get_mut(key) else {
+            return;
+        };
         if let Some(result) = slot.acked.take() {
             return self.settle(cx, key, result);
         }
@@ -28,27 +29,27 @@ impl Machine {
             }
             return self.wait_for(key);
         }
-        match slot.begin(cx.me()) {
-            Ok((pid, _)) => {
-                slot.becomes(Status::Starting(pid));
+        let group = slot.child.spec.group;
+        match self.children.begin(key, cx.me()) {
+            Ok(()) => {
                 self.wait_for(key);
-                self.begin_group(cx, at);
+                self.begin_group(cx, group);
             }
             Err(error) => self.settle(cx, key, Err(error)),
         }
     }
 
     /// Begins the starts that come next and belong to the same group; each is settled when its own step is due.
-    fn begin_group(&mut self, cx: &SupCx, at: usize) {
-        let Some(group) = self.children[at].child.spec.group else {
+    fn begin_group(&mut self, cx: &SupCx, group: Option<u32>) {
+        if group.is_none() {
             return;
-        };
+        }
         for next in 0.. {
             let key = self.job.as_ref().and_then(|job| job.starts_at(next));
-            let Some(slot) = key.and_then(|key| self.slot(key)) else {
+            let Some(slot) = key.and_then(|key| self.children.get_mut(key)) else {
                 return;
             };
-            if slot.child.spec.group != Some(group) {
+            if slot.child.spec.group != group {
                 return;
             }
             let begun = slot.acked.is_some() || matches!(slot.status(), Status::Starting(_));
@@ -59,9 +60,10 @@ impl Machine {
             }
             slot.forget_timer();
             slot.died = None;
-            match slot.begin(cx.me()) {
-                Ok((pid, _)) => slot.becomes(Status::Starting(pid)),
-                Err(error) => slot.acked = Some(Err(error)),
+            let key = slot.key;
+            let begun = self.children.begin(key, cx.me());
+            if let (Err(error), Some(slot)) = (begun, self.children.get_mut(key)) {
+                slot.acked = Some(Err(error));
             }
         }
     }
@@ -74,21 +76,27 @@ impl Machine {
 
     /// What came of the start whose step this is.
     pub(super) fn settle(&mut self, cx: &SupCx, key: Key, result: Result<(), StartError>) {
-        let Some(slot) = self.slot(key) else { return };
+        let Some(slot) = self.children.get_mut(key) else {
+            return;
+        };
         match result {
             Ok(()) => {
                 self.came_up(cx, key);
                 self.step_done(key);
             }
             Err(error) => {
-                slot.failed();
+                if let Some(pid) = slot.failed() {
+                    self.children.forget_pid(pid);
+                }
                 self.start_failed(key, error);
             }
         }
     }
 
     fn came_up(&mut self, cx: &SupCx, key: Key) {
-        let Some(slot) = self.slot(key) else { return };
+        let Some(slot) = self.children.get_mut(key) else {
+            return;
+        };
         let Status::Starting(pid) = slot.status() else {
             return;
         };
@@ -101,17 +109,24 @@ impl Machine {
     }
 
     pub(super) fn begin_stop(&mut self, cx: &SupCx, key: Key) {
-        let Some(slot) = self.slot(key) else { return };
+        let Some(slot) = self.children.get_mut(key) else {
+            return;
+        };
         slot.forget_timer();
         match slot.acked.take() {
             Some(Ok(())) => self.came_up(cx, key),
             Some(Err(error)) => {
-                slot.failed();
+                let had = slot.failed();
                 tell_failure(slot, &error);
+                if let Some(pid) = had {
+                    self.children.forget_pid(pid);
+                }
             }
             None => {}
         }
-        let Some(slot) = self.slot(key) else { return };
+        let Some(slot) = self.children.get_mut(key) else {
+            return;
+        };
         match slot.status() {
             Status::Starting(pid) | Status::Running(pid) => {
                 slot.stop(cx, pid);
@@ -129,7 +144,9 @@ impl Machine {
 
     fn start_failed(&mut self, key: Key, error: StartError) {
         self.step_done(key);
-        let Some(slot) = self.slot(key) else { return };
+        let Some(slot) = self.children.get_mut(key) else {
+            return;
+        };
         let id = slot.child.spec.id.clone();
         tell_failure(slot, &error);
         if error == StartError::Ignored {
@@ -143,7 +160,7 @@ impl Machine {
             }
             Purpose::Restart(_) => self.retry(key),
             Purpose::StartChild(key, reply) => {
-                self.remove(key);
+                self.children.remove(key);
                 reply.send(Err(StartChildError::Failed(error)));
             }
             Purpose::RestartChild(_, reply) => reply.send(Err(RestartChildError::Failed(error))),
@@ -156,10 +173,6 @@ impl Machine {
                 })
             }
         }
-    }
-
-    pub(super) fn remove(&mut self, key: Key) {
-        self.children.retain(|slot| slot.key != key);
     }
 
     /// What follows the last step; the reason of the supervisor's end if that is what follows.
@@ -176,14 +189,20 @@ impl Machine {
             }
             Purpose::Clear(key) => self.put_off(cx, key),
             Purpose::StartChild(key, reply) => {
-                let pid = self.slot(key).and_then(|slot| slot.status().pid());
+                let pid = self
+                    .children
+                    .get_mut(key)
+                    .and_then(|slot| slot.status().pid());
                 if pid.is_none() {
                     self.forget_ignored_temporaries();
                 }
                 reply.send(Ok(pid));
             }
             Purpose::RestartChild(key, reply) => {
-                reply.send(Ok(self.slot(key).and_then(|slot| slot.status().pid())));
+                reply.send(Ok(self
+                    .children
+                    .get_mut(key)
+                    .and_then(|slot| slot.status().pid())));
             }
             Purpose::Terminate(key, reply) => {
                 self.forget_temporary(key);
@@ -200,14 +219,14 @@ impl Machine {
         let temporary = |slot: &mut Slot| {
             slot.child.spec.restart == Restart::Temporary && slot.status() == Status::Undefined
         };
-        if self.slot(key).is_some_and(temporary) {
-            self.remove(key);
+        if self.children.get_mut(key).is_some_and(temporary) {
+            self.children.remove(key);
         }
     }
 
     fn forget_ignored_temporaries(&mut self) {
-        self.children.retain(|slot| {
-            slot.status() != Status::Undefined || slot.child.spec.restart != Restart::Temporary
+        self.children.remove_if(|slot| {
+            slot.status() == Status::Undefined && slot.child.spec.restart == Restart::Temporary
         });
     }
 }
