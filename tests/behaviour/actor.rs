@@ -148,6 +148,8 @@ impl Script {
 
 pub(crate) enum ActorMsg {
     Stop(ExitReason),
+    /// Answered when its `init` is through.
+    Ping(ReplyTo<()>),
 }
 
 pub(crate) struct Actor(Script);
@@ -192,6 +194,10 @@ impl GenServer for Actor {
     fn handle(&mut self, msg: ActorMsg, _: &mut Cx<Self>) -> Next<ActorMsg> {
         match msg {
             ActorMsg::Stop(reason) => Next::Stop(reason),
+            ActorMsg::Ping(reply) => {
+                reply.send(());
+                Next::Loop
+            }
         }
     }
 

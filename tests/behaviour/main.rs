@@ -13,7 +13,9 @@ mod stage;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod drainer;
 mod dynamic;
+mod partition;
 mod stress;
 mod supervisor_admin;
 mod supervisor_auto;
@@ -23,5 +25,7 @@ mod supervisor_parallel;
 mod supervisor_restart;
 mod supervisor_robust;
 mod supervisor_start;
+mod supervisor_stop;
+mod supervisor_view;
 mod task;
 mod task_supervisor;

@@ -1,6 +1,8 @@
 //! Children that are started in parallel where somebody asks for it.
 
-use crate::actor::{Door, DoorMsg, Log, Manner, Script, Start, Tree, crash, end, on_both_kinds};
+use crate::actor::{
+    ActorMsg, Door, DoorMsg, Log, Manner, Script, Start, Tree, crash, end, on_both_kinds,
+};
 use crate::stage::{LONG, eventually};
 use perennial::ExitReason;
 use perennial::prelude::*;
@@ -9,6 +11,7 @@ use perennial::supervisor::{
     self, ChildState, ChildStatus, Scope, ServerChild, SupervisorError, What,
 };
 use std::sync::mpsc;
+use std::time::Duration;
 
 fn door() -> Ref<DoorMsg> {
     gen_server::start::<Door>(()).unwrap()
@@ -47,19 +50,22 @@ fn ups(events: &mut supervisor::Events, count: usize) -> Vec<String> {
 
 #[test]
 fn all_begin_at_once_and_are_acknowledged_in_order() {
+    static LAST: Name<ActorMsg> = Name::new("the last of a group");
     on_both_kinds(|| {
         let (log, door) = (Log::default(), door());
         let mut events = supervisor::events(Scope::All);
         let sup = Supervisor::new(Strategy::OneForOne).parallel([
             waiting(&log, "a", &door),
             waiting(&log, "b", &door),
-            waiting(&log, "c", &door),
+            waiting(&log, "c", &door).name(&LAST),
         ]);
         let started = aside(sup);
         eventually("all have begun", || log.len() == 3);
-        open(&door, &["c", "b"]);
-        // Neither is up for others before the one before it.
-        assert!(events.next(std::time::Duration::from_millis(20)).is_none());
+        open(&door, &["b", "c"]);
+        LAST.call_for(LONG, ActorMsg::Ping).unwrap();
+        // It is through, and is not up for others before those before it.
+        assert!(events.next(Duration::ZERO).is_none());
+        assert!(started.try_recv().is_err());
         open(&door, &["a"]);
         let sup = started.recv_timeout(LONG).unwrap().unwrap();
         assert_eq!(ups(&mut events, 3), ["a", "b", "c"]);
@@ -101,6 +107,7 @@ fn group_waits_for_those_before_it_and_those_after_it_wait_for_the_group() {
 
 #[test]
 fn one_that_fails_stops_all_that_were_started_in_reverse() {
+    static LATE: Name<ActorMsg> = Name::new("one that comes after a failure");
     on_both_kinds(|| {
         for bad in [Start::Fail, Start::Panic] {
             let (log, door) = (Log::default(), door());
@@ -108,21 +115,14 @@ fn one_that_fails_stops_all_that_were_started_in_reverse() {
                 .child(log.script("first").manner(Manner::Traps).child())
                 .child(waiting(&log, "a", &door))
                 .child(log.script("bad").starts([bad]).child())
-                .child(waiting(&log, "c", &door))
+                .child(waiting(&log, "c", &door).name(&LATE))
                 .child(log.script("hangs").starts([Start::Hang]).child())
                 .start_parallel();
             let started = aside(sup);
             eventually("all have begun", || log.len() == 5);
             // It failed long ago; that counts when it is its turn.
             open(&door, &["c"]);
-            eventually("the last that can is up", || {
-                let all = process::processes();
-                let label = |pid: &perennial::Pid| process::label(*pid);
-                let up = |info: &process::Info| info.status == process::Status::Waiting;
-                let c = all.iter().find(|pid| label(pid).as_deref() == Some("c"));
-                c.and_then(|pid| process::info(*pid))
-                    .is_some_and(|info| up(&info))
-            });
+            LATE.call_for(LONG, ActorMsg::Ping).unwrap();
             log.take();
             open(&door, &["a"]);
             match started.recv_timeout(LONG).unwrap() {

@@ -346,18 +346,27 @@ impl Dynamic {
         entry.slot.tell(What::Stopped(pid, reason.clone()));
         self.by_pid.remove(&pid);
         link::unlink_flush_from(&cx.me().process(), pid);
-        if let Some(entry) = self.children.remove(&key) {
-            match entry.starter {
-                Some(starter) if self.ending.is_some() => self.refused.push(starter),
-                Some(starter) => {
-                    let error = StartError::Exit(reason);
-                    starter.send(Err(StartChildError::Failed(error)));
-                }
-                None => {}
+        let Some(entry) = self.children.remove(&key) else {
+            return;
+        };
+        let Entry {
+            slot,
+            starter,
+            stoppers,
+            ..
+        } = entry;
+        // Whoever hears of it sees it no more.
+        drop(slot);
+        match starter {
+            Some(starter) if self.ending.is_some() => self.refused.push(starter),
+            Some(starter) => {
+                let error = StartError::Exit(reason);
+                starter.send(Err(StartChildError::Failed(error)));
             }
-            for stopper in entry.stoppers {
-                stopper.send(Ok(()));
-            }
+            None => {}
+        }
+        for stopper in stoppers {
+            stopper.send(Ok(()));
         }
     }
 

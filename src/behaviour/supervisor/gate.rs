@@ -24,8 +24,8 @@ pub struct Gate(Arc<Mutex<Inside>>);
 struct Inside {
     closed: bool,
     count: usize,
-    /// Told once when the last one leaves.
-    when_empty: Option<Box<dyn FnOnce() + Send>>,
+    /// Told once when the last one leaves: one for each drainer that waits.
+    when_empty: Vec<Box<dyn FnOnce() + Send>>,
 }
 
 /// Stands for one piece of work that is under way: it ends when this is dropped, in whatever way. It may be sent to
@@ -60,11 +60,7 @@ impl Gate {
     }
 
     pub(super) fn open(&self) {
-        let mut inside = self.0.lock();
-        inside.closed = false;
-        let waiter = inside.when_empty.take();
-        drop(inside);
-        drop(waiter);
+        self.0.lock().closed = false;
     }
 
     pub(super) fn close(&self) {
@@ -75,15 +71,11 @@ impl Gate {
     pub(super) fn when_empty(&self, then: Box<dyn FnOnce() + Send>) -> usize {
         let mut inside = self.0.lock();
         let count = inside.count;
-        let (now, before) = if count == 0 {
-            (Some(then), None)
+        if count == 0 {
+            drop(inside);
+            then();
         } else {
-            (None, inside.when_empty.replace(then))
-        };
-        drop(inside);
-        drop(before);
-        if let Some(now) = now {
-            now();
+            inside.when_empty.push(then);
         }
         count
     }
@@ -93,13 +85,13 @@ impl Drop for Pass {
     fn drop(&mut self) {
         let mut inside = self.0.0.lock();
         inside.count -= 1;
-        let then = if inside.count == 0 {
-            inside.when_empty.take()
+        let waiting = if inside.count == 0 {
+            std::mem::take(&mut inside.when_empty)
         } else {
-            None
+            Vec::new()
         };
         drop(inside);
-        if let Some(then) = then {
+        for then in waiting {
             then();
         }
     }
