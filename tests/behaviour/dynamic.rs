@@ -6,7 +6,7 @@ use perennial::prelude::*;
 use perennial::process::{self, StartError};
 use perennial::supervisor::dynamic_supervisor::{self as dynamic};
 use perennial::supervisor::{
-    self, ChildError, DynamicMsg, Restart, ServerChild, Shutdown, StartChildError,
+    self, AutoShutdown, ChildError, DynamicMsg, Restart, ServerChild, Shutdown, StartChildError,
 };
 use perennial::{ExitReason, Pid};
 use std::time::Duration;
@@ -287,5 +287,203 @@ fn dynamic_supervisor_is_a_child_like_any_other() {
         supervisor::which_children(&top).unwrap();
         assert_eq!(dynamic::count_children(&ROOMS).unwrap().specs, 0);
         supervisor::stop(&top).unwrap();
+    });
+}
+
+/// Rows: dyn.try_again
+#[test]
+fn failed_restart_counts_as_one() {
+    on_both_kinds(|| {
+        let log = Log::default();
+        let sup = DynamicSupervisor::new().intensity(2, LONG).start().unwrap();
+        let mut watch = process::watch(&sup);
+        let script = log.script("a");
+        let first = child(&sup, script.child());
+        script.next([Start::Fail]);
+        end(first.pid(), crash());
+        eventually("it is back", || active(&sup) == 1);
+        assert_eq!(log.take(), ["a Up", "a Fail", "a Up"]);
+        end(only(&sup), crash());
+        assert_eq!(watch.wait(LONG).unwrap().reason, ExitReason::Shutdown);
+    });
+}
+
+/// What a child is made of comes anew at each start.
+///
+/// Rows: dyn.restart_extra
+#[test]
+fn arguments_are_made_at_each_start() {
+    on_both_kinds(|| {
+        let (sup, log) = (start(), Log::default());
+        let script = log.script("a");
+        let record = log.clone();
+        let made = Child::with::<Actor>("a", move || {
+            record.write("made");
+            script.clone()
+        });
+        let first = child(&sup, made);
+        end(first.pid(), crash());
+        eventually("it is back", || log.len() == 4);
+        assert_eq!(log.take(), ["made", "a Up", "made", "a Up"]);
+        supervisor::stop(&sup).unwrap();
+    });
+}
+
+/// Rows: dyn.which_children_order
+#[test]
+fn children_are_listed_without_ids() {
+    on_both_kinds(|| {
+        let (sup, log) = (start(), Log::default());
+        let up = child(&sup, log.child("a"));
+        let waits = child(&sup, log.child("b").backoff(LONG, LONG));
+        end(waits.pid(), crash());
+        let all = dynamic::which_children(&sup).unwrap();
+        assert!(all.iter().all(|child| child.id.is_none()));
+        let states: Vec<_> = all.iter().map(|child| child.state).collect();
+        assert_eq!(states.len(), 2);
+        assert!(states.contains(&supervisor::ChildState::Running(up.pid())));
+        assert!(states.contains(&supervisor::ChildState::Restarting));
+        supervisor::stop(&sup).unwrap();
+    });
+}
+
+/// Rows: dyn.supervised_by_name
+#[test]
+fn dynamic_supervisors_have_their_names_for_ids() {
+    static FIRST: Name<DynamicMsg> = Name::new("first rooms");
+    static SECOND: Name<DynamicMsg> = Name::new("second rooms");
+    on_both_kinds(|| {
+        let top = Supervisor::new(Strategy::OneForOne)
+            .child(DynamicSupervisor::new().name(&FIRST))
+            .child(DynamicSupervisor::new().name(&SECOND))
+            .child(DynamicSupervisor::new())
+            .start()
+            .unwrap();
+        let all = supervisor::which_children(&top).unwrap();
+        let ids: Vec<_> = all.iter().rev().map(|child| child.id.as_deref()).collect();
+        let expected = ["first rooms", "second rooms", "dynamic supervisor"];
+        assert_eq!(ids, expected.map(Some));
+        let supervisor::ChildState::Running(unnamed) = all[0].state else {
+            panic!("{all:?}");
+        };
+        assert_eq!(
+            supervisor::start_child(&top, DynamicSupervisor::new()),
+            Err(StartChildError::AlreadyStarted(unnamed))
+        );
+        supervisor::stop(&top).unwrap();
+    });
+}
+
+/// Rows: dyn.invalid_spec
+#[test]
+fn what_can_never_be_a_child_is_refused_before_anybody_is_asked() {
+    static NOBODY: Name<DynamicMsg> = Name::new("nobody");
+    on_both_kinds(|| {
+        let log = Log::default();
+        let never = || log.child("a").significant();
+        let refused = StartChildError::BadCombination;
+        assert_eq!(dynamic::start_child(&NOBODY, never()), Err(refused.clone()));
+        let sup = start();
+        let started = sup.call(|reply| DynamicMsg::start(never(), reply));
+        assert_eq!(started.unwrap().unwrap_err(), refused);
+        // This one would be a child elsewhere.
+        let elsewhere = dynamic::start_child(&sup, log.child("a").transient().significant());
+        assert_eq!(elsewhere, Err(refused));
+        supervisor::stop(&sup).unwrap();
+    });
+}
+
+/// Rows: sup.significant_simple
+#[test]
+fn significant_children_end_a_dynamic_supervisor_that_says_so() {
+    on_both_kinds(|| {
+        let log = Log::default();
+        for (auto, ends) in [
+            (AutoShutdown::AnySignificant, 1),
+            (AutoShutdown::AllSignificant, 3),
+        ] {
+            let sup = DynamicSupervisor::new()
+                .auto_shutdown(auto)
+                .start()
+                .unwrap();
+            let mut watch = process::watch(&sup);
+            let bystander = child(&sup, log.child("b").temporary());
+            let significant = || log.child("s").temporary().significant();
+            let all: Vec<_> = (0..4).map(|_| child(&sup, significant())).collect();
+            end(bystander.pid(), crash());
+            dynamic::terminate_child(&sup, &all[3]).unwrap();
+            for (at, it) in all[..ends].iter().enumerate() {
+                assert_eq!(active(&sup), 3 - at, "{auto:?}");
+                end(it.pid(), ExitReason::Shutdown);
+            }
+            assert_eq!(watch.wait(LONG).unwrap().reason, ExitReason::Shutdown);
+        }
+        // One that is restarted has not ended.
+        let sup = DynamicSupervisor::new().auto_shutdown(AutoShutdown::AnySignificant);
+        let sup = sup.start().unwrap();
+        let mut watch = process::watch(&sup);
+        let it = child(&sup, log.child("t").transient().significant());
+        end(it.pid(), crash());
+        eventually("it is back", || active(&sup) == 1);
+        end(only(&sup), ExitReason::Shutdown);
+        assert_eq!(watch.wait(LONG).unwrap().reason, ExitReason::Shutdown);
+    });
+}
+
+/// The time of a thousand starts and stops at the best of three.
+fn pace(of: impl Fn() -> Duration) -> f64 {
+    let best = (0..3).map(|_| of()).min().unwrap();
+    best.as_secs_f64()
+}
+
+/// Ten times the children take about ten times as long; a scan of all for each would take a hundred times as long.
+fn about_linear(of: impl Fn(usize) -> Duration) {
+    let (few, many) = (pace(|| of(400)), pace(|| of(4_000)));
+    assert!(many < 40.0 * few, "{few} s for few, {many} s for many");
+}
+
+/// Rows: sup.simple_one_for_one_scale
+#[test]
+fn many_children_of_a_dynamic_supervisor_cost_no_more_each() {
+    let runtime = perennial::Runtime::new().unwrap();
+    let _entered = runtime.enter();
+    about_linear(|count| {
+        let (sup, log) = (start(), Log::default());
+        let begin = std::time::Instant::now();
+        let new = || log.child("a").temporary();
+        let all: Vec<_> = (0..count).map(|_| child(&sup, new())).collect();
+        for it in &all {
+            dynamic::terminate_child(&sup, it).unwrap();
+        }
+        let took = begin.elapsed();
+        supervisor::stop(&sup).unwrap();
+        took
+    });
+}
+
+/// Rows: sup.scale_start_stop_many_children
+#[test]
+fn many_children_of_a_supervisor_cost_no_more_each() {
+    let runtime = perennial::Runtime::new().unwrap();
+    let _entered = runtime.enter();
+    about_linear(|count| {
+        let log = Log::default();
+        let sup = Supervisor::new(Strategy::OneForOne).start().unwrap();
+        let begin = std::time::Instant::now();
+        let ids = || (0..count).map(|n| n.to_string());
+        for id in ids() {
+            let script = log.script("a");
+            let child = Child::with::<Actor>(id, move || script.clone());
+            supervisor::start_child(&sup, child).unwrap();
+        }
+        for id in ids() {
+            supervisor::terminate_child(&sup, id.as_str()).unwrap();
+            supervisor::restart_child(&sup, id.as_str()).unwrap();
+            supervisor::terminate_child(&sup, id.as_str()).unwrap();
+            supervisor::delete_child(&sup, id.as_str()).unwrap();
+        }
+        let took = begin.elapsed();
+        supervisor::stop(&sup).unwrap();
+        took
     });
 }

@@ -24,6 +24,7 @@ mod supervisor_end;
 mod supervisor_parallel;
 mod supervisor_restart;
 mod supervisor_robust;
+mod supervisor_rows;
 mod supervisor_start;
 mod supervisor_stop;
 mod supervisor_view;
