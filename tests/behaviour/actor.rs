@@ -21,6 +21,8 @@ pub(crate) enum Start {
     Hang,
     /// Waits in `init` until its door is opened for it.
     Wait,
+    /// As `Wait`, and then fails.
+    WaitFail,
 }
 
 /// How a child takes the signal to end.
@@ -177,10 +179,13 @@ impl GenServer for Actor {
             Start::Ignore => Init::Ignore,
             Start::Fail => Init::Stop(ExitReason::other("no")),
             Start::Panic => panic!("no"),
-            Start::Wait => {
+            Start::Wait | Start::WaitFail => {
                 let door = script.door.clone().expect("whoever waits has a door");
                 door.call_for(LONG, |reply| DoorMsg::Wait(script.id, reply))
                     .expect("the door is opened");
+                if start == Start::WaitFail {
+                    return Init::Stop(ExitReason::other("no"));
+                }
                 Init::Ok(Actor(script))
             }
             Start::Hang => {

@@ -22,6 +22,7 @@ mod supervisor_auto;
 mod supervisor_backoff;
 mod supervisor_end;
 mod supervisor_parallel;
+mod supervisor_regressions;
 mod supervisor_restart;
 mod supervisor_robust;
 mod supervisor_rows;
