@@ -31,6 +31,7 @@ pub mod chat;
 
 pub use behaviour::gen_server::{self, Cx, GenServer, Info, Init, Next};
 pub use behaviour::supervisor::{self, Child, DynamicSupervisor, Strategy, Supervisor};
+pub use behaviour::supervisor::{PartitionSupervisor, Partitions};
 pub use behaviour::task::{self, Task, TaskError, TaskSupervisor};
 pub use pid::{MonitorRef, Pid, RequestId, TimerRef};
 pub use process::{Name, Ref, ReplyTo, Runtime};

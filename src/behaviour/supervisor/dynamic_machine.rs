@@ -169,11 +169,11 @@ impl Dynamic {
             Ok(()) => {
                 let died = entry.slot.died.take();
                 entry.slot.comes_up(pid, cx.now());
+                entry.slot.tell(What::Started(pid));
                 if let (Some(starter), Some(reference)) = (entry.starter.take(), &entry.reference) {
                     let reference = reference.clone();
                     starter.send(Ok(StartedChild { pid, reference }));
                 }
-                entry.slot.tell(What::Started(pid));
                 if let Some(reason) = died {
                     self.child_ended(cx, Exit { from: pid, reason });
                 }

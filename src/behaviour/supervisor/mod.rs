@@ -38,10 +38,25 @@
 //! A supervisor never blocks: starting, stopping and waiting are states, and what is asked of it meanwhile waits
 //! in order.
 //!
+//! # Which one
+//! [`Supervisor`] for children that are known from the beginning, [`DynamicSupervisor`] for those that come and go,
+//! [`PartitionSupervisor`] for copies of one child that share the work by key. A [`Drainer`] among the children has
+//! what was begun come to its end before the rest stops.
+//!
+//! # Looking at it
+//! [`which_children`] and [`count_children`] ask the supervisor, and wait while it starts or stops something.
+//! [`snapshot`] and [`tree`] ask nobody and are answered at once. What happens comes as [`SupervisorEvent`]: to a
+//! process with [`subscribe`], to any thread with [`events`].
+//!
 //! # How it dies
 //! When its parent ends or [`stop`] is called: children in reverse order, then itself with that reason. With
 //! `Shutdown` when restarts came too fast, or when its significant children are through. An exit signal from
-//! anybody else does nothing. Killed, it takes its children with it, through their links.
+//! anybody else does nothing. Killed, it takes its children with it, through their links. [`stop_within`] makes an
+//! end of all that is left of a tree at a deadline.
+//!
+//! # Options
+//! Of a supervisor: strategy, intensity, auto-shutdown, children that start in parallel, name, label. Of a child, see
+//! [`ServerChild`]: restart type and reasons, shutdown, backoff, an intensity of its own, significance.
 
 mod api;
 mod board;

@@ -9,6 +9,7 @@ use crate::process::{CallError, ProcessId, current, exit, runtime, watch::watch_
 use crate::reason::ExitReason;
 use crate::sync::Arc;
 use std::collections::{HashMap, HashSet};
+use std::fmt;
 use std::time::Duration;
 
 /// Stops a supervisor of any kind and all below it, and waits until it has ended.
@@ -54,6 +55,16 @@ pub struct KilledProcess {
     pub label: Option<Arc<str>>,
     /// Who supervised it; `None` for the root.
     pub supervisor: Option<Pid>,
+}
+
+impl fmt::Display for KilledProcess {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let called = match &self.label {
+            Some(label) if self.id.is_empty() => label,
+            _ => &self.id,
+        };
+        write!(f, "{called} {}", self.pid)
+    }
 }
 
 /// Stops a supervisor of any kind and all below it in order, as [`stop`] does, but has done after `deadline`:
