@@ -59,7 +59,8 @@ fn stop_waits_for_what_has_begun_and_lets_nothing_begin() {
         let (first, second) = (gate.enter().unwrap(), gate.enter().unwrap());
         let mut stopped = stop_aside(&tree);
         drains(&tree);
-        eventually("nobody comes in", || gate.enter().is_none());
+        eventually("the gate is closed", || !gate.is_open());
+        assert!(gate.enter().is_none());
         drop(first);
         assert!(stopped.wait(Duration::ZERO).is_none());
         assert_eq!(log.len(), 0, "the worker is still there for the second");

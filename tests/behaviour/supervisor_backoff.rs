@@ -5,9 +5,7 @@ use crate::stage::{LONG, eventually};
 use perennial::ExitReason;
 use perennial::prelude::*;
 use perennial::process;
-use perennial::supervisor::{
-    self, ChildState, ChildStatus, RestartChildError, Scope, SupervisorEvent, What,
-};
+use perennial::supervisor::{self, ChildState, ChildStatus, RestartChildError, Scope, What};
 use perennial::time::ManualClock;
 use std::time::Duration;
 
@@ -24,14 +22,15 @@ fn running(tree: &Tree, at: usize) -> bool {
 
 /// The wait of the next restart that is told of.
 fn delay(events: &mut supervisor::Events) -> Duration {
-    loop {
-        let Some(SupervisorEvent { what, .. }) = events.next(Duration::ZERO) else {
-            panic!("no restart was told of");
-        };
-        if let What::Restarting(_, delay) = what {
-            return delay;
+    let mut told = None;
+    eventually("a restart is told of", || {
+        let event = events.next(Duration::ZERO);
+        if let Some(What::Restarting(_, delay)) = event.map(|event| event.what) {
+            told = Some(delay);
         }
-    }
+        told.is_some()
+    });
+    told.unwrap_or_default()
 }
 
 /// A wait for `full`, less a little at random: the hand goes there in two steps, of which the first is too short.

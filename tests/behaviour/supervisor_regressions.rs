@@ -390,10 +390,15 @@ fn failing_start_does_not_hurry_a_stop() {
         log.take();
         end(tree.pid(0), crash());
         eventually("its restart is under way", || log.len() == 1);
-        let half_way = supervisor::snapshot(&tree.sup).unwrap()[0].status;
-        let ChildStatus::Starting(half_way) = half_way else {
-            panic!("{half_way:?}");
-        };
+        let mut half_way = None;
+        eventually("the supervisor has its pid", || {
+            let status = supervisor::snapshot(&tree.sup).unwrap()[0].status;
+            half_way = status
+                .pid()
+                .filter(|pid| status == ChildStatus::Starting(*pid));
+            half_way.is_some()
+        });
+        let half_way = half_way.unwrap();
         let sup = tree.sup.clone();
         let stopper = process::spawn::<()>(move |_| supervisor::stop(&sup).unwrap());
         eventually("the last is told to end", || log.len() == 2);

@@ -523,9 +523,12 @@ fn names_are_registered_again_by_those_who_come_back() {
             assert_ne!(again, worker);
             end(top.pid(), ExitReason::Kill);
             process::watch(&again).wait(LONG).expect("it went along");
-            tree.pid(0);
-            supervisor::which_children(&TOP).unwrap();
-            assert_ne!(TOP.whereis().unwrap(), top);
+            // It may take a few tries: until the worker has heard of the end, it has its name.
+            eventually("both are back", || {
+                let back = |sup: &Ref<_>| *sup != top && supervisor::which_children(sup).is_ok();
+                TOP.whereis().is_some_and(|sup| back(&sup)) && WORKER.whereis().is_some()
+            });
+            assert_ne!(WORKER.whereis().unwrap(), again);
         }
         tree.stop();
     });

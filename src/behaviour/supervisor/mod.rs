@@ -45,11 +45,11 @@
 //!
 //! # Looking at it
 //! [`which_children`] and [`count_children`] ask the supervisor, and wait while it starts or stops something.
-//! [`snapshot`] and [`tree`] ask nobody and are answered at once. What happens comes as [`SupervisorEvent`]: to a
-//! process with [`subscribe`], to any thread with [`events`].
+//! [`snapshot`] and [`tree()`] ask nobody and are answered at once. What happens comes as [`SupervisorEvent`]: to a
+//! process with [`subscribe()`], to any thread with [`events`].
 //!
 //! # How it dies
-//! When its parent ends or [`stop`] is called: children in reverse order, then itself with that reason. With
+//! When its parent ends or [`stop()`] is called: children in reverse order, then itself with that reason. With
 //! `Shutdown` when restarts came too fast, or when its significant children are through. An exit signal from
 //! anybody else does nothing. Killed, it takes its children with it, through their links. [`stop_within`] makes an
 //! end of all that is left of a tree at a deadline.
