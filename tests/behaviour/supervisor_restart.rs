@@ -512,9 +512,11 @@ fn names_are_registered_again_by_those_who_come_back() {
     on_both_kinds(|| {
         let log = Log::default();
         let below = log.clone();
-        let tree = Tree::of(lots().child(Child::supervisor("below", move || {
+        let child = Child::supervisor("below", move || {
             lots().name(&TOP).child(below.child("worker").name(&WORKER))
-        })));
+        });
+        let short = Duration::from_millis(1);
+        let tree = Tree::of(lots().child(child.backoff(short, 10 * short)));
         for _ in 0..3 {
             let (top, worker) = (TOP.whereis().unwrap(), WORKER.whereis().unwrap());
             end(worker.pid(), ExitReason::Kill);
@@ -523,7 +525,8 @@ fn names_are_registered_again_by_those_who_come_back() {
             assert_ne!(again, worker);
             end(top.pid(), ExitReason::Kill);
             process::watch(&again).wait(LONG).expect("it went along");
-            // It may take a few tries: until the worker has heard of the end, it has its name.
+            // It may take a few tries: until the worker has heard of the end, it has its name. So there is a wait
+            // before each, or they were used up before that.
             eventually("both are back", || {
                 let back = |sup: &Ref<_>| *sup != top && supervisor::which_children(sup).is_ok();
                 TOP.whereis().is_some_and(|sup| back(&sup)) && WORKER.whereis().is_some()
