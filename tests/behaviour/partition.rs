@@ -205,6 +205,45 @@ fn partitions_come_and_go_and_every_key_leads_to_one_that_is_there() {
     });
 }
 
+/// While a partition takes its time to end, keys lead elsewhere already.
+#[test]
+fn nobody_is_sent_to_a_partition_that_is_being_stopped() {
+    type Held = Arc<Mutex<mpsc::Receiver<()>>>;
+    struct Slow(usize, Held);
+    impl GenServer for Slow {
+        type Args = (usize, Held);
+        type Msg = Msg;
+        const TRAP_EXIT: bool = true;
+        fn init((at, held): Self::Args, _: &mut Cx<Self>) -> Init<Self> {
+            Init::Ok(Slow(at, held))
+        }
+        fn handle(&mut self, msg: Msg, cx: &mut Cx<Self>) -> Next<Msg> {
+            if let Msg::Who(reply) = msg {
+                reply.send((self.0, cx.pid()));
+            }
+            Next::Loop
+        }
+        fn terminate(&mut self, _: &ExitReason, _: &mut Cx<Self>) {
+            let _ = self.1.lock().unwrap().recv_timeout(LONG);
+        }
+    }
+    on_both_kinds(|| {
+        let (hold, held) = mpsc::channel();
+        let held = Arc::new(Mutex::new(held));
+        let sup =
+            PartitionSupervisor::new(move |at| Child::server::<Slow>("slow", (at, held.clone())));
+        let sup = sup.partitions(3).name(&SHARDS).start().unwrap();
+        let resizer = process::spawn::<()>(|_| assert_eq!(SHARDS.resize(1), Ok(3)));
+        let mut resized = process::watch(&resizer);
+        eventually("keys lead elsewhere", || SHARDS.partitions() == Ok(1));
+        assert_eq!((who(1), who(2)), (0, 0));
+        assert!(resized.wait(std::time::Duration::ZERO).is_none());
+        drop(hold);
+        assert_eq!(resized.wait(LONG).unwrap().reason, ExitReason::Normal);
+        supervisor::stop(&sup).unwrap();
+    });
+}
+
 /// Rows: part.resize_zero
 #[test]
 fn there_may_be_none() {

@@ -201,6 +201,35 @@ fn start_that_fails_leaves_no_name() {
     });
 }
 
+/// A child that hangs outside of the library takes longer than its kill, and its start has failed only when nothing
+/// of it is to be seen any more.
+#[test]
+fn start_that_took_too_long_has_failed_when_the_child_is_gone() {
+    static NAME: Name<()> = Name::new("stuck");
+    struct Stuck;
+    impl GenServer for Stuck {
+        type Args = Arc<Mutex<mpsc::Receiver<()>>>;
+        type Msg = ();
+        fn init(held: Self::Args, _: &mut Cx<Self>) -> Init<Self> {
+            let _ = held.lock().unwrap().recv_timeout(LONG);
+            Init::Ok(Stuck)
+        }
+        fn handle(&mut self, _: (), _: &mut Cx<Self>) -> Next<()> {
+            Next::Loop
+        }
+    }
+    on_both_kinds(|| {
+        let (hold, held) = mpsc::channel();
+        let child = Child::server::<Stuck>("stuck", Arc::new(Mutex::new(held)));
+        let child = child.name(&NAME).timeout(Duration::from_millis(10));
+        let started = lots(Strategy::OneForOne).child(child).start();
+        assert!(started.is_err());
+        assert_eq!(process::registered(), []);
+        drop(hold);
+        eventually("its code ends", || process::counts().zombies == 0);
+    });
+}
+
 /// A successor begins when its predecessor has ended in every respect: its state is dropped, its name is free.
 #[test]
 fn successor_begins_when_its_predecessor_is_gone() {

@@ -322,6 +322,33 @@ fn subscriber_is_sent_events_until_it_ends_or_unsubscribes() {
     });
 }
 
+/// What turns an event into a message is not the supervisor's: if it panics there are no more for its subscriber.
+#[test]
+fn subscriber_whose_message_cannot_be_made_is_forgotten() {
+    on_both_kinds(|| {
+        let log = Log::default();
+        let tree = Tree::of(one_for_one().child(log.child("a")));
+        let sup = tree.sup.clone();
+        process::run::<String, _>(move |cx| {
+            let made = cx.me().recipient(|event: SupervisorEvent| {
+                assert_ne!(&*event.child, "bad", "as asked");
+                event.child.to_string()
+            });
+            supervisor::subscribe(Scope::one(&sup), made);
+            let child = |id| Log::default().child(id);
+            for id in ["good", "bad", "late"] {
+                supervisor::start_child(&sup, child(id)).unwrap();
+            }
+            let told = cx.receive_timeout(LONG);
+            assert_eq!(told, Some(Received::Message("good".to_owned())));
+            assert_eq!(cx.receive_timeout(Duration::ZERO), None);
+        })
+        .unwrap();
+        assert_eq!(tree.ids(), ["a", "good", "bad", "late"]);
+        tree.stop();
+    });
+}
+
 #[test]
 fn slow_reader_loses_the_oldest_and_knows_how_many() {
     on_both_kinds(|| {

@@ -49,10 +49,6 @@ impl Children {
         }
     }
 
-    pub(super) fn get(&self, key: Key) -> Option<&Slot> {
-        self.slots.get(&key)
-    }
-
     pub(super) fn get_mut(&mut self, key: Key) -> Option<&mut Slot> {
         self.slots.get_mut(&key)
     }

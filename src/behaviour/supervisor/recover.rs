@@ -99,8 +99,8 @@ impl Machine {
         self.job = Some(Job::new(Purpose::Restart(key), steps));
     }
 
-    /// The steps that a restart of a child means: whom to stop, and then whom to start. Temporary siblings that are
-    /// taken down this way do not come back.
+    /// The steps that a restart of a child means: whom to stop, and then whom to start. Temporary siblings are gone
+    /// when they have been stopped, so that they do not come back.
     fn plan(&self, key: Key) -> (Vec<Step>, Vec<Step>) {
         let all: Vec<Key> = match self.strategy {
             Strategy::OneForOne => vec![key],
@@ -108,14 +108,9 @@ impl Machine {
         };
         let failed = all.binary_search(&key).unwrap_or_default();
         let plan = plan(self.strategy, all.len(), failed);
-        let comes_back = |other: &Key| {
-            let spec = self.children.get(*other).map(|slot| &slot.child.spec);
-            *other == key || spec.is_some_and(|spec| spec.restart != Restart::Temporary)
-        };
         let keys = |places: Vec<usize>| places.into_iter().map(|at| all[at]);
         let stops = keys(plan.stop).map(Step::Stop).collect();
-        let starts = keys(plan.start).filter(comes_back).map(Step::Start);
-        (stops, starts.collect())
+        (stops, keys(plan.start).map(Step::Start).collect())
     }
 
     /// A restart failed: it is tried again, after whatever else waits, and counts again.

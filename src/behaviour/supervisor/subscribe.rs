@@ -9,8 +9,10 @@ use crate::process::watch::park;
 use crate::process::{Gone, ProcessId, Recipient, current, runtime};
 use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::sync::{Arc, Mutex, Parker, Weak};
+use crate::telemetry::set_emitting;
 use std::collections::VecDeque;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 /// How many events wait in a stream before the oldest is lost: a burst of restarts of a large tree, and no more
@@ -76,6 +78,29 @@ enum Reader {
     Stream(Weak<Stream>),
 }
 
+impl Reader {
+    /// Hands an event over; `false` if the reader is gone. What turns the event into a message is none of the code of
+    /// the supervisor: it may panic, and then there are no more for it.
+    fn take(&self, event: &SupervisorEvent) -> bool {
+        match self {
+            Reader::Stream(stream) => {
+                let stream = stream.upgrade();
+                let lives = stream.is_some();
+                if let Some(stream) = stream {
+                    stream.push(event.clone());
+                }
+                lives
+            }
+            Reader::Recipient(to) => {
+                let before = set_emitting(true);
+                let sent = catch_unwind(AssertUnwindSafe(|| to.try_cast(event.clone())));
+                set_emitting(before);
+                matches!(sent, Ok(Ok(()) | Err(Gone::Full)))
+            }
+        }
+    }
+}
+
 impl Subscriptions {
     fn add(&self, scope: Scope, to: Reader) -> usize {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
@@ -105,17 +130,8 @@ impl Subscriptions {
             if !subscriber.scope.covers(shared, event.supervisor) {
                 continue;
             }
-            match &subscriber.to {
-                Reader::Stream(stream) => {
-                    if let Some(stream) = stream.upgrade() {
-                        stream.push(event.clone());
-                    }
-                }
-                Reader::Recipient(to) => {
-                    if to.try_cast(event.clone()) == Err(Gone::NoProc) {
-                        self.forget(|known| known.id == subscriber.id);
-                    }
-                }
+            if !subscriber.to.take(event) {
+                self.forget(|known| known.id == subscriber.id);
             }
         }
     }
