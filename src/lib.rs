@@ -33,6 +33,7 @@ pub use behaviour::agent::{self, Agent};
 pub use behaviour::gen_server::{self, Cx, GenServer, Info, Init, Next};
 pub use behaviour::gen_statem::{self, GenStatem};
 pub use behaviour::supervisor::{self, Child, DynamicSupervisor, Strategy, Supervisor};
+pub use behaviour::supervisor::{PartitionSupervisor, Partitions};
 pub use behaviour::sys;
 pub use behaviour::task::{self, StreamError, StreamOptionError, Task, TaskError, TaskSupervisor};
 pub use pid::{MonitorRef, Pid, RequestId, TimerRef};

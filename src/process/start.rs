@@ -174,11 +174,14 @@ pub(crate) fn start_async<B: Behaviour>(
         if let Some(timer) = timer {
             started.core().runtime.cancel(timer);
         }
+        if let Err(CallError::Timeout) = answer {
+            // It is about to be killed. Not even its name is taken any more when its starter hears of it.
+            return after_end(&started, move || then(Err(StartError::Timeout)));
+        }
         then(match answer {
             Ok(()) => Ok(()),
             Err(_) if seen.load(Ordering::Acquire) => Err(StartError::Ignored),
             Err(CallError::Exited(reason)) => Err(StartError::Exit(reason)),
-            Err(CallError::Timeout) => Err(StartError::Timeout),
             Err(_) => Err(StartError::Exit(ExitReason::NoProc)),
         });
     });
@@ -206,6 +209,15 @@ pub(crate) fn start_async<B: Behaviour>(
     };
     launch(&shared, &mut prepared, marks, Some(Arc::new(ack)))?;
     Ok(prepared.started)
+}
+
+/// Calls `then` once a process has ended; at once if it has.
+fn after_end(process: &Arc<dyn Process>, then: impl FnOnce() + Send + 'static) {
+    let then = Box::new(move |_: Answer<()>| then());
+    let pending = Arc::new(Pending::then(process.clone(), None, then));
+    if let Err(error) = call::watch(&pending) {
+        pending.fail(error);
+    }
 }
 
 /// Starts a process and goes on at once; nobody is told when its `init` is through. `init` is made around the

@@ -4,6 +4,7 @@ use crate::stage::{LONG, eventually};
 use perennial::prelude::*;
 use perennial::process::{self, Kind};
 use perennial::supervisor::{self, ChildInfo, ChildState, ServerChild};
+use perennial::time::{Clock, ManualClock};
 use perennial::{ExitReason, Pid, Runtime};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -18,6 +19,10 @@ pub(crate) enum Start {
     Panic,
     /// Waits in `init` until it is killed.
     Hang,
+    /// Waits in `init` until its door is opened for it.
+    Wait,
+    /// As `Wait`, and then fails.
+    WaitFail,
 }
 
 /// How a child takes the signal to end.
@@ -32,6 +37,8 @@ pub(crate) enum Manner {
     Stubborn,
     /// It unlinks itself from its supervisor at the start.
     Unlinks,
+    /// As `Traps`, but its `terminate` ends with a reason of its own.
+    Fails,
 }
 
 /// What all children of one case have in common: the record, in order.
@@ -61,6 +68,42 @@ pub(crate) struct Script {
     /// What becomes of the next starts; then all are `Up`.
     starts: Arc<Mutex<VecDeque<Start>>>,
     manner: Manner,
+    door: Option<Ref<DoorMsg>>,
+}
+
+/// Where children wait in their `init` until somebody opens for them.
+#[derive(Default)]
+pub(crate) struct Door {
+    open: Vec<&'static str>,
+    waiting: Vec<(&'static str, ReplyTo<()>)>,
+}
+
+pub(crate) enum DoorMsg {
+    Wait(&'static str, ReplyTo<()>),
+    Open(&'static str),
+}
+
+impl GenServer for Door {
+    type Args = ();
+    type Msg = DoorMsg;
+
+    fn init(_: (), _: &mut Cx<Self>) -> Init<Self> {
+        Init::Ok(Door::default())
+    }
+
+    fn handle(&mut self, msg: DoorMsg, _: &mut Cx<Self>) -> Next<DoorMsg> {
+        match msg {
+            DoorMsg::Wait(id, reply) if self.open.contains(&id) => reply.send(()),
+            DoorMsg::Wait(id, reply) => self.waiting.push((id, reply)),
+            DoorMsg::Open(id) => {
+                self.open.push(id);
+                while let Some(at) = self.waiting.iter().position(|(who, _)| *who == id) {
+                    self.waiting.swap_remove(at).1.send(());
+                }
+            }
+        }
+        Next::Loop
+    }
 }
 
 impl Log {
@@ -70,6 +113,7 @@ impl Log {
             log: self.clone(),
             starts: Arc::default(),
             manner: Manner::default(),
+            door: None,
         }
     }
 
@@ -93,6 +137,12 @@ impl Script {
         Script { manner, ..self }
     }
 
+    /// Where it waits if it is told to.
+    pub(crate) fn door(self, door: &Ref<DoorMsg>) -> Self {
+        let door = Some(door.clone());
+        Script { door, ..self }
+    }
+
     pub(crate) fn child(&self) -> ServerChild<Actor> {
         Child::server::<Actor>(self.id, self.clone())
     }
@@ -100,6 +150,8 @@ impl Script {
 
 pub(crate) enum ActorMsg {
     Stop(ExitReason),
+    /// Answered when its `init` is through.
+    Ping(ReplyTo<()>),
 }
 
 pub(crate) struct Actor(Script);
@@ -112,7 +164,7 @@ impl GenServer for Actor {
         cx.set_label(script.id);
         match script.manner {
             Manner::Plain => {}
-            Manner::Traps | Manner::Stubborn => drop(cx.trap_exit(true)),
+            Manner::Traps | Manner::Stubborn | Manner::Fails => drop(cx.trap_exit(true)),
             Manner::Unlinks => cx.unlink(cx.parent()),
         }
         let start = script
@@ -127,6 +179,15 @@ impl GenServer for Actor {
             Start::Ignore => Init::Ignore,
             Start::Fail => Init::Stop(ExitReason::other("no")),
             Start::Panic => panic!("no"),
+            Start::Wait | Start::WaitFail => {
+                let door = script.door.clone().expect("whoever waits has a door");
+                door.call_for(LONG, |reply| DoorMsg::Wait(script.id, reply))
+                    .expect("the door is opened");
+                if start == Start::WaitFail {
+                    return Init::Stop(ExitReason::other("no"));
+                }
+                Init::Ok(Actor(script))
+            }
             Start::Hang => {
                 process::sleep(Duration::MAX);
                 process::sleep(10 * LONG);
@@ -138,13 +199,19 @@ impl GenServer for Actor {
     fn handle(&mut self, msg: ActorMsg, _: &mut Cx<Self>) -> Next<ActorMsg> {
         match msg {
             ActorMsg::Stop(reason) => Next::Stop(reason),
+            ActorMsg::Ping(reply) => {
+                reply.send(());
+                Next::Loop
+            }
         }
     }
 
     fn terminate(&mut self, reason: &ExitReason, _: &mut Cx<Self>) {
         self.0.log.write(format!("{} ends: {reason}", self.0.id));
-        if self.0.manner == Manner::Stubborn {
-            process::sleep(10 * LONG);
+        match self.0.manner {
+            Manner::Stubborn => process::sleep(10 * LONG),
+            Manner::Fails => process::exit_self(ExitReason::other("untidy")).unwrap(),
+            Manner::Plain | Manner::Traps | Manner::Unlinks => {}
         }
     }
 }
@@ -197,6 +264,23 @@ pub(crate) fn end(pid: Pid, reason: ExitReason) {
 
 pub(crate) fn crash() -> ExitReason {
     ExitReason::other("crash")
+}
+
+/// Plays a case with children of both kinds in runtimes whose time is moved by hand.
+pub(crate) fn by_hand(case: impl Fn(&ManualClock)) {
+    for kind in [Kind::Pooled, Kind::Thread] {
+        let (clock, hand) = Clock::manual();
+        let builder = Runtime::builder().workers(2).default_kind(kind);
+        let runtime = builder.clock(clock).build().unwrap();
+        let entered = runtime.enter();
+        case(&hand);
+        eventually("all processes have ended", || {
+            runtime.counts().processes == 0
+        });
+        drop(entered);
+        let report = runtime.shutdown(LONG);
+        assert_eq!(report.zombies, 0, "{kind:?}: {report:?}");
+    }
 }
 
 /// Plays a case with children of both kinds, each in a runtime that is empty and without zombies at the end.

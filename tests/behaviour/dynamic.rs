@@ -6,7 +6,7 @@ use perennial::prelude::*;
 use perennial::process::{self, StartError};
 use perennial::supervisor::dynamic_supervisor::{self as dynamic};
 use perennial::supervisor::{
-    self, ChildError, DynamicMsg, Restart, ServerChild, Shutdown, StartChildError,
+    self, AutoShutdown, ChildError, DynamicMsg, Restart, ServerChild, Shutdown, StartChildError,
 };
 use perennial::{ExitReason, Pid};
 use std::time::Duration;
@@ -26,7 +26,7 @@ fn active(sup: &Ref<DynamicMsg>) -> usize {
     dynamic::count_children(sup).unwrap().active
 }
 
-// dyn.temporary, dyn.transient, dyn.permanent
+/// Rows: dyn.temporary, dyn.transient, dyn.permanent
 #[test]
 fn restart_type_and_reason_decide() {
     on_both_kinds(|| {
@@ -58,7 +58,7 @@ fn restart_type_and_reason_decide() {
     });
 }
 
-// dyn.restart_values, dyn.try_again
+/// Rows: dyn.restart_values
 #[test]
 fn failed_restart_is_tried_again_and_an_ignored_one_forgets_the_child() {
     on_both_kinds(|| {
@@ -91,7 +91,7 @@ fn only(sup: &Ref<DynamicMsg>) -> Pid {
     }
 }
 
-// dyn.max_restarts, dyn.max_restarts_retry
+/// Rows: dyn.max_restarts, dyn.max_restarts_retry
 #[test]
 fn one_restart_too_many_ends_the_supervisor_and_all_children() {
     on_both_kinds(|| {
@@ -109,7 +109,7 @@ fn one_restart_too_many_ends_the_supervisor_and_all_children() {
     });
 }
 
-// dyn.max_children, dyn.max_children_restarting_init
+/// Rows: dyn.max_children, dyn.max_children_restarting_init, dyn.max_children_restarting_exit
 #[test]
 fn limit_of_children_counts_those_that_wait_for_a_restart() {
     on_both_kinds(|| {
@@ -133,10 +133,20 @@ fn limit_of_children_counts_those_that_wait_for_a_restart() {
             Err(StartChildError::MaxChildren)
         );
         supervisor::stop(&one).unwrap();
+        // One that is back is one again.
+        let one = DynamicSupervisor::new().max_children(1).start().unwrap();
+        let (script, full) = (log.script("a"), Err(StartChildError::MaxChildren));
+        let first = child(&one, script.child());
+        script.next([Start::Fail]);
+        end(first.pid(), crash());
+        assert_eq!(dynamic::start_child(&one, log.child("b")), full);
+        eventually("it is back", || active(&one) == 1);
+        assert_eq!(dynamic::start_child(&one, log.child("b")), full);
+        supervisor::stop(&one).unwrap();
     });
 }
 
-// dyn.throw_error_exit
+/// Rows: dyn.throw_error_exit, sup.sup_start_ignore_temporary_child
 #[test]
 fn child_that_does_not_start_is_an_error_and_nothing_else() {
     on_both_kinds(|| {
@@ -165,7 +175,7 @@ fn child_that_does_not_start_is_an_error_and_nothing_else() {
     });
 }
 
-// dyn.terminate_child_brutal, dyn.terminate_child_integer, dyn.terminate_restarting
+/// Rows: dyn.terminate_child_brutal, dyn.terminate_child_integer, dyn.terminate_restarting, sup.child_adm_simple
 #[test]
 fn child_is_stopped_by_its_pid_once() {
     on_both_kinds(|| {
@@ -187,6 +197,8 @@ fn child_is_stopped_by_its_pid_once() {
                 Err(ChildError::NotFound)
             );
         }
+        let stranger = dynamic::terminate_child(&sup, sup.pid());
+        assert_eq!(stranger, Err(ChildError::NotFound));
         let waiting = child(&sup, log.child("w").backoff(LONG, LONG));
         end(waiting.pid(), crash());
         eventually("it waits", || active(&sup) == 0);
@@ -199,7 +211,8 @@ fn child_is_stopped_by_its_pid_once() {
     });
 }
 
-// dyn.stop_brutal, dyn.stop_infinity, dyn.stop_integer, dyn.stop_expired, dyn.stop_mixed
+/// Rows: dyn.stop_brutal, dyn.stop_infinity, dyn.stop_integer, dyn.stop_expired, dyn.stop_mixed, dyn.stop_abnormal
+/// Rows: sup.sup_stop_timeout_dynamic, sup.sup_stop_brutal_kill_dynamic, sup.sup_stop_non_shutdown_exit_dynamic
 #[test]
 fn all_children_are_stopped_at_once_each_by_its_rule() {
     on_both_kinds(|| {
@@ -214,19 +227,28 @@ fn all_children_are_stopped_at_once_each_by_its_rule() {
                 Manner::Stubborn,
                 ExitReason::Killed,
             ),
+            (
+                Shutdown::Timeout(LONG),
+                Manner::Fails,
+                ExitReason::other("untidy"),
+            ),
         ]
         .map(|(rule, manner, reason)| {
             let it = child(&sup, log.script("a").manner(manner).child().shutdown(rule));
             (process::watch(&it), reason)
         });
-        supervisor::stop(&sup).unwrap();
+        let stopped = supervisor::stop_for(&sup, ExitReason::Shutdown, LONG);
+        assert_eq!(
+            stopped,
+            Ok(()),
+            "it ends as it was told to, whatever its children do"
+        );
         for (watch, reason) in &mut watches {
             assert_eq!(&watch.wait(LONG).unwrap().reason, reason);
         }
     });
 }
 
-// sup.simple_one_for_one_scale
 #[test]
 fn thousands_of_children_come_and_go() {
     let runtime = perennial::Runtime::new().unwrap();
@@ -245,6 +267,9 @@ fn thousands_of_children_come_and_go() {
     assert_eq!(process::counts().processes, 0);
 }
 
+/// Its children do not come back with it.
+///
+/// Rows: sup.tree
 #[test]
 fn dynamic_supervisor_is_a_child_like_any_other() {
     static ROOMS: Name<DynamicMsg> = Name::new("rooms");
@@ -262,5 +287,203 @@ fn dynamic_supervisor_is_a_child_like_any_other() {
         supervisor::which_children(&top).unwrap();
         assert_eq!(dynamic::count_children(&ROOMS).unwrap().specs, 0);
         supervisor::stop(&top).unwrap();
+    });
+}
+
+/// Rows: dyn.try_again
+#[test]
+fn failed_restart_counts_as_one() {
+    on_both_kinds(|| {
+        let log = Log::default();
+        let sup = DynamicSupervisor::new().intensity(2, LONG).start().unwrap();
+        let mut watch = process::watch(&sup);
+        let script = log.script("a");
+        let first = child(&sup, script.child());
+        script.next([Start::Fail]);
+        end(first.pid(), crash());
+        eventually("it is back", || active(&sup) == 1);
+        assert_eq!(log.take(), ["a Up", "a Fail", "a Up"]);
+        end(only(&sup), crash());
+        assert_eq!(watch.wait(LONG).unwrap().reason, ExitReason::Shutdown);
+    });
+}
+
+/// What a child is made of comes anew at each start.
+///
+/// Rows: dyn.restart_extra
+#[test]
+fn arguments_are_made_at_each_start() {
+    on_both_kinds(|| {
+        let (sup, log) = (start(), Log::default());
+        let script = log.script("a");
+        let record = log.clone();
+        let made = Child::with::<Actor>("a", move || {
+            record.write("made");
+            script.clone()
+        });
+        let first = child(&sup, made);
+        end(first.pid(), crash());
+        eventually("it is back", || log.len() == 4);
+        assert_eq!(log.take(), ["made", "a Up", "made", "a Up"]);
+        supervisor::stop(&sup).unwrap();
+    });
+}
+
+/// Rows: dyn.which_children_order
+#[test]
+fn children_are_listed_without_ids() {
+    on_both_kinds(|| {
+        let (sup, log) = (start(), Log::default());
+        let up = child(&sup, log.child("a"));
+        let waits = child(&sup, log.child("b").backoff(LONG, LONG));
+        end(waits.pid(), crash());
+        let all = dynamic::which_children(&sup).unwrap();
+        assert!(all.iter().all(|child| child.id.is_none()));
+        let states: Vec<_> = all.iter().map(|child| child.state).collect();
+        assert_eq!(states.len(), 2);
+        assert!(states.contains(&supervisor::ChildState::Running(up.pid())));
+        assert!(states.contains(&supervisor::ChildState::Restarting));
+        supervisor::stop(&sup).unwrap();
+    });
+}
+
+/// Rows: dyn.supervised_by_name
+#[test]
+fn dynamic_supervisors_have_their_names_for_ids() {
+    static FIRST: Name<DynamicMsg> = Name::new("first rooms");
+    static SECOND: Name<DynamicMsg> = Name::new("second rooms");
+    on_both_kinds(|| {
+        let top = Supervisor::new(Strategy::OneForOne)
+            .child(DynamicSupervisor::new().name(&FIRST))
+            .child(DynamicSupervisor::new().name(&SECOND))
+            .child(DynamicSupervisor::new())
+            .start()
+            .unwrap();
+        let all = supervisor::which_children(&top).unwrap();
+        let ids: Vec<_> = all.iter().rev().map(|child| child.id.as_deref()).collect();
+        let expected = ["first rooms", "second rooms", "dynamic supervisor"];
+        assert_eq!(ids, expected.map(Some));
+        let supervisor::ChildState::Running(unnamed) = all[0].state else {
+            panic!("{all:?}");
+        };
+        assert_eq!(
+            supervisor::start_child(&top, DynamicSupervisor::new()),
+            Err(StartChildError::AlreadyStarted(unnamed))
+        );
+        supervisor::stop(&top).unwrap();
+    });
+}
+
+/// Rows: dyn.invalid_spec
+#[test]
+fn what_can_never_be_a_child_is_refused_before_anybody_is_asked() {
+    static NOBODY: Name<DynamicMsg> = Name::new("nobody");
+    on_both_kinds(|| {
+        let log = Log::default();
+        let never = || log.child("a").significant();
+        let refused = StartChildError::BadCombination;
+        assert_eq!(dynamic::start_child(&NOBODY, never()), Err(refused.clone()));
+        let sup = start();
+        let started = sup.call(|reply| DynamicMsg::start(never(), reply));
+        assert_eq!(started.unwrap().unwrap_err(), refused);
+        // This one would be a child elsewhere.
+        let elsewhere = dynamic::start_child(&sup, log.child("a").transient().significant());
+        assert_eq!(elsewhere, Err(refused));
+        supervisor::stop(&sup).unwrap();
+    });
+}
+
+/// Rows: sup.significant_simple
+#[test]
+fn significant_children_end_a_dynamic_supervisor_that_says_so() {
+    on_both_kinds(|| {
+        let log = Log::default();
+        for (auto, ends) in [
+            (AutoShutdown::AnySignificant, 1),
+            (AutoShutdown::AllSignificant, 3),
+        ] {
+            let sup = DynamicSupervisor::new()
+                .auto_shutdown(auto)
+                .start()
+                .unwrap();
+            let mut watch = process::watch(&sup);
+            let bystander = child(&sup, log.child("b").temporary());
+            let significant = || log.child("s").temporary().significant();
+            let all: Vec<_> = (0..4).map(|_| child(&sup, significant())).collect();
+            end(bystander.pid(), crash());
+            dynamic::terminate_child(&sup, &all[3]).unwrap();
+            for (at, it) in all[..ends].iter().enumerate() {
+                assert_eq!(active(&sup), 3 - at, "{auto:?}");
+                end(it.pid(), ExitReason::Shutdown);
+            }
+            assert_eq!(watch.wait(LONG).unwrap().reason, ExitReason::Shutdown);
+        }
+        // One that is restarted has not ended.
+        let sup = DynamicSupervisor::new().auto_shutdown(AutoShutdown::AnySignificant);
+        let sup = sup.start().unwrap();
+        let mut watch = process::watch(&sup);
+        let it = child(&sup, log.child("t").transient().significant());
+        end(it.pid(), crash());
+        eventually("it is back", || active(&sup) == 1);
+        end(only(&sup), ExitReason::Shutdown);
+        assert_eq!(watch.wait(LONG).unwrap().reason, ExitReason::Shutdown);
+    });
+}
+
+/// The time of a thousand starts and stops at the best of three.
+fn pace(of: impl Fn() -> Duration) -> f64 {
+    let best = (0..3).map(|_| of()).min().unwrap();
+    best.as_secs_f64()
+}
+
+/// Ten times the children take about ten times as long; a scan of all for each would take a hundred times as long.
+fn about_linear(of: impl Fn(usize) -> Duration) {
+    let (few, many) = (pace(|| of(400)), pace(|| of(4_000)));
+    assert!(many < 40.0 * few, "{few} s for few, {many} s for many");
+}
+
+/// Rows: sup.simple_one_for_one_scale
+#[test]
+fn many_children_of_a_dynamic_supervisor_cost_no_more_each() {
+    let runtime = perennial::Runtime::new().unwrap();
+    let _entered = runtime.enter();
+    about_linear(|count| {
+        let (sup, log) = (start(), Log::default());
+        let begin = std::time::Instant::now();
+        let new = || log.child("a").temporary();
+        let all: Vec<_> = (0..count).map(|_| child(&sup, new())).collect();
+        for it in &all {
+            dynamic::terminate_child(&sup, it).unwrap();
+        }
+        let took = begin.elapsed();
+        supervisor::stop(&sup).unwrap();
+        took
+    });
+}
+
+/// Rows: sup.scale_start_stop_many_children
+#[test]
+fn many_children_of_a_supervisor_cost_no_more_each() {
+    let runtime = perennial::Runtime::new().unwrap();
+    let _entered = runtime.enter();
+    about_linear(|count| {
+        let log = Log::default();
+        let sup = Supervisor::new(Strategy::OneForOne).start().unwrap();
+        let begin = std::time::Instant::now();
+        let ids = || (0..count).map(|n| n.to_string());
+        for id in ids() {
+            let script = log.script("a");
+            let child = Child::with::<Actor>(id, move || script.clone());
+            supervisor::start_child(&sup, child).unwrap();
+        }
+        for id in ids() {
+            supervisor::terminate_child(&sup, id.as_str()).unwrap();
+            supervisor::restart_child(&sup, id.as_str()).unwrap();
+            supervisor::terminate_child(&sup, id.as_str()).unwrap();
+            supervisor::delete_child(&sup, id.as_str()).unwrap();
+        }
+        let took = begin.elapsed();
+        supervisor::stop(&sup).unwrap();
+        took
     });
 }

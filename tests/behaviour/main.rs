@@ -23,14 +23,24 @@ mod stage;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod drainer;
 mod dynamic;
+mod partition;
 mod requests;
 mod supervisor_admin;
 mod supervisor_auto;
+mod supervisor_backoff;
 mod supervisor_end;
+mod supervisor_model;
+mod supervisor_parallel;
+mod supervisor_regressions;
 mod supervisor_restart;
 mod supervisor_robust;
+mod supervisor_rows;
+mod supervisor_sequences;
 mod supervisor_start;
+mod supervisor_stop;
+mod supervisor_view;
 mod sys;
 mod sys_debug;
 mod sys_status;

@@ -10,7 +10,7 @@ use perennial::supervisor::{
 };
 use std::time::Duration;
 
-// sup.child_adm, exsup.child_life_cycle
+/// Rows: sup.child_adm, exsup.child_life_cycle
 #[test]
 fn child_is_started_stopped_restarted_and_deleted() {
     on_both_kinds(|| {
@@ -62,7 +62,7 @@ fn child_is_started_stopped_restarted_and_deleted() {
     });
 }
 
-// sup.sup_start_child_returns_error
+/// Rows: sup.sup_start_child_returns_error
 #[test]
 fn child_that_does_not_start_is_forgotten() {
     on_both_kinds(|| {
@@ -87,7 +87,7 @@ fn child_that_does_not_start_is_forgotten() {
     });
 }
 
-// sup.hanging_restart_loop, sup.count_restarting_children
+/// Rows: sup.hanging_restart_loop, sup.count_restarting_children
 #[test]
 fn child_that_cannot_be_restarted_can_be_managed() {
     on_both_kinds(|| {
@@ -155,7 +155,7 @@ fn children_are_listed_newest_first() {
     });
 }
 
-// sup.do_not_save_child_specs_for_temporary_children
+/// Rows: sup.do_not_save_child_specs_for_temporary_children
 #[test]
 fn temporary_child_leaves_its_id_free_however_it_ends() {
     on_both_kinds(|| {
@@ -171,6 +171,18 @@ fn temporary_child_leaves_its_id_free_however_it_ends() {
         supervisor::start_child(&tree.sup, log.child("t").temporary()).unwrap();
         supervisor::terminate_child(&tree.sup, "t").unwrap();
         assert_eq!(tree.states(), []);
+        // Another kind of child keeps its id.
+        let kept = || log.child("k").transient();
+        let pid = supervisor::start_child(&tree.sup, kept()).unwrap().unwrap();
+        assert_eq!(
+            supervisor::start_child(&tree.sup, kept()),
+            Err(StartChildError::AlreadyStarted(pid))
+        );
+        end(pid, ExitReason::Shutdown);
+        assert_eq!(
+            supervisor::start_child(&tree.sup, kept()),
+            Err(StartChildError::AlreadyPresent)
+        );
         tree.stop();
     });
 }

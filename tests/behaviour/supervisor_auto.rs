@@ -20,7 +20,7 @@ fn ends_shutdown(watch: &mut Watch) {
     );
 }
 
-// sup.significant_temporary
+/// Rows: sup.significant_temporary
 #[test]
 fn first_significant_temporary_child_ends_it_however_it_ends() {
     on_both_kinds(|| {
@@ -46,7 +46,7 @@ fn first_significant_temporary_child_ends_it_however_it_ends() {
     });
 }
 
-// sup.significant_transient
+/// Rows: sup.significant_transient
 #[test]
 fn significant_transient_child_counts_only_when_it_stays_down() {
     on_both_kinds(|| {
@@ -62,7 +62,7 @@ fn significant_transient_child_counts_only_when_it_stays_down() {
     });
 }
 
-// v.all_significant_last
+/// Rows: v.all_significant_last
 #[test]
 fn last_significant_child_ends_it() {
     on_both_kinds(|| {
@@ -82,7 +82,7 @@ fn last_significant_child_ends_it() {
     });
 }
 
-// sup.nonsignificant_temporary, sup.nonsignificant_transient
+/// Rows: sup.nonsignificant_temporary, sup.nonsignificant_transient
 #[test]
 fn other_children_never_end_it() {
     on_both_kinds(|| {
@@ -105,7 +105,7 @@ fn other_children_never_end_it() {
     });
 }
 
-// sup.significant_bystander
+/// Rows: sup.significant_bystander
 #[test]
 fn significant_child_stopped_by_a_sibling_does_not_count() {
     on_both_kinds(|| {
@@ -122,7 +122,7 @@ fn significant_child_stopped_by_a_sibling_does_not_count() {
     });
 }
 
-// sup.significant_escalation
+/// Rows: sup.significant_escalation
 #[test]
 fn inner_shutdown_of_a_significant_subtree_ends_the_outer_one() {
     on_both_kinds(|| {

@@ -33,7 +33,7 @@ fn children_end_in_reverse_order() {
     });
 }
 
-// sup.sup_stop_timeout, sup.sup_stop_brutal_kill, sup.sup_stop_infinity
+/// Rows: sup.sup_stop_timeout, sup.sup_stop_brutal_kill, sup.sup_stop_infinity
 #[test]
 fn shutdown_rule_decides_how_a_child_ends() {
     on_both_kinds(|| {
@@ -63,7 +63,7 @@ fn shutdown_rule_decides_how_a_child_ends() {
     });
 }
 
-// sup.child_unlink
+/// Rows: sup.child_unlink
 #[test]
 fn child_that_unlinked_itself_does_not_hang_the_supervisor() {
     on_both_kinds(|| {
@@ -82,7 +82,7 @@ impl Tree {
     }
 }
 
-// v.stranger_exit, v.exit_shutdown_from_stranger
+/// Rows: v.stranger_exit, v.exit_shutdown_from_stranger
 #[test]
 fn strangers_do_not_end_a_supervisor() {
     on_both_kinds(|| {
@@ -117,7 +117,7 @@ fn strangers_do_not_end_a_supervisor() {
     });
 }
 
-// v.parent_exit_normal
+/// Rows: v.parent_exit_normal
 #[test]
 fn end_of_the_parent_ends_the_tree_whatever_the_reason() {
     on_both_kinds(|| {
@@ -149,7 +149,9 @@ fn killed_supervisor_takes_its_children_with_it() {
     });
 }
 
-// sup.tree: escalation rebuilds the subtree, and a sibling does not notice
+/// Escalation rebuilds the subtree, and a sibling does not notice.
+///
+/// Rows: sup.tree
 #[test]
 fn subtree_that_gives_up_is_rebuilt_by_the_one_above() {
     on_both_kinds(|| {

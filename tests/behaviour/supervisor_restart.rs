@@ -1,13 +1,12 @@
 //! Who is restarted, with whom, and when a supervisor gives up. Ids are those of `supervisor_SUITE` and of what was
 //! observed on Erlang/OTP.
 
-use crate::actor::{Log, Start, Tree, crash, end, on_both_kinds};
+use crate::actor::{Log, Start, Tree, by_hand, crash, end, on_both_kinds};
 use crate::stage::{LONG, eventually};
+use perennial::ExitReason;
 use perennial::prelude::*;
 use perennial::process;
-use perennial::supervisor::{self, ChildState, Restart, Strategy, SupervisorEvent, What};
-use perennial::time::Clock;
-use perennial::{ExitReason, Runtime};
+use perennial::supervisor::{self, ChildState, Restart, Strategy};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -15,8 +14,9 @@ fn lots() -> Supervisor {
     Supervisor::new(Strategy::OneForOne).intensity(100, LONG)
 }
 
-// sup.permanent_normal, sup.permanent_shutdown, sup.permanent_abnormal, sup.transient_normal, sup.transient_shutdown,
-// sup.transient_abnormal, sup.temporary_normal, sup.temporary_shutdown, sup.temporary_abnormal
+/// Rows: sup.permanent_normal, sup.permanent_shutdown, sup.permanent_abnormal, sup.transient_normal
+/// Rows: sup.transient_shutdown, sup.transient_abnormal, sup.temporary_normal, sup.temporary_shutdown
+/// Rows: sup.temporary_abnormal
 #[test]
 fn restart_type_and_reason_decide() {
     on_both_kinds(|| {
@@ -73,7 +73,7 @@ fn supervisor_tests_stop(pid: perennial::Pid, reason: ExitReason) {
     gen_server::stop_for(pid, reason, LONG).expect("it stops");
 }
 
-// sup.one_for_one, sup.one_for_all, sup.rest_for_one
+/// Rows: sup.one_for_one, sup.one_for_all, sup.rest_for_one
 #[test]
 fn strategy_says_who_else() {
     on_both_kinds(|| {
@@ -130,13 +130,18 @@ fn ends_with(sup: Supervisor, expected: &ExitReason, provoke: impl FnOnce(&Tree)
     );
 }
 
-// sup.one_for_one (over intensity), v.intensity_zero
+/// Rows: sup.one_for_one, sup.one_for_all, v.intensity_zero
 #[test]
 fn one_restart_too_many_ends_the_supervisor() {
     on_both_kinds(|| {
-        for restarts in [0, 1, 2, 5] {
+        let strategies = [
+            Strategy::OneForOne,
+            Strategy::OneForAll,
+            Strategy::RestForOne,
+        ];
+        for (restarts, strategy) in [0, 1, 2, 5].into_iter().zip(strategies.into_iter().cycle()) {
             let log = Log::default();
-            let sup = Supervisor::new(Strategy::OneForOne)
+            let sup = Supervisor::new(strategy)
                 .intensity(restarts, LONG)
                 .child(log.child("a"));
             ends_with(sup, &ExitReason::Shutdown, |tree| {
@@ -151,33 +156,34 @@ fn one_restart_too_many_ends_the_supervisor() {
     });
 }
 
-// v.window_boundary, sup.multiple_restarts
+/// Rows: v.window_boundary, sup.multiple_restarts
 #[test]
 fn restarts_count_for_one_period() {
-    for (apart, survives) in [(1_000, false), (2_050, true)] {
-        let (clock, hand) = Clock::manual();
-        let runtime = Runtime::builder().clock(clock).build().unwrap();
-        let _entered = runtime.enter();
-        let log = Log::default();
-        let sup = Supervisor::new(Strategy::OneForOne).intensity(1, Duration::from_secs(1));
-        let tree = Tree::of(sup.child(log.child("a")));
-        let mut watch = process::watch(&tree.sup);
-        end(tree.pid(0), crash());
-        tree.states();
-        hand.advance(Duration::from_millis(apart));
-        end(tree.pid(0), crash());
-        if survives {
-            tree.pid(0);
-            tree.stop();
-        } else {
-            eventually("the supervisor ends", || {
-                watch.wait(Duration::ZERO).is_some()
-            });
+    by_hand(|hand| {
+        for (apart, survives) in [(1_000, false), (2_050, true)] {
+            let log = Log::default();
+            let sup = Supervisor::new(Strategy::OneForOne).intensity(1, Duration::from_secs(1));
+            let tree = Tree::of(sup.child(log.child("a")));
+            let mut watch = process::watch(&tree.sup);
+            for _ in 0..if survives { 5 } else { 1 } {
+                end(tree.pid(0), crash());
+                tree.states();
+                hand.advance(Duration::from_millis(apart));
+            }
+            end(tree.pid(0), crash());
+            if survives {
+                tree.pid(0);
+                tree.stop();
+            } else {
+                eventually("the supervisor ends", || {
+                    watch.wait(Duration::ZERO).is_some()
+                });
+            }
         }
-    }
+    });
 }
 
-// v.group_restart_counts_once
+/// Rows: v.group_restart_counts_once
 #[test]
 fn group_restart_counts_once() {
     on_both_kinds(|| {
@@ -195,7 +201,8 @@ fn group_restart_counts_once() {
     });
 }
 
-// v.failed_retry_counts, sup.one_for_one_escalation, sup.one_for_all_escalation, sup.rest_for_one_escalation
+/// Rows: v.failed_retry_counts, sup.one_for_one_escalation, sup.one_for_all_escalation
+/// Rows: sup.rest_for_one_escalation
 #[test]
 fn failed_restarts_count_until_the_supervisor_gives_up() {
     on_both_kinds(|| {
@@ -230,7 +237,7 @@ fn failed_restarts_count_until_the_supervisor_gives_up() {
     });
 }
 
-// sup.one_for_all_other_child_fails_restart
+/// Rows: sup.one_for_all_other_child_fails_restart
 #[test]
 fn one_for_all_starts_again_from_the_first_when_a_later_one_fails() {
     on_both_kinds(|| {
@@ -256,7 +263,7 @@ fn one_for_all_starts_again_from_the_first_when_a_later_one_fails() {
     });
 }
 
-// sup.rest_for_one_other_child_fails_restart
+/// Rows: sup.rest_for_one_other_child_fails_restart
 #[test]
 fn rest_for_one_goes_on_from_the_one_that_failed() {
     on_both_kinds(|| {
@@ -281,32 +288,35 @@ fn rest_for_one_goes_on_from_the_one_that_failed() {
     });
 }
 
-// v.simultaneous_deaths_ofa, v.simultaneous_deaths_ofo
+/// Rows: v.simultaneous_deaths_ofa, v.simultaneous_deaths_ofo
 #[test]
 fn deaths_at_the_same_time_are_one_group_restart() {
     on_both_kinds(|| {
         for (strategy, survives) in [(Strategy::OneForAll, true), (Strategy::OneForOne, false)] {
             let log = Log::default();
-            let slow = log.script("slow");
             let sup = Supervisor::new(strategy).intensity(1, LONG);
-            let sup = sup
-                .child(log.child("a"))
-                .child(log.child("b"))
-                .child(slow.child().temporary());
+            let sup = sup.child(log.child("a")).child(log.child("b"));
             let tree = Tree::of(sup);
             let mut watch = process::watch(&tree.sup);
             let (a, b) = (tree.pid(0), tree.pid(1));
-            // Both are dead before the supervisor hears of either: one is linked to the other.
-            let (send, receive) = std::sync::mpsc::channel();
-            process::spawn::<()>(move |cx| {
-                cx.link(a).unwrap();
-                cx.link(b).unwrap();
-                send.send(()).unwrap();
-                cx.receive();
+            // Both are dead before the supervisor looks at either: it is busy in its own process.
+            let (begins, begun) = std::sync::mpsc::channel();
+            let (go, gate) = std::sync::mpsc::channel::<()>();
+            let script = log.script("slow");
+            let slow = Child::with::<crate::actor::Actor>("slow", move || {
+                begins.send(()).unwrap();
+                let _ = gate.recv_timeout(LONG);
+                script.clone()
             });
-            receive.recv_timeout(LONG).unwrap();
+            let asked = tree.sup.clone();
+            let asker = process::spawn::<()>(move |_| {
+                let _ = supervisor::start_child(&asked, slow.temporary());
+            });
+            begun.recv_timeout(LONG).unwrap();
             end(a, crash());
-            process::watch(b).wait(LONG).expect("the other ends");
+            end(b, crash());
+            drop(go);
+            process::watch(&asker).wait(LONG).expect("it has started");
             if survives {
                 tree.pid(0);
                 tree.pid(1);
@@ -318,7 +328,7 @@ fn deaths_at_the_same_time_are_one_group_restart() {
     });
 }
 
-// sup.do_not_save_child_specs_for_temporary_children
+/// Rows: sup.do_not_save_child_specs_for_temporary_children
 #[test]
 fn temporary_sibling_does_not_come_back_with_its_group() {
     on_both_kinds(|| {
@@ -334,54 +344,6 @@ fn temporary_sibling_does_not_come_back_with_its_group() {
         assert_eq!(tree.ids(), ["a", "c"]);
         tree.stop();
     });
-}
-
-// Beyond OTP: a wait before each restart, doubled, and what may come in between.
-#[test]
-fn backoff_waits_and_hears_of_everything_meanwhile() {
-    let (clock, hand) = Clock::manual();
-    let runtime = Runtime::builder().clock(clock).build().unwrap();
-    let _entered = runtime.enter();
-    let delays: Arc<Mutex<Vec<Duration>>> = Arc::default();
-    let seen = delays.clone();
-    process::attach(move |event: &SupervisorEvent| {
-        if let What::Restarting(_, delay) = &event.what {
-            seen.lock().unwrap().push(*delay);
-        }
-    });
-    let log = Log::default();
-    let (min, max) = (Duration::from_secs(1), Duration::from_secs(60));
-    let tree = Tree::of(
-        lots()
-            .child(log.child("a").backoff(min, max))
-            .child(log.child("b")),
-    );
-    for round in 0..3_u32 {
-        end(tree.pid(0), crash());
-        assert_eq!(tree.states()[0], ChildState::Restarting);
-        assert_eq!(
-            supervisor::restart_child(&tree.sup, "a"),
-            Err(supervisor::RestartChildError::Restarting)
-        );
-        tree.pid(1);
-        let delay = *delays.lock().unwrap().last().unwrap();
-        let full = min * 2_u32.pow(round);
-        assert!(
-            delay <= full && delay > full * 3 / 4 - Duration::from_millis(1),
-            "{round}: {delay:?}"
-        );
-        hand.advance(delay);
-        eventually("it is back", || {
-            matches!(tree.states()[0], ChildState::Running(_))
-        });
-    }
-    end(tree.pid(0), crash());
-    assert_eq!(tree.states()[0], ChildState::Restarting);
-    supervisor::terminate_child(&tree.sup, "a").unwrap();
-    hand.advance(max);
-    assert_eq!(tree.states()[0], ChildState::Undefined);
-    assert_eq!(log.take().iter().filter(|line| *line == "a Up").count(), 4);
-    tree.stop();
 }
 
 // Beyond OTP: a budget of one child's own.
@@ -445,6 +407,164 @@ fn exclusive_child_starts_when_its_zombie_has_ended() {
         hold.send(()).unwrap();
         tree.pid(0);
         assert_eq!(log.take(), ["lets go", "starts"]);
+        tree.stop();
+    });
+}
+
+/// A permanent child that says itself which reasons are worth a restart, and a transient one.
+#[test]
+fn reason_decides_where_somebody_asks_for_it() {
+    on_both_kinds(|| {
+        let hopeless = || ExitReason::other("wrong password");
+        for (restart, reason, back) in [
+            (Restart::Permanent, ExitReason::Shutdown, true),
+            (Restart::Permanent, crash(), true),
+            (Restart::Permanent, hopeless(), false),
+            (Restart::Transient, ExitReason::Shutdown, false),
+            (Restart::Transient, crash(), true),
+            (Restart::Transient, hopeless(), false),
+            (Restart::Temporary, crash(), false),
+        ] {
+            let log = Log::default();
+            let child = log.child("a").restart(restart).restart_if({
+                let hopeless = hopeless();
+                move |reason| *reason != hopeless
+            });
+            let tree = Tree::of(lots().child(child));
+            end(tree.pid(0), reason.clone());
+            let states = tree.states();
+            match states.first() {
+                Some(ChildState::Running(_)) => assert!(back, "{restart:?} {reason}"),
+                Some(ChildState::Undefined) => assert!(!back, "{restart:?} {reason}"),
+                Some(ChildState::Restarting) => panic!("nothing is under way"),
+                None => assert_eq!(restart, Restart::Temporary),
+            }
+            tree.stop();
+        }
+    });
+}
+
+#[test]
+fn question_that_panics_leaves_it_to_the_restart_type() {
+    on_both_kinds(|| {
+        let log = Log::default();
+        let child = log.child("a").restart_if(|_| panic!("who knows"));
+        let tree = Tree::of(lots().child(child));
+        let first = tree.pid(0);
+        end(first, crash());
+        assert_ne!(tree.pid(0), first);
+        tree.stop();
+    });
+}
+
+/// Once asked, it is restarted however often that fails.
+#[test]
+fn restart_that_fails_is_tried_again_without_asking() {
+    on_both_kinds(|| {
+        let log = Log::default();
+        let script = log.script("a");
+        let asked = Arc::new(Mutex::new(0));
+        let count = asked.clone();
+        let child = script.child().restart_if(move |_| {
+            *count.lock().unwrap() += 1;
+            true
+        });
+        let tree = Tree::of(lots().child(child));
+        script.next([Start::Fail, Start::Panic]);
+        end(tree.pid(0), crash());
+        eventually("it is back", || {
+            matches!(tree.states()[0], ChildState::Running(_))
+        });
+        assert_eq!(*asked.lock().unwrap(), 1);
+        tree.stop();
+    });
+}
+
+/// Rows: exsup.init_defaults
+#[test]
+fn three_restarts_in_five_seconds_are_allowed_unless_told_otherwise() {
+    by_hand(|hand| {
+        let log = Log::default();
+        let tree = Tree::of(Supervisor::new(Strategy::default()).child(log.child("a")));
+        let mut watch = process::watch(&tree.sup);
+        for _ in 0..3 {
+            end(tree.pid(0), crash());
+            tree.pid(0);
+        }
+        hand.advance(Duration::from_millis(5_001));
+        for _ in 0..3 {
+            end(tree.pid(0), crash());
+            tree.pid(0);
+        }
+        hand.advance(Duration::from_secs(5));
+        end(tree.pid(0), crash());
+        eventually("it gives up", || watch.wait(Duration::ZERO).is_some());
+        let ended = watch.wait(Duration::ZERO).unwrap();
+        assert_eq!(ended.reason, ExitReason::Shutdown);
+    });
+}
+
+/// Rows: sup.simple_global_supervisor
+#[test]
+fn names_are_registered_again_by_those_who_come_back() {
+    static TOP: Name<supervisor::Msg> = Name::new("below");
+    static WORKER: Name<crate::actor::ActorMsg> = Name::new("worker");
+    on_both_kinds(|| {
+        let log = Log::default();
+        let below = log.clone();
+        let child = Child::supervisor("below", move || {
+            lots().name(&TOP).child(below.child("worker").name(&WORKER))
+        });
+        let short = Duration::from_millis(1);
+        let tree = Tree::of(lots().child(child.backoff(short, 10 * short)));
+        for _ in 0..3 {
+            let (top, worker) = (TOP.whereis().unwrap(), WORKER.whereis().unwrap());
+            end(worker.pid(), ExitReason::Kill);
+            supervisor::which_children(&TOP).unwrap();
+            let again = WORKER.whereis().unwrap();
+            assert_ne!(again, worker);
+            end(top.pid(), ExitReason::Kill);
+            process::watch(&again).wait(LONG).expect("it went along");
+            // It may take a few tries: until the worker has heard of the end, it has its name. So there is a wait
+            // before each, or they were used up before that.
+            eventually("both are back", || {
+                let back = |sup: &Ref<_>| *sup != top && supervisor::which_children(sup).is_ok();
+                TOP.whereis().is_some_and(|sup| back(&sup)) && WORKER.whereis().is_some()
+            });
+            assert_ne!(WORKER.whereis().unwrap(), again);
+        }
+        tree.stop();
+    });
+}
+
+/// Rows: sup.hanging_restart_loop_rest_for_one
+#[test]
+fn siblings_after_a_child_that_cannot_come_back_stay_down() {
+    on_both_kinds(|| {
+        let log = Log::default();
+        let b = log.script("b");
+        let (min, max) = (Duration::from_secs(60), Duration::from_secs(60));
+        let sup = Supervisor::new(Strategy::RestForOne).intensity(1_000, LONG);
+        let tree = Tree::of(
+            sup.child(log.child("a"))
+                .child(b.child().backoff(min, max))
+                .child(log.child("c")),
+        );
+        let first = tree.pid(0);
+        end(tree.pid(1), crash());
+        let states = [
+            ChildState::Running(first),
+            ChildState::Restarting,
+            ChildState::Undefined,
+        ];
+        assert_eq!(tree.states(), states);
+        let restarting = Err(supervisor::RestartChildError::Restarting);
+        assert_eq!(supervisor::restart_child(&tree.sup, "b"), restarting);
+        supervisor::restart_child(&tree.sup, "c").unwrap().unwrap();
+        supervisor::terminate_child(&tree.sup, "b").unwrap();
+        assert_eq!(tree.states()[1], ChildState::Undefined);
+        supervisor::restart_child(&tree.sup, "b").unwrap().unwrap();
+        assert_eq!(tree.pid(0), first);
         tree.stop();
     });
 }

@@ -20,7 +20,7 @@ fn failed(id: &str, error: StartError) -> StartError {
     ))
 }
 
-// v.start_fail_order, sup.sup_start_child_returns_error, sup.sup_start_fail
+/// Rows: v.start_fail_order, sup.sup_start_child_returns_error
 #[test]
 fn failed_child_fails_the_start_and_stops_those_before_it() {
     on_both_kinds(|| {
@@ -56,7 +56,7 @@ fn failed_child_fails_the_start_and_stops_those_before_it() {
     });
 }
 
-// sup.sup_start_normal, sup.sup_stop_infinity
+/// Rows: sup.sup_start_normal, sup.sup_stop_infinity
 #[test]
 fn empty_supervisor_starts_and_stops() {
     on_both_kinds(|| {
@@ -68,7 +68,7 @@ fn empty_supervisor_starts_and_stops() {
     });
 }
 
-// sup.sup_start_ignore_child, sup.sup_start_ignore_temporary_child
+/// Rows: sup.sup_start_ignore_child, sup.sup_start_ignore_temporary_child
 #[test]
 fn ignored_child_is_kept_unless_it_is_temporary() {
     on_both_kinds(|| {
@@ -94,7 +94,7 @@ fn ignored_child_is_kept_unless_it_is_temporary() {
     });
 }
 
-// sup.sup_start_map, sup.child_specs
+/// Rows: sup.sup_start_map
 #[test]
 fn defaults_are_those_of_otp() {
     on_both_kinds(|| {
@@ -121,7 +121,9 @@ fn defaults_are_those_of_otp() {
     });
 }
 
-// sup.child_specs_map (duplicates), sup.child_specs_significant
+/// What a specification says is held by types; that no two have one id, and which combinations make sense, is not.
+///
+/// Rows: sup.child_specs, sup.child_specs_map, sup.child_specs_significant
 #[test]
 fn impossible_children_are_refused_before_anything_starts() {
     on_both_kinds(|| {
@@ -193,7 +195,7 @@ fn supervisor_that_is_stopped_while_a_child_hangs_does_not_wait_for_it() {
     });
 }
 
-// v.api_blocks_during_start
+/// Rows: v.api_blocks_during_start
 #[test]
 fn request_waits_for_a_start_that_is_under_way() {
     on_both_kinds(|| {
@@ -270,7 +272,9 @@ fn start_link_needs_a_process_and_links() {
     });
 }
 
-// sup.tree, and promise 2 of the supervisor: it never blocks
+/// It never blocks, or this would need a worker for each level.
+///
+/// Rows: sup.tree
 #[test]
 fn tree_of_two_hundred_levels_needs_one_worker() {
     fn below(log: Log, depth: usize) -> Supervisor {
@@ -293,4 +297,88 @@ fn tree_of_two_hundred_levels_needs_one_worker() {
     drop(entered);
     let report = runtime.shutdown(LONG);
     assert_eq!((report.zombies, report.killed), (0, 0), "{report:?}");
+}
+
+/// Rows: sup.sup_start_fail
+#[test]
+fn supervisor_that_cannot_be_built_is_a_child_that_failed() {
+    on_both_kinds(|| {
+        let log = Log::default();
+        let error = one_for_one()
+            .child(log.script("a").manner(Manner::Traps).child())
+            .child(Child::supervisor("below", || panic!("no plan")))
+            .start()
+            .unwrap_err();
+        let StartError::Exit(reason) = error else {
+            panic!("{error:?}");
+        };
+        match reason.downcast_ref() {
+            Some(SupervisorError::FailedToStartChild(id, StartError::Exit(reason))) => {
+                assert_eq!(&**id, "below");
+                assert!(matches!(reason, ExitReason::Panic(_)), "{reason}");
+            }
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(log.take(), ["a Up", "a ends: shutdown"]);
+    });
+}
+
+/// Rows: exsup.name_forms
+#[test]
+fn supervisor_has_a_name_of_the_runtime_or_of_a_registry() {
+    static LOCAL: Name<supervisor::Msg> = Name::new("a supervisor");
+    static TREES: perennial::Registry<u32, supervisor::Msg> = perennial::Registry::new("trees");
+    on_both_kinds(|| {
+        let log = Log::default();
+        let named = one_for_one().name(&LOCAL).start().unwrap();
+        supervisor::start_child(&LOCAL, log.child("a")).unwrap();
+        assert_eq!(supervisor::count_children(&LOCAL).unwrap().active, 1);
+        let taken = one_for_one().child(log.child("b")).name(&LOCAL).start();
+        assert_eq!(taken.unwrap_err(), StartError::AlreadyStarted(named.pid()));
+        let kept = one_for_one().via(TREES.via(7_u32)).start().unwrap();
+        supervisor::start_child(&TREES.via(7_u32), log.child("c")).unwrap();
+        let taken = one_for_one().via(TREES.via(7_u32)).start();
+        assert_eq!(taken.unwrap_err(), StartError::AlreadyStarted(kept.pid()));
+        for bad in ["", "undefined"] {
+            let malformed = one_for_one().name(&Name::owned(bad)).start().unwrap_err();
+            assert_eq!(malformed, StartError::BadName);
+        }
+        assert_eq!(log.take(), ["a Up", "c Up"], "b never began");
+        supervisor::stop(&LOCAL).unwrap();
+        supervisor::stop(&kept).unwrap();
+        assert_eq!(TREES.whereis(&7), None);
+    });
+}
+
+/// Rows: sup.do_not_save_start_parameters_for_temporary_children
+#[test]
+fn temporary_child_that_is_up_holds_nothing_to_be_started_with() {
+    on_both_kinds(|| {
+        let tree = Tree::of(one_for_one());
+        let rooms = DynamicSupervisor::new().start().unwrap();
+        for (restart, kept) in [
+            (Restart::Temporary, 1),
+            (Restart::Transient, 2),
+            (Restart::Permanent, 2),
+        ] {
+            let log = Log::default();
+            let large = std::sync::Arc::new(vec![0_u8; 1_000_000]);
+            let child = || {
+                let (large, script) = (large.clone(), log.script("t"));
+                let make = move || {
+                    assert_eq!(large.len(), 1_000_000);
+                    script.clone()
+                };
+                Child::with::<Actor>("t", make).restart(restart)
+            };
+            supervisor::start_child(&tree.sup, child()).unwrap();
+            assert_eq!(std::sync::Arc::strong_count(&large), kept, "{restart:?}");
+            supervisor::terminate_child(&tree.sup, "t").unwrap();
+            let _ = supervisor::delete_child(&tree.sup, "t");
+            supervisor::dynamic_supervisor::start_child(&rooms, child()).unwrap();
+            assert_eq!(std::sync::Arc::strong_count(&large), kept, "{restart:?}");
+        }
+        supervisor::stop(&rooms).unwrap();
+        tree.stop();
+    });
 }

@@ -91,7 +91,7 @@ fn mode_says_what_a_start_that_fails_means_for_the_others() {
             application::load(application("base", log)).unwrap();
             application::load(chat).unwrap();
             application::start("base").unwrap();
-            let error = StartApplicationError::Failed(reason);
+            let error = StartApplicationError::Failed(reason.clone());
             assert_eq!(application::start("chat"), Err(error.clone()));
             if all {
                 let why = Why::NotStarted("chat".into(), error);

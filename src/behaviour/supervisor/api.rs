@@ -1,10 +1,10 @@
 //! What can be asked of a running supervisor. Requests wait while it starts or stops something.
 
-use crate::behaviour::gen_server;
 use crate::behaviour::supervisor::child::{Child, ChildKind, ChildSpec};
+use crate::behaviour::supervisor::routes::ResizeError;
 use crate::pid::Pid;
 use crate::process::dest::Dest;
-use crate::process::{CallError, ProcessId, ReplyTo, StartError};
+use crate::process::{CallError, ReplyTo, StartError};
 use crate::sync::Arc;
 use std::fmt;
 use std::time::Duration;
@@ -20,6 +20,7 @@ pub(super) enum Request {
     Which(ReplyTo<Vec<ChildInfo>>),
     Count(ReplyTo<Counts>),
     Spec(Arc<str>, ReplyTo<Option<ChildSpec>>),
+    Resize(usize, ReplyTo<Result<usize, ResizeError>>),
 }
 
 impl fmt::Debug for Msg {
@@ -176,7 +177,7 @@ error!(RestartChildError, self, f,
     RestartChildError::Call(error) => write!(f, "the supervisor did not answer: {error}"),
 );
 
-fn ask<T: Send + 'static>(
+pub(super) fn ask<T: Send + 'static>(
     supervisor: &impl Dest<Msg = Msg>,
     make: impl FnOnce(ReplyTo<T>) -> Request,
 ) -> Result<T, CallError> {
@@ -258,12 +259,4 @@ pub fn get_childspec(
 ) -> Result<Option<ChildSpec>, CallError> {
     let id = id.into();
     ask(supervisor, |reply| Request::Spec(id, reply))
-}
-
-/// Stops a supervisor of either kind and all below it, and waits until it has ended.
-///
-/// # Errors
-/// As [`gen_server::stop`].
-pub fn stop(supervisor: impl Into<ProcessId>) -> Result<(), CallError> {
-    gen_server::stop(supervisor)
 }

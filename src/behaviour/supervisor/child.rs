@@ -11,10 +11,12 @@ use crate::behaviour::supervisor::{Supervisor, machine};
 use crate::pid::Pid;
 use crate::process::start::{self, Options};
 use crate::process::{Kind, Name, Overflow, Ref, ServerName, StartError};
+use crate::reason::ExitReason;
 use crate::sync::Arc;
 use std::any::Any;
 use std::fmt;
 use std::marker::PhantomData;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 /// How long a worker has to end unless told otherwise: OTP's five seconds.
@@ -23,7 +25,7 @@ const SHUTDOWN: Duration = Duration::from_secs(5);
 /// What a child is told when its `init` is through.
 pub(crate) use crate::behaviour::served::Then;
 
-type Starter = Box<dyn FnMut(Then) -> Result<Begun, StartError> + Send>;
+pub(crate) type Starter = Box<dyn FnMut(Then) -> Result<Begun, StartError> + Send>;
 
 /// A child that has a pid; whether it comes up is told later.
 pub(crate) struct Begun {
@@ -58,6 +60,19 @@ pub struct ChildSpec {
     pub exclusive: bool,
     pub(crate) backoff: Option<Backoff>,
     pub(crate) intensity: Option<(usize, Duration)>,
+    pub(crate) restart_if: Option<Predicate>,
+    /// Which children it is started in parallel with.
+    pub(crate) group: Option<u32>,
+}
+
+/// A say in which reasons a child is restarted for.
+#[derive(Clone)]
+pub(crate) struct Predicate(Arc<dyn Fn(&ExitReason) -> bool + Send + Sync>);
+
+impl fmt::Debug for Predicate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("restart_if")
+    }
 }
 
 /// A child of a supervisor: what to run, and the rules for it.
@@ -157,13 +172,51 @@ impl Child {
         self
     }
 
+    /// Restarts it only for reasons of which `says` is true; see [`ServerChild::restart_if`].
+    pub fn restart_if(
+        mut self,
+        says: impl Fn(&ExitReason) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        self.spec.restart_if = Some(Predicate(Arc::new(says)));
+        self
+    }
+
+    /// Waits before a restart; see [`ServerChild::backoff`].
+    pub fn backoff(mut self, min: Duration, max: Duration) -> Self {
+        self.spec.backoff = Some(Backoff::new(min, max));
+        self
+    }
+
+    /// Allows this child alone no more than so many restarts in a period; see [`ServerChild::intensity`].
+    pub fn intensity(mut self, restarts: usize, period: Duration) -> Self {
+        self.spec.intensity = Some((restarts, period));
+        self
+    }
+
     /// Begins a start. Runs in the supervisor's process; user code in it may panic.
     pub(crate) fn begin(&mut self, then: Then) -> Result<Begun, StartError> {
         (self.start)(then)
     }
 
+    /// Lets go of what it would be started with again: of a temporary child, which never is.
+    pub(crate) fn forget_start(&mut self) {
+        self.start = Box::new(|_| Err(StartError::Ignored));
+    }
+
     pub(crate) fn new(spec: ChildSpec, start: Starter) -> Self {
         Child { spec, start }
+    }
+
+    /// The same child, with something done around each of its starts.
+    pub(crate) fn around(
+        self,
+        mut around: impl FnMut(&mut Starter, Then) -> Result<Begun, StartError> + Send + 'static,
+    ) -> Self {
+        let Child { spec, mut start } = self;
+        Child {
+            spec,
+            start: Box::new(move |then| around(&mut start, then)),
+        }
     }
 }
 
@@ -185,7 +238,24 @@ impl ChildSpec {
             exclusive: false,
             backoff: None,
             intensity: None,
+            restart_if: None,
+            group: None,
         }
+    }
+
+    /// Whether a child that ended of itself for this reason is restarted. User code in it may panic; a supervisor
+    /// that cannot ask goes by the restart type alone.
+    pub(crate) fn is_due(&self, reason: &ExitReason) -> bool {
+        if !self.restart.is_due(reason) {
+            return false;
+        }
+        let Some(Predicate(says)) = &self.restart_if else {
+            return true;
+        };
+        catch_unwind(AssertUnwindSafe(|| says(reason))).unwrap_or_else(|_| {
+            log::error!(target: "perennial::supervisor", "restart_if of child {:?} panicked: restarted", self.id);
+            true
+        })
     }
 }
 
@@ -297,13 +367,35 @@ impl<S: Served> ServerChild<S> {
         self
     }
 
+    /// Restarts it only for reasons of which `says` is true, beside what its restart type says: a permanent child
+    /// is restarted for those reasons and no others, a transient one for those of them that are not clean, and a
+    /// temporary one never. A child that is not restarted keeps its specification, and does not run; a dynamic
+    /// supervisor forgets it.
+    ///
+    /// `says` runs in the supervisor's process, so it should be quick. If it panics the restart type decides alone.
+    /// A restart that fails is tried again without asking.
+    ///
+    /// ```
+    /// use perennial::prelude::*;
+    /// # struct Counter; impl GenServer for Counter { type Args = u64; type Msg = ();
+    /// #   fn init(_: u64, _: &mut Cx<Self>) -> Init<Self> { Init::Ok(Counter) }
+    /// #   fn handle(&mut self, _: (), _: &mut Cx<Self>) -> Next<()> { Next::Loop } }
+    /// // A wrong password will not get better by trying again.
+    /// let child = Child::server::<Counter>("login", 0)
+    ///     .restart_if(|reason| reason.downcast_ref::<&str>() != Some(&"wrong password"));
+    /// ```
+    pub fn restart_if(
+        mut self,
+        says: impl Fn(&ExitReason) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        self.spec.restart_if = Some(Predicate(Arc::new(says)));
+        self
+    }
+
     /// Waits before a restart: `min`, doubled with each restart in a row up to `max`, less a little at random.
     /// A child that has lived longer than `max` begins again at `min`.
     pub fn backoff(mut self, min: Duration, max: Duration) -> Self {
-        self.spec.backoff = Some(Backoff {
-            min,
-            max: max.max(min),
-        });
+        self.spec.backoff = Some(Backoff::new(min, max));
         self
     }
 

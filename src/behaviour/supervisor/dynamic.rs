@@ -5,6 +5,7 @@ use crate::behaviour::supervisor::INTENSITY;
 use crate::behaviour::supervisor::api::{ChildError, ChildInfo, Counts, StartChildError};
 use crate::behaviour::supervisor::child::{Child, ServerChild};
 use crate::behaviour::supervisor::dynamic_machine;
+use crate::behaviour::supervisor::restart::{AutoShutdown, Restart};
 use crate::pid::Pid;
 use crate::process::dest::Dest;
 use crate::process::{CallError, Name, Ref, ReplyTo, StartError, start};
@@ -88,6 +89,7 @@ impl fmt::Debug for DynamicMsg {
 pub struct DynamicSupervisor {
     pub(super) max_children: usize,
     pub(super) intensity: (usize, Duration),
+    pub(super) auto_shutdown: AutoShutdown,
     pub(super) name: Option<Arc<str>>,
     pub(super) label: Option<Arc<str>>,
 }
@@ -104,6 +106,7 @@ impl DynamicSupervisor {
         DynamicSupervisor {
             max_children: usize::MAX,
             intensity: INTENSITY,
+            auto_shutdown: AutoShutdown::default(),
             name: None,
             label: None,
         }
@@ -118,6 +121,12 @@ impl DynamicSupervisor {
     /// Gives up when there are more than `restarts` restarts within `period`. Default: 3 in 5 seconds.
     pub fn intensity(mut self, restarts: usize, period: Duration) -> Self {
         self.intensity = (restarts, period);
+        self
+    }
+
+    /// Whether it ends when its significant children have. Default: never.
+    pub fn auto_shutdown(mut self, auto_shutdown: AutoShutdown) -> Self {
+        self.auto_shutdown = auto_shutdown;
         self
     }
 
@@ -158,9 +167,26 @@ impl DynamicSupervisor {
     }
 }
 
+/// Its id is its name, if it has one.
+impl From<DynamicSupervisor> for Child {
+    fn from(supervisor: DynamicSupervisor) -> Child {
+        let name = supervisor.name.clone();
+        supervisor.child(name.unwrap_or_else(|| "dynamic supervisor".into()))
+    }
+}
+
 /// What can be asked of a running [`DynamicSupervisor`].
 pub mod dynamic_supervisor {
     use super::*;
+
+    /// What can never be a child is refused before anybody is asked.
+    fn checked(child: impl Into<Child>) -> Result<Box<Child>, StartChildError> {
+        let child = Box::new(child.into());
+        if child.spec.significant && child.spec.restart == Restart::Permanent {
+            return Err(StartChildError::BadCombination);
+        }
+        Ok(child)
+    }
 
     fn ask<T: Send + 'static>(
         supervisor: &impl Dest<Msg = DynamicMsg>,
@@ -178,7 +204,7 @@ pub mod dynamic_supervisor {
         supervisor: &impl Dest<Msg = DynamicMsg>,
         child: ServerChild<S>,
     ) -> Result<Ref<S::Msg>, StartChildError> {
-        let child = Box::new(Child::from(child));
+        let child = checked(child)?;
         let started = ask(supervisor, |reply| Request::Start(child, reply))??;
         match started.reference() {
             Some(reference) => Ok(reference),
@@ -194,7 +220,7 @@ pub mod dynamic_supervisor {
         supervisor: &impl Dest<Msg = DynamicMsg>,
         child: impl Into<Child>,
     ) -> Result<Pid, StartChildError> {
-        let child = Box::new(child.into());
+        let child = checked(child)?;
         Ok(ask(supervisor, |reply| Request::Start(child, reply))??.pid)
     }
 

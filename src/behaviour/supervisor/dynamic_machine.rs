@@ -8,11 +8,12 @@ use crate::behaviour::supervisor::DynamicSupervisor;
 use crate::behaviour::supervisor::api::{
     ChildError, ChildInfo, ChildState, Counts, StartChildError,
 };
+use crate::behaviour::supervisor::board::{Board, Rule};
 use crate::behaviour::supervisor::child::{Child, ChildKind, ChildSpec, begun};
 use crate::behaviour::supervisor::dynamic::{DynamicMsg, Request, StartedChild};
-use crate::behaviour::supervisor::event::{SupervisorEvent, What};
+use crate::behaviour::supervisor::event::What;
 use crate::behaviour::supervisor::job::Key;
-use crate::behaviour::supervisor::restart::{Intensity, Shutdown};
+use crate::behaviour::supervisor::restart::{AutoShutdown, Intensity, Restart, Shutdown};
 use crate::behaviour::supervisor::slot::{Event, Slot, Status};
 use crate::pid::Pid;
 use crate::process::behaviour::{Behaviour, Flow, InitFn};
@@ -30,6 +31,7 @@ use std::ops::{Deref, DerefMut};
 pub(super) struct Dynamic {
     max_children: usize,
     intensity: Intensity,
+    auto_shutdown: AutoShutdown,
     /// With the same hash in each run, as its order is the one in which children are told to end.
     children: HashMap<Key, Entry, BuildHasherDefault<DefaultHasher>>,
     by_pid: HashMap<Pid, Key>,
@@ -38,6 +40,7 @@ pub(super) struct Dynamic {
     starting: usize,
     /// Questions about all children, which wait for those.
     questions: Vec<Request>,
+    board: Arc<Board>,
     /// Why it is to end, once it is.
     ending: Option<ExitReason>,
     /// Whoever wants a child of it then. They hear of the end.
@@ -64,11 +67,13 @@ pub(super) fn launch(supervisor: DynamicSupervisor) -> (Options, InitFn<Dynamic>
         ..Options::default()
     };
     let (restarts, period) = supervisor.intensity;
-    let init = move |_: &mut DynCx| {
+    let init = move |cx: &mut DynCx| {
         let dynamic = Dynamic {
+            board: Board::put_up(&cx.me().process(), Rule::Dynamic, None),
             max_children: supervisor.max_children,
             intensity: Intensity::new(restarts, period),
             children: HashMap::default(),
+            auto_shutdown: supervisor.auto_shutdown,
             by_pid: HashMap::new(),
             next_key: 0,
             starting: 0,
@@ -100,16 +105,6 @@ pub(super) fn child(supervisor: DynamicSupervisor, id: Arc<str>) -> Child {
 }
 
 impl Dynamic {
-    fn tell(cx: &DynCx, slot: &Slot, what: What) {
-        let child = slot.child.spec.id.clone();
-        SupervisorEvent {
-            supervisor: cx.pid(),
-            child,
-            what,
-        }
-        .emit();
-    }
-
     pub(super) fn slots(&self) -> impl Iterator<Item = &Slot> {
         self.children.values().map(|entry| &entry.slot)
     }
@@ -125,7 +120,9 @@ impl Dynamic {
         child: Child,
         starter: ReplyTo<Result<StartedChild, StartChildError>>,
     ) {
-        if child.spec.significant {
+        let permanent = child.spec.restart == Restart::Permanent;
+        let counts = self.auto_shutdown != AutoShutdown::Never && !permanent;
+        if child.spec.significant && !counts {
             return starter.send(Err(StartChildError::BadCombination));
         }
         if self.children.len() >= self.max_children {
@@ -133,7 +130,7 @@ impl Dynamic {
         }
         let key = self.next_key;
         self.next_key += 1;
-        let slot = Slot::new(key, child);
+        let slot = Slot::new(&self.board, key, child);
         let entry = Entry {
             slot,
             reference: None,
@@ -151,12 +148,12 @@ impl Dynamic {
         entry.slot.forget_timer();
         entry.slot.died = None;
         if entry.slot.awaits_predecessor(cx.me()) {
-            entry.slot.status = Status::Restarting(None);
+            entry.slot.becomes(Status::Restarting(None));
             return;
         }
         match entry.slot.begin(cx.me()) {
             Ok((pid, reference)) => {
-                entry.slot.status = Status::Starting(pid);
+                entry.slot.becomes(Status::Starting(pid));
                 self.starting += 1;
                 entry.reference = Some(reference);
                 self.by_pid.insert(pid, key);
@@ -167,7 +164,7 @@ impl Dynamic {
 
     fn acked(&mut self, cx: &DynCx, pid: Pid, result: Result<(), StartError>) {
         let Some(entry) = self.entry(pid) else { return };
-        if entry.slot.status != Status::Starting(pid) {
+        if entry.slot.status() != Status::Starting(pid) {
             return;
         }
         let key = entry.slot.key;
@@ -178,13 +175,12 @@ impl Dynamic {
         match result {
             Ok(()) => {
                 let died = entry.slot.died.take();
-                entry.slot.status = Status::Running(pid);
-                entry.slot.up_since = Some(cx.now());
+                entry.slot.comes_up(pid, cx.now());
+                entry.slot.tell(What::Started(pid));
                 if let (Some(starter), Some(reference)) = (entry.starter.take(), &entry.reference) {
                     let reference = reference.clone();
                     starter.send(Ok(StartedChild { pid, reference }));
                 }
-                Self::tell(cx, &entry.slot, What::Started(pid));
                 if let Some(reason) = died {
                     self.child_ended(cx, Exit { from: pid, reason });
                 }
@@ -204,7 +200,7 @@ impl Dynamic {
         };
         if error != StartError::Ignored {
             let reason = ExitReason::other(error.clone());
-            Self::tell(cx, &entry.slot, What::StartFailed(reason));
+            entry.slot.tell(What::StartFailed(reason));
         }
         match entry.starter.take() {
             Some(starter) => {
@@ -222,22 +218,39 @@ impl Dynamic {
         let Some(entry) = self.entry(exit.from) else {
             return;
         };
-        match entry.slot.status {
+        match entry.slot.status() {
             Status::Running(pid) => {
                 let key = entry.slot.key;
-                entry.slot.status = Status::Undefined;
+                entry.slot.becomes(Status::Undefined);
                 entry.slot.last = Some(pid);
-                Self::tell(cx, &entry.slot, What::Exited(pid, exit.reason.clone()));
-                let due = entry.slot.child.spec.restart.is_due(&exit.reason);
+                entry.slot.tell(What::Exited(pid, exit.reason.clone()));
+                let due = entry.slot.child.spec.is_due(&exit.reason);
                 self.by_pid.remove(&pid);
                 if due && !ending {
                     self.restart(cx, key, false);
                 } else {
-                    self.children.remove(&key);
+                    self.gone(cx, key);
                 }
             }
             Status::Stopping { .. } | Status::Starting(_) => entry.slot.died = Some(exit.reason),
-            Status::Undefined | Status::Restarting(_) => {}
+            Status::Undefined | Status::Dead { .. } | Status::Restarting(_) => {}
+        }
+    }
+
+    /// A child ended by itself and is not restarted.
+    fn gone(&mut self, cx: &DynCx, key: Key) {
+        let Some(entry) = self.children.remove(&key) else {
+            return;
+        };
+        let significant = |entry: &Entry| entry.slot.child.spec.significant;
+        let ends = significant(&entry)
+            && match self.auto_shutdown {
+                AutoShutdown::Never => false,
+                AutoShutdown::AnySignificant => true,
+                AutoShutdown::AllSignificant => !self.children.values().any(significant),
+            };
+        if ends {
+            self.shut_down(cx, ExitReason::Shutdown);
         }
     }
 
@@ -254,13 +267,13 @@ impl Dynamic {
                 .as_mut()
                 .is_none_or(|intensity| intensity.allows(now));
             if !own || !self.intensity.allows(now) {
-                Self::tell(cx, &entry.slot, What::GaveUp);
+                entry.slot.tell(What::GaveUp);
                 self.children.remove(&key);
                 return self.shut_down(cx, ExitReason::Shutdown);
             }
             let delay = entry.slot.next_delay(now);
             let what = What::Restarting(entry.slot.attempt, delay.unwrap_or_default());
-            Self::tell(cx, &entry.slot, what);
+            entry.slot.tell(what);
             if delay.is_some() {
                 entry.slot.wait = delay;
                 return entry.slot.put_off(cx.me());
@@ -274,7 +287,7 @@ impl Dynamic {
             return;
         };
         let is_due =
-            matches!(entry.slot.status, Status::Restarting(_)) && entry.slot.attempt == attempt;
+            matches!(entry.slot.status(), Status::Restarting(_)) && entry.slot.attempt == attempt;
         if is_due && self.ending.is_none() {
             let counted = entry.slot.wait.take().is_some();
             self.restart(cx, key, counted);
@@ -291,14 +304,14 @@ impl Dynamic {
         else {
             return reply.send(Err(ChildError::NotFound));
         };
-        match entry.slot.status {
+        match entry.slot.status() {
             Status::Starting(_) | Status::Running(_) => {
-                self.starting -= usize::from(entry.slot.status == Status::Starting(pid));
+                self.starting -= usize::from(entry.slot.status() == Status::Starting(pid));
                 entry.stoppers.push(reply);
                 entry.slot.stop(cx, pid);
             }
             Status::Stopping { .. } => entry.stoppers.push(reply),
-            Status::Undefined | Status::Restarting(_) => {
+            Status::Undefined | Status::Dead { .. } | Status::Restarting(_) => {
                 entry.slot.forget_timer();
                 self.children.remove(&key);
                 reply.send(Ok(()));
@@ -309,7 +322,7 @@ impl Dynamic {
     /// A child that waits for its restart is still known by the pid it had.
     fn restarting_after(&self, pid: Pid) -> Option<Key> {
         let had = |entry: &&Entry| {
-            matches!(entry.slot.status, Status::Restarting(_)) && entry.slot.last == Some(pid)
+            matches!(entry.slot.status(), Status::Restarting(_)) && entry.slot.last == Some(pid)
         };
         self.children.values().find(had).map(|entry| entry.slot.key)
     }
@@ -322,7 +335,7 @@ impl Dynamic {
             pid,
             monitor,
             timer,
-        } = entry.slot.status
+        } = entry.slot.status()
         else {
             return;
         };
@@ -337,21 +350,30 @@ impl Dynamic {
             (ExitReason::NoProc, Some(reason)) => reason,
             (reason, _) => reason,
         };
-        Self::tell(cx, &entry.slot, What::Stopped(pid, reason.clone()));
+        entry.slot.tell(What::Stopped(pid, reason.clone()));
         self.by_pid.remove(&pid);
         link::unlink_flush_from(&cx.me().process(), pid);
-        if let Some(entry) = self.children.remove(&key) {
-            match entry.starter {
-                Some(starter) if self.ending.is_some() => self.refused.push(starter),
-                Some(starter) => {
-                    let error = StartError::Exit(reason);
-                    starter.send(Err(StartChildError::Failed(error)));
-                }
-                None => {}
+        let Some(entry) = self.children.remove(&key) else {
+            return;
+        };
+        let Entry {
+            slot,
+            starter,
+            stoppers,
+            ..
+        } = entry;
+        // Whoever hears of it sees it no more.
+        drop(slot);
+        match starter {
+            Some(starter) if self.ending.is_some() => self.refused.push(starter),
+            Some(starter) => {
+                let error = StartError::Exit(reason);
+                starter.send(Err(StartChildError::Failed(error)));
             }
-            for stopper in entry.stoppers {
-                stopper.send(Ok(()));
-            }
+            None => {}
+        }
+        for stopper in stoppers {
+            stopper.send(Ok(()));
         }
     }
 
@@ -364,13 +386,13 @@ impl Dynamic {
         self.starting = 0;
         self.children.retain(|_, entry| {
             entry.slot.forget_timer();
-            match entry.slot.status {
+            match entry.slot.status() {
                 Status::Starting(pid) | Status::Running(pid) => {
                     entry.slot.stop(cx, pid);
                     true
                 }
                 Status::Stopping { .. } => true,
-                Status::Undefined | Status::Restarting(_) => false,
+                Status::Undefined | Status::Dead { .. } | Status::Restarting(_) => false,
             }
         });
     }
@@ -459,7 +481,7 @@ impl Behaviour for Dynamic {
             Ok(Event::Acked(pid, result)) => self.acked(cx, pid, result),
             Ok(Event::Overdue(pid)) => {
                 let stopping =
-                    |entry: &mut Entry| matches!(entry.slot.status, Status::Stopping { .. });
+                    |entry: &mut Entry| matches!(entry.slot.status(), Status::Stopping { .. });
                 if self.entry(pid).is_some_and(stopping) {
                     crate::process::exit(pid, ExitReason::Kill);
                 }

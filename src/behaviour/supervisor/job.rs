@@ -2,6 +2,7 @@
 //! the supervisor is free to hear of everything else, and only remembers it.
 
 use crate::behaviour::supervisor::api::{ChildError, RestartChildError, StartChildError};
+use crate::behaviour::supervisor::routes::Resize;
 use crate::pid::Pid;
 use crate::process::ReplyTo;
 use crate::reason::ExitReason;
@@ -28,6 +29,8 @@ pub(super) enum Purpose {
     StartChild(Key, ReplyTo<Result<Option<Pid>, StartChildError>>),
     RestartChild(Key, ReplyTo<Result<Option<Pid>, RestartChildError>>),
     Terminate(Key, ReplyTo<Result<(), ChildError>>),
+    /// Partitions that are stopped or started, until there are as many as somebody wants.
+    Resize(Resize),
     /// The end of the supervisor.
     Shutdown(ExitReason),
 }
@@ -46,6 +49,14 @@ impl Job {
             purpose,
             steps: steps.into_iter().collect(),
             waits_for: None,
+        }
+    }
+
+    /// The child that the step at a place starts, if it is a start.
+    pub(super) fn starts_at(&self, at: usize) -> Option<Key> {
+        match self.steps.get(at) {
+            Some(Step::Start(key)) => Some(*key),
+            _ => None,
         }
     }
 

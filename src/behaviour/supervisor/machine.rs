@@ -6,12 +6,14 @@
 //! can be done, until a step has to wait.
 
 use crate::behaviour::gen_server::StopRequest;
-use crate::behaviour::supervisor::api::{Msg, Request, RestartChildError, StartChildError};
+use crate::behaviour::supervisor::api::{Msg, Request};
+use crate::behaviour::supervisor::board::{Board, Rule};
 use crate::behaviour::supervisor::child::Child;
-use crate::behaviour::supervisor::event::{SupervisorEvent, What};
+use crate::behaviour::supervisor::children::Children;
+use crate::behaviour::supervisor::event::What;
 use crate::behaviour::supervisor::job::{Job, Key, Purpose, Step};
 use crate::behaviour::supervisor::restart::{AutoShutdown, Intensity, Restart, Strategy};
-use crate::behaviour::supervisor::slot::{Event, Slot, Status};
+use crate::behaviour::supervisor::slot::{Event, Status};
 use crate::behaviour::supervisor::{Supervisor, SupervisorError};
 use crate::pid::Pid;
 use crate::process::behaviour::{Behaviour, Flow, InitEnd, InitFn};
@@ -35,13 +37,12 @@ pub(super) struct Machine {
     pub(super) strategy: Strategy,
     pub(super) intensity: Intensity,
     pub(super) auto_shutdown: AutoShutdown,
-    /// In start order.
-    pub(super) children: Vec<Slot>,
-    next_key: Key,
+    pub(super) children: Children,
+    pub(super) board: Arc<Board>,
     pub(super) job: Option<Job>,
     requests: VecDeque<Request>,
     pending: VecDeque<Pending>,
-    ack: Option<Arc<Ack>>,
+    pub(super) ack: Option<Arc<Ack>>,
     /// Why it is to end, once it is.
     ending: Option<ExitReason>,
     /// What it was about when it was told to end. Whoever waits for that hears of the end.
@@ -53,6 +54,7 @@ pub(super) fn launch(supervisor: Supervisor) -> (Options, InitFn<Machine>) {
     let options = Options {
         kind: Some(Kind::Pooled),
         name: supervisor.name.clone(),
+        via: supervisor.via.clone(),
         label: supervisor.label.clone(),
         flags: flag::SUPERVISOR | flag::TRAP_EXIT,
         asynchronous: true,
@@ -61,19 +63,21 @@ pub(super) fn launch(supervisor: Supervisor) -> (Options, InitFn<Machine>) {
     };
     (
         options,
-        Box::new(move |_cx| Machine::new(supervisor).map(|machine| (machine, Flow::Continue))),
+        Box::new(move |cx| Machine::new(supervisor, cx).map(|machine| (machine, Flow::Continue))),
     )
 }
 
 impl Machine {
-    fn new(supervisor: Supervisor) -> Result<Self, InitEnd> {
+    fn new(supervisor: Supervisor, cx: &SupCx) -> Result<Self, InitEnd> {
         let (restarts, period) = supervisor.intensity;
+        let rule = Rule::Fixed(supervisor.strategy);
+        let board = Board::put_up(&cx.me().process(), rule, supervisor.routes);
         let mut machine = Machine {
             strategy: supervisor.strategy,
             intensity: Intensity::new(restarts, period),
             auto_shutdown: supervisor.auto_shutdown,
-            children: Vec::new(),
-            next_key: 0,
+            children: Children::default(),
+            board,
             job: None,
             requests: VecDeque::new(),
             pending: VecDeque::new(),
@@ -83,7 +87,7 @@ impl Machine {
         };
         for child in supervisor.children {
             let id = child.spec.id.clone();
-            if machine.by_id(&id).is_some() {
+            if machine.children.by_id(&id).is_some() {
                 let error = SupervisorError::DuplicateChild(id);
                 return Err(InitEnd::Stop(ExitReason::shutdown_with(error)));
             }
@@ -109,73 +113,41 @@ impl Machine {
     }
 
     pub(super) fn add(&mut self, child: Child) -> Key {
-        let key = self.next_key;
-        self.next_key += 1;
-        self.children.push(Slot::new(key, child));
-        key
-    }
-
-    pub(super) fn by_id(&self, id: &str) -> Option<usize> {
-        self.children
-            .iter()
-            .position(|slot| &*slot.child.spec.id == id)
-    }
-
-    pub(super) fn at(&self, key: Key) -> Option<usize> {
-        self.children.iter().position(|slot| slot.key == key)
-    }
-
-    pub(super) fn slot(&mut self, key: Key) -> Option<&mut Slot> {
-        self.children.iter_mut().find(|slot| slot.key == key)
-    }
-
-    fn by_pid(&mut self, pid: Pid) -> Option<&mut Slot> {
-        self.children
-            .iter_mut()
-            .find(|slot| slot.status.pid() == Some(pid))
-    }
-
-    pub(super) fn tell(&self, cx: &SupCx, child: &Arc<str>, what: What) {
-        SupervisorEvent {
-            supervisor: cx.pid(),
-            child: child.clone(),
-            what,
-        }
-        .emit();
+        self.children.add(&self.board, child)
     }
 
     // ## What is remembered
 
-    fn child_ended(&mut self, cx: &SupCx, exit: Exit) {
-        let Some(slot) = self.by_pid(exit.from) else {
+    pub(super) fn child_ended(&mut self, exit: Exit) {
+        let Some(slot) = self.children.by_pid(exit.from) else {
             return;
         };
-        match slot.status {
+        match slot.status() {
             Status::Running(pid) => {
-                slot.status = Status::Undefined;
-                slot.died = Some(exit.reason.clone());
+                let due = slot.child.spec.is_due(&exit.reason);
+                slot.becomes(Status::Dead { due });
                 slot.last = Some(pid);
-                let (key, id) = (slot.key, slot.child.spec.id.clone());
-                self.pending.push_back(Pending::Death(key));
-                self.tell(cx, &id, What::Exited(pid, exit.reason));
+                slot.tell(What::Exited(pid, exit.reason));
+                self.pending.push_back(Pending::Death(slot.key));
+                self.children.forget_pid(pid);
             }
             // Its monitor will say that it is gone, even if it had unlinked itself; this says why.
             Status::Stopping { .. } => slot.died = Some(exit.reason),
             // Its acknowledgement says whether it was up before.
             Status::Starting(_) => slot.died = Some(exit.reason),
-            Status::Undefined | Status::Restarting(_) => {}
+            Status::Undefined | Status::Dead { .. } | Status::Restarting(_) => {}
         }
     }
 
     fn child_stopped(&mut self, cx: &mut SupCx, down: Down) {
-        let Some(slot) = self.by_pid(down.pid) else {
+        let Some(slot) = self.children.by_pid(down.pid) else {
             return;
         };
         let Status::Stopping {
             pid,
             monitor,
             timer,
-        } = slot.status
+        } = slot.status()
         else {
             return;
         };
@@ -189,42 +161,35 @@ impl Machine {
             (ExitReason::NoProc, Some(reason)) => reason,
             (reason, _) => reason,
         };
-        slot.status = Status::Undefined;
+        slot.becomes(Status::Undefined);
         slot.last = Some(pid);
-        let (key, id) = (slot.key, slot.child.spec.id.clone());
+        let key = slot.key;
+        slot.tell(What::Stopped(pid, reason));
+        self.children.forget_pid(pid);
         crate::process::link::unlink_flush_from(&cx.me().process(), pid);
-        self.tell(cx, &id, What::Stopped(pid, reason));
         self.step_done(key);
         self.forget_temporary(key);
     }
 
+    /// A start is through. What came of it counts when its step is due: children that are started in parallel are
+    /// acknowledged in order, and what is being stopped before that is no child that failed.
     fn acked(&mut self, cx: &SupCx, pid: Pid, result: Result<(), StartError>) {
-        let Some(slot) = self.by_pid(pid) else { return };
-        if !matches!(slot.status, Status::Starting(_)) {
+        let due = self.job.as_ref().and_then(|job| job.waits_for);
+        let Some(slot) = self.children.by_pid(pid) else {
+            return;
+        };
+        if !matches!(slot.status(), Status::Starting(_)) {
             return;
         }
-        let (key, id) = (slot.key, slot.child.spec.id.clone());
-        match result {
-            Ok(()) => {
-                slot.up_since = Some(cx.now());
-                let died = slot.died.take();
-                slot.status = Status::Running(pid);
-                self.tell(cx, &id, What::Started(pid));
-                self.step_done(key);
-                if let Some(reason) = died {
-                    self.child_ended(cx, Exit { from: pid, reason });
-                }
-            }
-            Err(error) => {
-                slot.status = Status::Undefined;
-                slot.died = None;
-                slot.last = Some(pid);
-                self.start_failed(cx, key, error);
-            }
+        let key = slot.key;
+        if due == Some(key) {
+            self.settle(cx, key, result);
+        } else {
+            slot.acked = Some(result);
         }
     }
 
-    fn step_done(&mut self, key: Key) {
+    pub(super) fn step_done(&mut self, key: Key) {
         if let Some(job) = &mut self.job
             && job.waits_for == Some(key)
         {
@@ -236,7 +201,7 @@ impl Machine {
         self.ending.get_or_insert(reason);
     }
 
-    // ## What is done
+    // ## What is done: see `steps` for each
 
     /// Does what can be done, until a step waits for a child or nothing is left.
     fn advance(&mut self, cx: &mut SupCx) -> Flow {
@@ -276,7 +241,7 @@ impl Machine {
         let Some(reason) = self.ending.take() else {
             return;
         };
-        for slot in &mut self.children {
+        for slot in self.children.iter_mut() {
             slot.forget_timer();
         }
         let steps: Vec<Step> = self
@@ -288,134 +253,6 @@ impl Machine {
         let shutdown = Job::new(Purpose::Shutdown(reason), steps);
         self.interrupted = self.job.replace(shutdown);
         log::debug!(target: "perennial::supervisor", "{} stops its children", cx.pid());
-    }
-
-    fn begin_start(&mut self, cx: &mut SupCx, key: Key) {
-        let Some(at) = self.at(key) else { return };
-        let slot = &mut self.children[at];
-        slot.forget_timer();
-        slot.died = None;
-        if slot.awaits_predecessor(cx.me()) {
-            if let Some(job) = &mut self.job {
-                job.steps.push_front(Step::Start(key));
-            }
-            self.wait_for(key);
-            return;
-        }
-        match slot.begin(cx.me()) {
-            Ok((pid, _)) => {
-                slot.status = Status::Starting(pid);
-                self.wait_for(key);
-            }
-            Err(error) => {
-                slot.status = Status::Undefined;
-                self.start_failed(cx, key, error);
-            }
-        }
-    }
-
-    fn wait_for(&mut self, key: Key) {
-        if let Some(job) = &mut self.job {
-            job.waits_for = Some(key);
-        }
-    }
-
-    fn begin_stop(&mut self, cx: &mut SupCx, key: Key) {
-        let Some(slot) = self.slot(key) else { return };
-        slot.forget_timer();
-        match slot.status {
-            Status::Starting(pid) | Status::Running(pid) => {
-                slot.stop(cx, pid);
-                self.wait_for(key);
-            }
-            // It was being stopped for another purpose.
-            Status::Stopping { .. } => self.wait_for(key),
-            Status::Undefined | Status::Restarting(_) => slot.status = Status::Undefined,
-        }
-    }
-
-    fn start_failed(&mut self, cx: &SupCx, key: Key, error: StartError) {
-        self.step_done(key);
-        let Some(at) = self.at(key) else { return };
-        let id = self.children[at].child.spec.id.clone();
-        if error == StartError::Ignored {
-            return;
-        }
-        self.tell(cx, &id, What::StartFailed(ExitReason::other(error.clone())));
-        let Some(job) = self.job.take() else { return };
-        match job.purpose {
-            Purpose::Boot => {
-                let error = SupervisorError::FailedToStartChild(id, error);
-                self.shut_down(ExitReason::shutdown_with(error));
-            }
-            Purpose::Restart(_) => self.retry(cx, key),
-            Purpose::StartChild(key, reply) => {
-                self.remove(key);
-                reply.send(Err(StartChildError::Failed(error)));
-            }
-            Purpose::RestartChild(_, reply) => reply.send(Err(RestartChildError::Failed(error))),
-            purpose => {
-                self.job = Some(Job {
-                    purpose,
-                    steps: job.steps,
-                    waits_for: None,
-                })
-            }
-        }
-    }
-
-    pub(super) fn remove(&mut self, key: Key) {
-        self.children.retain(|slot| slot.key != key);
-    }
-
-    /// What follows the last step; the reason of the supervisor's end if that is what follows.
-    fn finish(&mut self, cx: &SupCx, purpose: Purpose) -> Option<ExitReason> {
-        match purpose {
-            Purpose::Boot => {
-                self.forget_ignored_temporaries();
-                if let Some(ack) = self.ack.take() {
-                    ack.up();
-                }
-            }
-            Purpose::Restart(key) => {
-                self.forget_temporary(key);
-            }
-            Purpose::Clear(key) => self.put_off(cx, key),
-            Purpose::StartChild(key, reply) => {
-                let pid = self.slot(key).and_then(|slot| slot.status.pid());
-                if pid.is_none() {
-                    self.forget_ignored_temporaries();
-                }
-                reply.send(Ok(pid));
-            }
-            Purpose::RestartChild(key, reply) => {
-                reply.send(Ok(self.slot(key).and_then(|slot| slot.status.pid())));
-            }
-            Purpose::Terminate(key, reply) => {
-                self.forget_temporary(key);
-                reply.send(Ok(()));
-            }
-            Purpose::Shutdown(reason) => return Some(reason),
-        }
-        None
-    }
-
-    /// A temporary child that does not run is no child any more.
-    fn forget_temporary(&mut self, key: Key) {
-        let temporary = |slot: &mut Slot| {
-            slot.child.spec.restart == Restart::Temporary && slot.status.pid().is_none()
-        };
-        if self.slot(key).is_some_and(temporary) {
-            self.remove(key);
-        }
-    }
-
-    fn forget_ignored_temporaries(&mut self) {
-        self.children.retain(|slot| {
-            slot.status.pid().is_some()
-                || slot.died.is_some()
-                || slot.child.spec.restart != Restart::Temporary
-        });
     }
 }
 
@@ -441,7 +278,7 @@ impl Behaviour for Machine {
         if exit.from == cx.parent() {
             self.shut_down(exit.reason);
         } else {
-            self.child_ended(cx, exit);
+            self.child_ended(exit);
         }
         self.advance(cx)
     }
@@ -456,8 +293,9 @@ impl Behaviour for Machine {
             Ok(Event::Acked(pid, result)) => self.acked(cx, pid, result),
             Ok(Event::Overdue(pid)) => {
                 if self
+                    .children
                     .by_pid(pid)
-                    .is_some_and(|slot| matches!(slot.status, Status::Stopping { .. }))
+                    .is_some_and(|slot| matches!(slot.status(), Status::Stopping { .. }))
                 {
                     crate::process::exit(pid, ExitReason::Kill);
                 }

@@ -38,37 +38,71 @@
 //! A supervisor never blocks: starting, stopping and waiting are states, and what is asked of it meanwhile waits
 //! in order.
 //!
+//! # Which one
+//! [`Supervisor`] for children that are known from the beginning, [`DynamicSupervisor`] for those that come and go,
+//! [`PartitionSupervisor`] for copies of one child that share the work by key. A [`Drainer`] among the children has
+//! what was begun come to its end before the rest stops.
+//!
+//! # Looking at it
+//! [`which_children`] and [`count_children`] ask the supervisor, and wait while it starts or stops something.
+//! [`snapshot`] and [`tree()`] ask nobody and are answered at once. What happens comes as [`SupervisorEvent`]: to a
+//! process with [`subscribe()`], to any thread with [`events`].
+//!
 //! # How it dies
-//! When its parent ends or [`stop`] is called: children in reverse order, then itself with that reason. With
+//! When its parent ends or [`stop()`] is called: children in reverse order, then itself with that reason. With
 //! `Shutdown` when restarts came too fast, or when its significant children are through. An exit signal from
-//! anybody else does nothing. Killed, it takes its children with it, through their links.
+//! anybody else does nothing. Killed, it takes its children with it, through their links. [`stop_within`] makes an
+//! end of all that is left of a tree at a deadline.
+//!
+//! # Options
+//! Of a supervisor: strategy, intensity, auto-shutdown, children that start in parallel, name, label. Of a child, see
+//! [`ServerChild`]: restart type and reasons, shutdown, backoff, an intensity of its own, significance.
 
 mod api;
+mod board;
 mod child;
+mod children;
+mod drainer;
 mod dynamic;
 mod dynamic_machine;
 mod event;
+mod gate;
 mod inspect;
 mod job;
 mod machine;
+pub mod partition;
 mod recover;
 mod restart;
+mod routes;
 mod serve;
 mod slot;
+mod steps;
+mod stop;
+mod subscribe;
+mod tree;
 
 pub use api::{
     ChildError, ChildInfo, ChildState, Counts, DeleteChildError, Msg, RestartChildError,
-    StartChildError, count_children, delete_child, get_childspec, restart_child, start_child, stop,
+    StartChildError, count_children, delete_child, get_childspec, restart_child, start_child,
     terminate_child, which_children,
 };
 pub(crate) use child::{Begun, Then, begun};
 
+pub use board::{ChildSnapshot, ChildStatus, snapshot};
 pub use child::{Child, ChildKind, ChildSpec, ServerChild};
+pub use drainer::Drainer;
 pub use dynamic::{DynamicMsg, DynamicSupervisor, StartedChild, dynamic_supervisor};
 pub use event::{SupervisorEvent, What};
+pub use gate::{Gate, Pass};
+pub use partition::{Partition, PartitionSupervisor, Partitions, TypedChild};
 pub use restart::{AutoShutdown, Restart, Shutdown, Strategy};
+pub use routes::{Key, LookupError, ResizeError};
+pub use stop::{KilledProcess, StopReport, stop, stop_for, stop_within};
+pub use subscribe::{Events, Scope, Subscription, events, subscribe, unsubscribe};
+pub use tree::{Node, Tree, tree};
 
-use crate::process::{Name, Ref, StartError, start};
+use crate::process::name::Claim;
+use crate::process::{Name, Ref, ServerName, StartError, start};
 use crate::sync::Arc;
 use std::fmt;
 use std::time::Duration;
@@ -84,7 +118,12 @@ pub struct Supervisor {
     auto_shutdown: AutoShutdown,
     children: Vec<Child>,
     name: Option<Arc<str>>,
+    via: Option<Arc<dyn Claim>>,
     label: Option<Arc<str>>,
+    /// How many groups of children that are started in parallel there are.
+    groups: u32,
+    /// Where its children are found if they are partitions.
+    routes: Option<Arc<dyn routes::Routes>>,
 }
 
 /// Why the start of a supervisor failed: the value in its `StartError::Exit(ShutdownWith(..))`.
@@ -96,6 +135,8 @@ pub enum SupervisorError {
     DuplicateChild(Arc<str>),
     /// A significant child is permanent, or its supervisor never shuts down by itself.
     BadCombination(Arc<str>),
+    /// A partition supervisor is to have no partitions.
+    NoPartitions,
 }
 
 impl Supervisor {
@@ -107,7 +148,10 @@ impl Supervisor {
             auto_shutdown: AutoShutdown::default(),
             children: Vec::new(),
             name: None,
+            via: None,
             label: None,
+            groups: 0,
+            routes: None,
         }
     }
 
@@ -129,9 +173,53 @@ impl Supervisor {
         self
     }
 
+    /// Adds children that are started in parallel with each other, after those that were added before.
+    ///
+    /// All their `init`s begin at once, and are acknowledged in this order. If one fails, all that have been started
+    /// are stopped in reverse, as ever; that goes for the restart of a group, too. Those that need one another to
+    /// start do not belong in one group.
+    ///
+    /// ```
+    /// use perennial::prelude::*;
+    /// # struct Cache; impl GenServer for Cache { type Args = &'static str; type Msg = ();
+    /// #   fn init(_: &'static str, _: &mut Cx<Self>) -> Init<Self> { Init::Ok(Cache) }
+    /// #   fn handle(&mut self, _: (), _: &mut Cx<Self>) -> Next<()> { Next::Loop } }
+    /// let caches = Supervisor::new(Strategy::OneForOne)
+    ///     .parallel(["users", "rooms"].map(|name| Child::server::<Cache>(name, name)))
+    ///     .start()?;
+    /// # supervisor::stop(&caches)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn parallel<C: Into<Child>>(mut self, children: impl IntoIterator<Item = C>) -> Self {
+        self.groups += 1;
+        let group = Some(self.groups);
+        let grouped = |child: C| child.into().spec(|spec| spec.group = group);
+        self.children.extend(children.into_iter().map(grouped));
+        self
+    }
+
+    /// Starts all children that have been added so far in parallel with each other: one group, as
+    /// [`parallel`](Supervisor::parallel) makes it.
+    pub fn start_parallel(mut self) -> Self {
+        self.groups += 1;
+        for child in &mut self.children {
+            child.spec.group = Some(self.groups);
+        }
+        self
+    }
+
     /// Registers the supervisor under a name.
     pub fn name(mut self, name: &Name<Msg>) -> Self {
         self.name = Some(name.as_str().into());
+        self.via = None;
+        self
+    }
+
+    /// Registers the supervisor in a registry instead, before its first child starts; a second one there fails with
+    /// `AlreadyStarted`.
+    pub fn via(mut self, via: impl ServerName<Msg = Msg>) -> Self {
+        self.via = Some(via.into_claim().0);
+        self.name = None;
         self
     }
 

@@ -7,7 +7,6 @@ use crate::behaviour::supervisor::machine::{Machine, Pending, SupCx};
 use crate::behaviour::supervisor::restart::{AutoShutdown, Restart, Strategy, plan};
 use crate::behaviour::supervisor::slot::Status;
 use crate::reason::ExitReason;
-use std::time::Duration;
 
 /// Whether a restart counts and may be put off, or has been and is due.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -20,20 +19,21 @@ impl Machine {
     pub(super) fn look_at(&mut self, cx: &mut SupCx, pending: Pending) {
         match pending {
             Pending::Death(key) => {
-                let Some(slot) = self.slot(key) else { return };
-                // A group's restart in the meantime has taken care of it.
-                let Some(reason) = slot.died.take() else {
+                let Some(slot) = self.children.get_mut(key) else {
                     return;
                 };
-                if slot.child.spec.restart.is_due(&reason) {
-                    self.restart(cx, key, Wait::AsItSays);
-                } else {
-                    self.gone(key);
+                match slot.status() {
+                    Status::Dead { due: true } => self.restart(cx, key, Wait::AsItSays),
+                    Status::Dead { due: false } => self.gone(key),
+                    // A group's restart in the meantime has taken care of it.
+                    _ => {}
                 }
             }
             Pending::Due(key, attempt) => {
-                let Some(slot) = self.slot(key) else { return };
-                match slot.status {
+                let Some(slot) = self.children.get_mut(key) else {
+                    return;
+                };
+                match slot.status() {
                     Status::Restarting(_) if slot.attempt == attempt => {
                         let wait = if slot.wait.take().is_some() {
                             Wait::Over
@@ -50,21 +50,23 @@ impl Machine {
 
     /// A child ended by itself and is not restarted.
     fn gone(&mut self, key: Key) {
-        let Some(slot) = self.slot(key) else { return };
+        let Some(slot) = self.children.get_mut(key) else {
+            return;
+        };
+        slot.becomes(Status::Undefined);
         let (significant, temporary) = (
             slot.child.spec.significant,
             slot.child.spec.restart == Restart::Temporary,
         );
         if temporary {
-            self.remove(key);
+            self.children.remove(key);
         }
         let ends = significant
             && match self.auto_shutdown {
                 AutoShutdown::Never => false,
                 AutoShutdown::AnySignificant => true,
                 AutoShutdown::AllSignificant => !self.children.iter().any(|slot| {
-                    slot.child.spec.significant
-                        && (slot.status.pid().is_some() || slot.died.is_some())
+                    slot.child.spec.significant && !matches!(slot.status(), Status::Undefined)
                 }),
             };
         if ends {
@@ -73,66 +75,59 @@ impl Machine {
     }
 
     fn restart(&mut self, cx: &mut SupCx, key: Key, wait: Wait) {
-        let Some(at) = self.at(key) else { return };
         let now = cx.now();
-        let slot = &mut self.children[at];
-        let id = slot.child.spec.id.clone();
+        let Some(slot) = self.children.get_mut(key) else {
+            return;
+        };
         if wait == Wait::AsItSays {
-            let own = slot
-                .intensity
-                .as_mut()
-                .is_none_or(|intensity| intensity.allows(now));
-            if !own || !self.intensity.allows(now) {
-                self.tell(cx, &id, What::GaveUp);
+            let own = slot.intensity.as_mut();
+            if !own.is_none_or(|own| own.allows(now)) || !self.intensity.allows(now) {
+                slot.tell(What::GaveUp);
                 return self.shut_down(ExitReason::Shutdown);
             }
+            let delay = slot.next_delay(now);
+            slot.tell(What::Restarting(slot.attempt, delay.unwrap_or_default()));
+            if delay.is_some() {
+                slot.wait = delay;
+                let (stops, _) = self.plan(key);
+                self.job = Some(Job::new(Purpose::Clear(key), stops));
+                return;
+            }
         }
-        let slot = &mut self.children[at];
-        let delay = if wait == Wait::AsItSays {
-            slot.next_delay(now)
-        } else {
-            None
-        };
-        let attempt = slot.attempt;
-        let plan = plan(self.strategy, self.children.len(), at);
-        let stop = |at: &usize| Step::Stop(self.children[*at].key);
-        if let Some(delay) = delay {
-            self.tell(cx, &id, What::Restarting(attempt, delay));
-            let steps: Vec<Step> = plan.stop.iter().map(stop).collect();
-            self.job = Some(Job::new(Purpose::Clear(key), steps));
-            self.children[at].wait = Some(delay);
-            return;
-        }
-        if wait == Wait::AsItSays {
-            self.tell(cx, &id, What::Restarting(attempt, Duration::ZERO));
-        }
-        // Temporary siblings that are taken down this way do not come back.
-        let comes_back = |at: &&usize| {
-            self.children[**at].key == key
-                || self.children[**at].child.spec.restart != Restart::Temporary
-        };
-        let start = |at: &usize| Step::Start(self.children[*at].key);
-        let starts: Vec<Step> = plan.start.iter().filter(comes_back).map(start).collect();
-        let steps: Vec<Step> = plan.stop.iter().map(stop).chain(starts).collect();
+        let (stops, starts) = self.plan(key);
+        let steps = stops.into_iter().chain(starts);
         self.job = Some(Job::new(Purpose::Restart(key), steps));
     }
 
+    /// The steps that a restart of a child means: whom to stop, and then whom to start. Temporary siblings are gone
+    /// when they have been stopped, so that they do not come back.
+    fn plan(&self, key: Key) -> (Vec<Step>, Vec<Step>) {
+        let all: Vec<Key> = match self.strategy {
+            Strategy::OneForOne => vec![key],
+            _ => self.children.iter().map(|slot| slot.key).collect(),
+        };
+        let failed = all.binary_search(&key).unwrap_or_default();
+        let plan = plan(self.strategy, all.len(), failed);
+        let keys = |places: Vec<usize>| places.into_iter().map(|at| all[at]);
+        let stops = keys(plan.stop).map(Step::Stop).collect();
+        (stops, keys(plan.start).map(Step::Start).collect())
+    }
+
     /// A restart failed: it is tried again, after whatever else waits, and counts again.
-    pub(super) fn retry(&mut self, cx: &SupCx, key: Key) {
-        // one_for_all: those that were started before the failing one are stopped again.
-        if self.strategy == Strategy::OneForAll {
-            let steps = self.children.iter().rev().filter(|slot| slot.key != key);
-            let steps: Vec<Step> = steps.map(|slot| Step::Stop(slot.key)).collect();
-            self.job = Some(Job::new(Purpose::Clear(key), steps));
-        } else {
-            self.put_off(cx, key);
-        }
+    ///
+    /// one_for_all: those that were started before the failing one are stopped again. rest_for_one: those stay; but
+    /// those after it may have been started in parallel.
+    pub(super) fn retry(&mut self, key: Key) {
+        let (stops, _) = self.plan(key);
+        self.job = Some(Job::new(Purpose::Clear(key), stops));
     }
 
     /// Marks a child as about to be restarted, and arms what reminds of it.
     pub(super) fn put_off(&mut self, cx: &SupCx, key: Key) {
         let me = cx.me().clone();
-        let Some(slot) = self.slot(key) else { return };
+        let Some(slot) = self.children.get_mut(key) else {
+            return;
+        };
         slot.put_off(&me);
     }
 }

@@ -95,7 +95,10 @@ impl Intensity {
         if self.stamps.len() >= self.max {
             return false;
         }
-        self.stamps.push_back(now);
+        // What is never too many needs no memory.
+        if self.max < usize::MAX {
+            self.stamps.push_back(now);
+        }
         true
     }
 }
@@ -133,6 +136,13 @@ pub(crate) struct Backoff {
 }
 
 impl Backoff {
+    pub(crate) fn new(min: Duration, max: Duration) -> Self {
+        Backoff {
+            min,
+            max: max.max(min),
+        }
+    }
+
     /// The wait before the restart number `attempt` in a row (from 0). `jitter`, of which any value will do,
     /// takes up to a quarter off, so that children that fell together do not rise together.
     pub(crate) fn delay(self, attempt: u32, jitter: u32) -> Duration {

@@ -15,20 +15,19 @@ impl Machine {
     pub(super) fn serve(&mut self, request: Request) {
         match request {
             Request::StartChild(child, reply) => self.serve_start(*child, reply),
-            Request::Terminate(id, reply) => match self.by_id(&id) {
+            Request::Terminate(id, reply) => match self.children.by_id(&id) {
                 None => reply.send(Err(ChildError::NotFound)),
-                Some(at) => {
-                    let key = self.children[at].key;
-                    self.children[at].died = None;
+                Some(slot) => {
+                    let key = slot.key;
                     self.job = Some(Job::new(Purpose::Terminate(key, reply), [Step::Stop(key)]));
                 }
             },
             Request::Restart(id, reply) => {
-                let Some(at) = self.by_id(&id) else {
+                let Some(slot) = self.children.by_id(&id) else {
                     return reply.send(Err(RestartChildError::NotFound));
                 };
-                let key = self.children[at].key;
-                match self.children[at].state() {
+                let key = slot.key;
+                match slot.state() {
                     ChildState::Running(_) => reply.send(Err(RestartChildError::Running)),
                     ChildState::Restarting => reply.send(Err(RestartChildError::Restarting)),
                     ChildState::Undefined => {
@@ -40,14 +39,15 @@ impl Machine {
                 }
             }
             Request::Delete(id, reply) => {
-                let Some(at) = self.by_id(&id) else {
+                let Some(slot) = self.children.by_id(&id) else {
                     return reply.send(Err(DeleteChildError::NotFound));
                 };
-                reply.send(match self.children[at].state() {
+                let key = slot.key;
+                reply.send(match slot.state() {
                     ChildState::Running(_) => Err(DeleteChildError::Running),
                     ChildState::Restarting => Err(DeleteChildError::Restarting),
                     ChildState::Undefined => {
-                        drop(self.children.remove(at));
+                        self.children.remove(key);
                         Ok(())
                     }
                 });
@@ -62,24 +62,23 @@ impl Machine {
             }
             Request::Count(reply) => {
                 let mut counts = Counts::default();
-                for slot in &self.children {
+                for slot in self.children.iter() {
                     let running = matches!(slot.state(), ChildState::Running(_));
                     counts.add(slot.child.spec.kind, running);
                 }
                 reply.send(counts);
             }
+            Request::Resize(to, reply) => self.serve_resize(to, reply),
             Request::Spec(id, reply) => {
-                reply.send(
-                    self.by_id(&id)
-                        .map(|at| self.children[at].child.spec.clone()),
-                );
+                let slot = self.children.by_id(&id);
+                reply.send(slot.map(|slot| slot.child.spec.clone()));
             }
         }
     }
 
     fn serve_start(&mut self, child: Child, reply: ReplyTo<Result<Option<Pid>, StartChildError>>) {
-        if let Some(at) = self.by_id(&child.spec.id) {
-            return reply.send(Err(match self.children[at].state() {
+        if let Some(slot) = self.children.by_id(&child.spec.id) {
+            return reply.send(Err(match slot.state() {
                 ChildState::Running(pid) => StartChildError::AlreadyStarted(pid),
                 _ => StartChildError::AlreadyPresent,
             }));

@@ -1,9 +1,11 @@
 //! A child in its supervisor: its rules, how it is, and what is armed for it.
 
 use crate::behaviour::supervisor::api::ChildState;
+use crate::behaviour::supervisor::board::{Board, ChildSnapshot, ChildStatus};
 use crate::behaviour::supervisor::child::Child;
+use crate::behaviour::supervisor::event::What;
 use crate::behaviour::supervisor::job::Key;
-use crate::behaviour::supervisor::restart::{Intensity, Shutdown};
+use crate::behaviour::supervisor::restart::{Intensity, Restart, Shutdown};
 use crate::pid::{MonitorRef, Pid, TimerRef};
 use crate::process::core::{Process, Signal};
 use crate::process::{Context, Ref, StartError, runtime, unwind};
@@ -29,6 +31,10 @@ pub(super) enum Event {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Status {
     Undefined,
+    /// It ended by itself, which has not been looked at; whether it is to be restarted.
+    Dead {
+        due: bool,
+    },
     Starting(Pid),
     Running(Pid),
     Stopping {
@@ -45,7 +51,18 @@ impl Status {
             Status::Starting(pid) | Status::Running(pid) | Status::Stopping { pid, .. } => {
                 Some(*pid)
             }
-            Status::Undefined | Status::Restarting(_) => None,
+            Status::Undefined | Status::Dead { .. } | Status::Restarting(_) => None,
+        }
+    }
+
+    /// How others see it: a child that died and has not been looked at may be about to be restarted.
+    fn shown(&self) -> ChildStatus {
+        match *self {
+            Status::Starting(pid) => ChildStatus::Starting(pid),
+            Status::Running(pid) => ChildStatus::Running(pid),
+            Status::Stopping { pid, .. } => ChildStatus::Stopping(pid),
+            Status::Restarting(_) | Status::Dead { due: true } => ChildStatus::Restarting,
+            Status::Undefined | Status::Dead { due: false } => ChildStatus::Undefined,
         }
     }
 }
@@ -54,9 +71,12 @@ impl Status {
 pub(super) struct Slot {
     pub(super) key: Key,
     pub(super) child: Child,
-    pub(super) status: Status,
-    /// Why it ended by itself, until that has been looked at.
+    /// Changed by [`becomes`](Slot::becomes) alone, which shows it to others.
+    status: Status,
+    /// Why it ended while it was being started or stopped, until that is through.
     pub(super) died: Option<ExitReason>,
+    /// What came of its start, until those before it in its group are through.
+    pub(super) acked: Option<Result<(), StartError>>,
     /// The incarnation before, until a successor starts.
     pub(super) last: Option<Pid>,
     /// Restarts in a row.
@@ -65,38 +85,92 @@ pub(super) struct Slot {
     pub(super) wait: Option<Duration>,
     pub(super) up_since: Option<Instant>,
     pub(super) intensity: Option<Intensity>,
+    /// Whether it has been up before.
+    was_up: bool,
+    board: Arc<Board>,
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.board.forget(self.key);
+    }
 }
 
 impl Slot {
-    pub(super) fn new(key: Key, child: Child) -> Self {
+    pub(super) fn new(board: &Arc<Board>, key: Key, child: Child) -> Self {
         let intensity = child
             .spec
             .intensity
             .map(|(max, period)| Intensity::new(max, period));
-        Slot {
+        let mut slot = Slot {
             key,
             child,
             status: Status::Undefined,
             died: None,
+            acked: None,
             last: None,
             attempt: 0,
             wait: None,
             up_since: None,
             intensity,
+            was_up: false,
+            board: board.clone(),
+        };
+        slot.becomes(Status::Undefined);
+        slot
+    }
+
+    pub(super) fn status(&self) -> Status {
+        self.status
+    }
+
+    /// Changes how the child is, and shows it.
+    pub(super) fn becomes(&mut self, status: Status) {
+        self.status = status;
+        let spec = &self.child.spec;
+        let first = || ChildSnapshot {
+            id: spec.id.clone(),
+            kind: spec.kind,
+            status: status.shown(),
+            restarts: 0,
+        };
+        self.board.show(self.key, first, status.shown());
+    }
+
+    /// The child is up.
+    pub(super) fn comes_up(&mut self, pid: Pid, now: Instant) {
+        self.up_since = Some(now);
+        if self.child.spec.restart == Restart::Temporary {
+            self.child.forget_start();
+        }
+        self.becomes(Status::Running(pid));
+        if std::mem::replace(&mut self.was_up, true) {
+            self.board.count_restart(self.key);
         }
     }
 
-    /// How others see it: a child that died and has not been looked at is about to be restarted.
+    /// Its start failed, and what was there of it has gone: the pid it had, if it had one.
+    pub(super) fn failed(&mut self) -> Option<Pid> {
+        let pid = self.status.pid();
+        self.last = pid.or(self.last);
+        self.died = None;
+        self.becomes(Status::Undefined);
+        pid
+    }
+
+    /// Tells everybody who wants to know what happened to it.
+    pub(super) fn tell(&self, what: What) {
+        self.board.tell(&self.child.spec.id, what);
+    }
+
+    /// How others see it, in the words of OTP.
     pub(super) fn state(&self) -> ChildState {
-        match self.status {
-            Status::Starting(pid) | Status::Running(pid) | Status::Stopping { pid, .. } => {
+        match self.status.shown() {
+            ChildStatus::Starting(pid) | ChildStatus::Running(pid) | ChildStatus::Stopping(pid) => {
                 ChildState::Running(pid)
             }
-            Status::Restarting(_) => ChildState::Restarting,
-            Status::Undefined => match &self.died {
-                Some(reason) if self.child.spec.restart.is_due(reason) => ChildState::Restarting,
-                _ => ChildState::Undefined,
-            },
+            ChildStatus::Restarting => ChildState::Restarting,
+            ChildStatus::Undefined => ChildState::Undefined,
         }
     }
 
@@ -161,11 +235,11 @@ impl Slot {
                 Some(remind(cx.me(), patience, Event::Overdue(pid)))
             }
         };
-        self.status = Status::Stopping {
+        self.becomes(Status::Stopping {
             pid,
             monitor,
             timer,
-        };
+        });
     }
 
     /// The wait before the next restart, if it has one.
@@ -198,7 +272,7 @@ impl Slot {
                 None
             }
         };
-        self.status = Status::Restarting(timer);
+        self.becomes(Status::Restarting(timer));
     }
 
     /// Lets `begin` be tried again once the code of the predecessor of an exclusive child has ended; `false` if
