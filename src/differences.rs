@@ -9,11 +9,12 @@
 //!
 //! ## There are two kinds
 //!
-//! On the BEAM a process is a process. Here a *pooled* one is event driven: a few workers run all of them, one message
-//! after another, so it is small and its callbacks are not to block. A *thread process* has an OS thread of its own:
-//! it may block, and it alone can pick one message among many ([`receive_match`](crate::process::ThreadContext::receive_match)).
-//! Pids, links, monitors, exit signals, names and supervision make no difference between them. A library cannot
-//! suspend a Rust function in the middle without a stack of its own, and a million stacks are too many.
+//! On the BEAM a process is a process. Here a *pooled* one is event driven: a few workers run all of them, one
+//! message after another, so it is small and its callbacks are not to block. A *thread process* has an OS thread of
+//! its own: it may block, and it alone can pick one message among many
+//! ([`receive_match`](crate::process::ThreadContext::receive_match)). Pids, links, monitors, exit signals, names and
+//! supervision make no difference between them. A library cannot suspend a Rust function in the middle without a
+//! stack of its own, and a million stacks are too many.
 //!
 //! ```
 //! use perennial::process::{self, Kind};
@@ -53,11 +54,12 @@
 //!
 //! `exit(pid, kill)` ends a process on the BEAM within microseconds, whatever it does. No thread can be ended safely
 //! from outside. A killed process that waits in the library ends at once; one that runs has 100 ms
-//! ([`kill_grace`](crate::process::Builder::kill_grace)) to come to its next operation or to the end of its callback.
-//! After that its identity is *cut*: links, monitors and callers are told `Killed`, its name and its keys are free, and its code runs on as a
-//! *zombie*, which ends at its next operation. So `Killed` alone does not mean that the code runs no more. Who needs to
-//! know that, because the code holds a file or a port, waits for it ([`wait_quiesced`](crate::process::wait_quiesced));
-//! the successor of an [`exclusive`](crate::supervisor::ServerChild::exclusive) child does so by itself.
+//! ([`kill_grace`](crate::process::Builder::kill_grace)) to come to its next operation or to the end of its
+//! callback. After that its identity is *cut*: links, monitors and callers are told `Killed`, its name and its keys
+//! are free, and its code runs on as a *zombie*, which ends at its next operation. So `Killed` alone does not mean
+//! that the code runs no more. Who needs to know that, because the code holds a file or a port, waits for it
+//! ([`wait_quiesced`](crate::process::wait_quiesced)); the successor of an
+//! [`exclusive`](crate::supervisor::ServerChild::exclusive) child does so by itself.
 //!
 //! ```
 //! use perennial::{ExitReason, Runtime, process};
@@ -85,9 +87,10 @@
 //! ## Exits unwind
 //!
 //! An exit signal ends a BEAM process without another line of its code. Here every exit unwinds the stack, so that
-//! destructors give back what only they know of: locks, files, memory. No panic message is printed for it. Code that catches the unwind has not escaped: it meets the exit again at its next operation. While the stack
-//! unwinds, sends and casts work, and what would have to wait fails at once with `Exiting`, because a second unwind would
-//! abort the program.
+//! destructors give back what only they know of: locks, files, memory. No panic message is printed for it. Code that
+//! catches the unwind has not escaped: it meets the exit again at its next operation. While the stack unwinds, sends
+//! and casts work, and what would have to wait fails at once with `Exiting`, because a second unwind would abort the
+//! program.
 //!
 //! ```
 //! use perennial::prelude::*;
@@ -117,9 +120,9 @@
 //! ## A process takes messages of one type
 //!
 //! A BEAM mailbox takes any term, and what no clause matches is found at run time, or stays for ever. Here a
-//! [`Ref<M>`](crate::Ref) and a [`Name<M>`](crate::Name) have the type of the messages, an enum as a rule, and a wrong
-//! one does not compile. Two types under one text are found at run time. Who sends one event to processes of different types takes
-//! [`Recipient`](crate::process::Recipient)s.
+//! [`Ref<M>`](crate::Ref) and a [`Name<M>`](crate::Name) have the type of the messages, an enum as a rule, and a
+//! wrong one does not compile. Two types under one text are found at run time. Who sends one event to processes of
+//! different types takes [`Recipient`](crate::process::Recipient)s.
 //!
 //! ```compile_fail
 //! let printer = perennial::process::spawn::<String>(|cx| drop(cx.receive()));
@@ -139,10 +142,10 @@
 //!
 //! ## Messages are moved, and memory is shared
 //!
-//! The BEAM copies a message into the heap of its receiver. Here it is moved, which costs the same for any size, and the
-//! compiler sees to it that the sender has it no more. An [`Arc`](std::sync::Arc) inside is shared; so is a lock inside
-//! of that, and who shares a lock between processes shares its fate too. There are no collector's pauses, and no limit to the
-//! memory of one process.
+//! The BEAM copies a message into the heap of its receiver. Here it is moved, which costs the same for any size, and
+//! the compiler sees to it that the sender has it no more. An [`Arc`](std::sync::Arc) inside is shared; so is a lock
+//! inside of that, and who shares a lock between processes shares its fate too. There are no collector's pauses, and
+//! no limit to the memory of one process.
 //!
 //! ## What ends the whole program
 //!
@@ -166,11 +169,11 @@
 //!
 //! ## No send fails
 //!
-//! `send` to a name that nobody has raises in Elixir, `GenServer.cast` swallows it. Here neither raises, as a name whose
-//! process is being restarted is nobody's for a moment. What reaches nobody is a
-//! [`DeadLetter`](crate::process::DeadLetter) event; [`try_cast`](crate::process::Dest::try_cast) gives the message back
-//! with the reason. In the same manner [`link`](crate::process::link) to a process that is gone returns an error
-//! where `Process.link` raises it.
+//! `send` to a name that nobody has raises in Elixir, `GenServer.cast` swallows it. Here neither raises, as a name
+//! whose process is being restarted is nobody's for a moment. What reaches nobody is a
+//! [`DeadLetter`](crate::process::DeadLetter) event; [`try_cast`](crate::process::Dest::try_cast) gives the message
+//! back with the reason. In the same manner [`link`](crate::process::link) to a process that is gone returns an
+//! error where `Process.link` raises it.
 //!
 //! ```
 //! use perennial::prelude::*;
@@ -184,16 +187,16 @@
 //!
 //! A BEAM mailbox grows until memory ends, and so does ours unless it is given a
 //! [bound](crate::gen_server::Spec::mailbox) and a rule for what comes too much. Signals do not count and are never
-//! refused. There is one queue, in order; OTP 28 has priority messages, and only a kill overtakes here, because order is worth
-//! more than an urgent word.
+//! refused. There is one queue, in order; OTP 28 has priority messages, and only a kill overtakes here, because
+//! order is worth more than an urgent word.
 //!
 //! # Calls
 //!
 //! ## A call returns a `Result`
 //!
-//! `GenServer.call` exits the caller when there is no answer, and who wants to go on catches the exit. Here the answer
-//! is a `Result`, and [`CallError`](crate::process::CallError) says why there is none; `?` and `unwrap` are what a caller
-//! does who cannot go on. Exits are not errors to be caught in Rust.
+//! `GenServer.call` exits the caller when there is no answer, and who wants to go on catches the exit. Here the
+//! answer is a `Result`, and [`CallError`](crate::process::CallError) says why there is none; `?` and `unwrap` are
+//! what a caller does who cannot go on. Exits are not errors to be caught in Rust.
 //!
 //! ```
 //! use perennial::{prelude::*, process::CallError};
@@ -203,11 +206,11 @@
 //!
 //! ## An answer goes to a slot, once
 //!
-//! OTP sends the answer to the caller's mailbox, under an alias that is switched off when the caller gives up; a second
-//! answer that was quick enough stays there as a stray message. Here a call is a monitor on the addressed process and a
-//! slot for one answer. The mailbox never sees it, so no late or second answer can be taken for something else, and a
-//! long queue makes no call slow. [`ReplyTo::send`](crate::ReplyTo::send) takes the `ReplyTo`, so a second answer does not
-//! compile; [`is_expired`](crate::ReplyTo::is_expired) says that nobody waits any more.
+//! OTP sends the answer to the caller's mailbox, under an alias that is switched off when the caller gives up; a
+//! second answer that was quick enough stays there as a stray message. Here a call is a monitor on the addressed
+//! process and a slot for one answer. The mailbox never sees it, so no late or second answer can be taken for
+//! something else, and a long queue makes no call slow. [`ReplyTo::send`](crate::ReplyTo::send) takes the `ReplyTo`,
+//! so a second answer does not compile; [`is_expired`](crate::ReplyTo::is_expired) says that nobody waits any more.
 //!
 //! ```compile_fail
 //! fn answer(reply: perennial::ReplyTo<u32>) {
@@ -230,9 +233,9 @@
 //!
 //! ## Deadlines travel with nested calls
 //!
-//! In OTP each call has a timeout of its own: a server goes on asking a second one after its own caller has given up, and
-//! is deaf meanwhile. Here what a callback calls is due with the request that it handles, if that is sooner: an answer
-//! that nobody can use is not waited for.
+//! In OTP each call has a timeout of its own: a server goes on asking a second one after its own caller has given
+//! up, and is deaf meanwhile. Here what a callback calls is due with the request that it handles, if that is sooner:
+//! an answer that nobody can use is not waited for.
 //!
 //! ```
 //! use perennial::{prelude::*, process::{self, CallError}};
@@ -298,32 +301,33 @@
 //!
 //! ## A pooled caller lends its stack or its worker
 //!
-//! A BEAM process that waits costs nothing. A pooled process that calls inside a callback keeps its worker: if the callee
-//! is what this worker would run next, it runs at once *on top of the caller's stack* (eight deep at most, one turn each),
-//! else a spare worker stands in. While the callee runs there, the caller's own timeout and a kill of it wait for the
-//! callee's turn to end. With 64 workers waiting ([`spare_max`](crate::process::Builder::spare_max)) the next call
-//! fails at once with `PoolExhausted`. A pooled server does better to [request](crate::Cx::request), which never waits; one that
-//! calls much is better off with a thread.
+//! A BEAM process that waits costs nothing. A pooled process that calls inside a callback keeps its worker: if the
+//! callee is what this worker would run next, it runs at once *on top of the caller's stack* (eight deep at most,
+//! one turn each), else a spare worker stands in. While the callee runs there, the caller's own timeout and a kill
+//! of it wait for the callee's turn to end. With 64 workers waiting
+//! ([`spare_max`](crate::process::Builder::spare_max)) the next call fails at once with `PoolExhausted`. A pooled
+//! server does better to [request](crate::Cx::request), which never waits; one that calls much is better off with a
+//! thread.
 //!
 //! # GenServer
 //!
 //! ## One `handle`
 //!
-//! `handle_call` and `handle_cast` are one callback: the message says what is asked, and its [`ReplyTo`](crate::ReplyTo),
-//! if it has one, that an answer is due. `{:reply, v, s}` is `reply.send(v)` and `Next::Loop`; keeping the `ReplyTo` is
-//! `{:noreply, s}`. [`handle_info`](crate::GenServer::handle_info) gets only what the kernel sends, because nothing else
-//! can arrive.
+//! `handle_call` and `handle_cast` are one callback: the message says what is asked, and its
+//! [`ReplyTo`](crate::ReplyTo), if it has one, that an answer is due. `{:reply, v, s}` is `reply.send(v)` and
+//! `Next::Loop`; keeping the `ReplyTo` is `{:noreply, s}`. [`handle_info`](crate::GenServer::handle_info) gets only
+//! what the kernel sends, because nothing else can arrive.
 //!
 //! ## No bad return values
 //!
-//! `{:bad_return_value, v}`, `{:nocatch, v}`, calls to callbacks that are missing and malformed options do not exist: they
-//! do not compile.
+//! `{:bad_return_value, v}`, `{:nocatch, v}`, calls to callbacks that are missing and malformed options do not
+//! exist: they do not compile.
 //!
 //! ## An answer before the end is an answer before `terminate`
 //!
-//! `{:stop, reason, reply, state}` answers after `terminate`; a plain answer and then `{:stop, reason, state}` answers
-//! before it. Both are here too, and look alike: [`Next::stop_reply`](crate::Next::stop_reply) is the first, `reply.send`
-//! before `Next::Stop` the second. A server whose caller counts on its cleaning up wants the first.
+//! `{:stop, reason, reply, state}` answers after `terminate`; a plain answer and then `{:stop, reason, state}`
+//! answers before it. Both are here too, and look alike: [`Next::stop_reply`](crate::Next::stop_reply) is the first,
+//! `reply.send` before `Next::Stop` the second. A server whose caller counts on its cleaning up wants the first.
 //!
 //! ```
 //! use perennial::{ExitReason, prelude::*};
@@ -350,9 +354,9 @@
 //!
 //! ## After a panic `terminate` sees the state as the panic left it
 //!
-//! An Elixir callback works on a copy, so `terminate` gets the state from before the callback that raised. A Rust callback has
-//! `&mut self`: what it changed before it panicked is changed. A `terminate` that saves the state must not do so after a
-//! [`Panic`](crate::ExitReason::Panic), or it saves half a change.
+//! An Elixir callback works on a copy, so `terminate` gets the state from before the callback that raised. A Rust
+//! callback has `&mut self`: what it changed before it panicked is changed. A `terminate` that saves the state must
+//! not do so after a [`Panic`](crate::ExitReason::Panic), or it saves half a change.
 //!
 //! ```
 //! use perennial::{ExitReason, prelude::*};
@@ -378,14 +382,16 @@
 //!
 //! As the process that it is, with its own pid, links and name; only thread-locals and the thread's name are the
 //! starter's. A start then needs no wake-up, and the starter would have waited anyway. With a
-//! [timeout](crate::gen_server::Spec::timeout), or on a [thread](crate::gen_server::Spec::thread) of its own, it does not.
+//! [timeout](crate::gen_server::Spec::timeout), or on a [thread](crate::gen_server::Spec::thread) of its own, it
+//! does not.
 //!
 //! # Supervisors
 //!
 //! ## Restarts are counted by an exact clock
 //!
-//! OTP cuts its clock to whole seconds, so that a period of one second may be nearly two: of two crashes 1.5 s apart both may count, or
-//! one, as it happens. Here a period is what it says, to the nanosecond; a restart exactly one period ago still counts.
+//! OTP cuts its clock to whole seconds, so that a period of one second may be nearly two: of two crashes 1.5 s apart
+//! both may count, or one, as it happens. Here a period is what it says, to the nanosecond; a restart exactly one
+//! period ago still counts.
 //!
 //! ```
 //! use perennial::{prelude::*, Runtime, process, time::Clock};
@@ -455,10 +461,11 @@
 //!
 //! ## More than OTP has
 //!
-//! A child may [wait before it is restarted](crate::supervisor::ServerChild::backoff), have a
-//! [limit of its own](crate::supervisor::ServerChild::intensity) beside its supervisor's, and
-//! [wait for the last code of its predecessor](crate::supervisor::ServerChild::exclusive). What happens to children is an
-//! [event](crate::supervisor::SupervisorEvent) with a type, not only a report in the log. None of it is on unless asked for.
+//! A child may [wait before it is restarted](crate::supervisor::ServerChild::backoff), have a [limit of its
+//! own](crate::supervisor::ServerChild::intensity) beside its supervisor's, and [wait for the last code of its
+//! predecessor](crate::supervisor::ServerChild::exclusive). What happens to children is an
+//! [event](crate::supervisor::SupervisorEvent) with a type, not only a report in the log. None of it is on unless
+//! asked for.
 //!
 //! # Tasks
 //!
@@ -471,9 +478,9 @@
 //!
 //! ## Entries go before anybody hears of the death
 //!
-//! An Elixir registry learns of a death as everybody else does, so for a moment after a `:DOWN` an entry may still be counted.
-//! Here names, registry keys and subscriptions are given back on the way into death, before links, monitors
-//! and callers are told: who hears of the end finds the key free.
+//! An Elixir registry learns of a death as everybody else does, so for a moment after a `:DOWN` an entry may still
+//! be counted. Here names, registry keys and subscriptions are given back on the way into death, before links,
+//! monitors and callers are told: who hears of the end finds the key free.
 //!
 //! ```
 //! use perennial::{ExitReason, Registry, process};
@@ -489,21 +496,21 @@
 //!
 //! ## No process keeps a registry
 //!
-//! `Registry` and `Phoenix.PubSub` are trees of processes to be supervised. Here a [`Registry`](crate::Registry) and a
-//! [`PubSub`](crate::PubSub) are names with types, in a `static` as a rule: there is nothing to start, and nothing whose crash
-//! takes the registered along. Anybody may register a process, where an Elixir process registers only itself; the table has
-//! locks, and no race that would speak against it.
+//! `Registry` and `Phoenix.PubSub` are trees of processes to be supervised. Here a [`Registry`](crate::Registry) and
+//! a [`PubSub`](crate::PubSub) are names with types, in a `static` as a rule: there is nothing to start, and nothing
+//! whose crash takes the registered along. Anybody may register a process, where an Elixir process registers only
+//! itself; the table has locks, and no race that would speak against it.
 //!
 //! ## Presence tells of a crowd in few words
 //!
-//! Diffs of one topic are held back for [50 ms at most](crate::presence::Config::every): a thousand who enter together would be a million
-//! messages otherwise. The first diff after a quiet time is not held back.
+//! Diffs of one topic are held back for [50 ms at most](crate::presence::Config::every): a thousand who enter
+//! together would be a million messages otherwise. The first diff after a quiet time is not held back.
 //!
 //! ## The end of a permanent application does not end the program
 //!
-//! It stops all applications, in order, and [`application::wait`](crate::application::wait) returns what happened; `main`
-//! decides about the program, as its destructors should run. The environment has
-//! [typed keys](crate::application::Env). There are no start phases and no included applications.
+//! It stops all applications, in order, and [`application::wait`](crate::application::wait) returns what happened;
+//! `main` decides about the program, as its destructors should run. The environment has [typed
+//! keys](crate::application::Env). There are no start phases and no included applications.
 //!
 //! # Small things
 //!

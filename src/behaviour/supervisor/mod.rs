@@ -42,6 +42,12 @@
 //! When its parent ends or [`stop`] is called: children in reverse order, then itself with that reason. With
 //! `Shutdown` when restarts came too fast, or when its significant children are through. An exit signal from
 //! anybody else does nothing. Killed, it takes its children with it, through their links.
+//!
+//! # Options
+//! [`Supervisor`] has the strategy, how many restarts in which time are too many, and when it ends with its
+//! significant children; [`ServerChild`] when a child is restarted and after which wait, and how it is stopped.
+//! Children that come and go are a [`DynamicSupervisor`]'s. What happens to children is told as a
+//! [`SupervisorEvent`].
 
 mod api;
 mod child;
