@@ -67,9 +67,9 @@
 //! | [`process`] | Erlang's primitives for both kinds of process: spawn, send, link, monitor, exit, names |
 //! | [`behaviour`] | [GenServer](gen_server), [supervisors](supervisor), [tasks](task) |
 //! | [`service`] | [Registry](registry), [PubSub](pub_sub), [Presence](presence), [`Balancer`], [`RateLimit`], [Application](application) |
-//! | [`store`] | SQLite: one writer with group commit, readers, migrations |
-//! | [`web`] | HTTP/1.1, WebSocket and Phoenix Channels v2 on a reactor |
-//! | [`chat`] | a team chat that loses no message it has acknowledged: rooms, users, history |
+//! | `store` | SQLite: one writer with group commit, readers, migrations (feature `store`) |
+//! | `web` | HTTP/1.1, WebSocket and Phoenix Channels v2 on a reactor (feature `web`) |
+//! | `chat` | a team chat that loses no message it has acknowledged (feature `chat-core`) |
 //!
 //! # Features
 //!
@@ -77,11 +77,11 @@
 //!
 //! | feature | what it adds |
 //! |---|---|
-//! | `store` | [`store`], with rusqlite |
-//! | `web` | [`web`], with mio, socket2, httparse, tungstenite and serde_json |
-//! | `signals` | [`signals`]: SIGINT and SIGTERM stop the applications in order, with ctrlc |
+//! | `store` | the module of that name, with rusqlite |
+//! | `web` | the module of that name, with mio, socket2, httparse, tungstenite and serde_json |
+//! | `signals` | SIGINT and SIGTERM stop the applications in order, with ctrlc |
 //! | `cli` | what the program needs beside it: arguments, a configuration file, a log on stderr |
-//! | `chat-core` | the part of [`chat`] that needs no network, to be embedded |
+//! | `chat-core` | the part of `chat` that needs no network, to be embedded |
 //! | `chat` | all of the above, and the program `perennial` |
 //!
 //! # What it is not
@@ -92,7 +92,7 @@
 //!   overflow or an `abort` ends the program, and a kill cannot stop code that never calls the library; it only
 //!   [cuts it off](differences#a-kill-has-a-grace). A program is compiled with `panic = "unwind"`.
 //! - **Not a memory.** What a process knew is gone when it dies; its successor begins with what `init` makes. What has
-//!   to last is kept elsewhere: by another process, or in a [`store`].
+//!   to last is kept elsewhere: by another process, or in a `store`.
 //! - **Not a cluster.** One [`Runtime`] is one node. [`pub_sub::Adapter`] is where another one could be reached.
 //!
 //! # How to go on

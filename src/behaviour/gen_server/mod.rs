@@ -184,6 +184,30 @@ pub trait GenServer: Sized + Send + 'static {
 }
 
 /// What `init` came to.
+///
+/// Whoever starts a server waits for its `init`. What takes long is done when the server is up, and before anything
+/// that it is sent:
+///
+/// ```
+/// use perennial::prelude::*;
+/// enum Msg { Load, Get(ReplyTo<Vec<u32>>) }
+/// struct Primes(Vec<u32>);
+/// impl GenServer for Primes {
+///     type Args = u32;
+///     type Msg = Msg;
+///     fn init(max: u32, _: &mut Cx<Self>) -> Init<Self> { Init::Continue(Primes((2..max).collect()), Msg::Load) }
+///     fn handle(&mut self, msg: Msg, _: &mut Cx<Self>) -> Next<Msg> {
+///         match msg {
+///             Msg::Load => self.0.retain(|n| (2..*n).all(|of| n % of != 0)),
+///             Msg::Get(reply) => reply.send(self.0.clone()),
+///         }
+///         Next::Loop
+///     }
+/// }
+/// let primes = gen_server::start::<Primes>(12)?;
+/// assert_eq!(primes.call(Msg::Get)?, [2, 3, 5, 7, 11]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub enum Init<S: GenServer> {
     /// The state; the server is up.
@@ -199,6 +223,37 @@ pub enum Init<S: GenServer> {
 }
 
 /// What a callback wants to happen next.
+///
+/// A session that nobody uses for half an hour ends by itself:
+///
+/// ```
+/// use perennial::{ExitReason, Runtime, prelude::*, process, time::Clock};
+/// use std::time::Duration;
+/// const IDLE_MAX: Duration = Duration::from_secs(30 * 60);
+///
+/// struct Session;
+/// impl GenServer for Session {
+///     type Args = ();
+///     type Msg = ();
+///     fn init(_: (), _: &mut Cx<Self>) -> Init<Self> { Init::Timeout(Session, IDLE_MAX) }
+///     fn handle(&mut self, _used: (), _: &mut Cx<Self>) -> Next<()> { Next::Timeout(IDLE_MAX) }
+///     fn handle_info(&mut self, info: Info, _: &mut Cx<Self>) -> Next<()> {
+///         match info {
+///             Info::Timeout => Next::Stop(ExitReason::Normal),
+///             _ => Next::Timeout(IDLE_MAX),
+///         }
+///     }
+/// }
+///
+/// let (clock, hand) = Clock::manual();
+/// let runtime = Runtime::builder().clock(clock).build()?;
+/// let _entered = runtime.enter();
+/// let session = gen_server::start::<Session>(())?;
+/// let mut end = process::watch(&session);
+/// hand.advance(IDLE_MAX);
+/// assert_eq!(end.wait(Duration::MAX).unwrap().reason, ExitReason::Normal);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub enum Next<M> {
     /// Wait for the next message.
     Loop,
