@@ -3,7 +3,7 @@
 //! Who knows Erlang or Elixir may count on the same words, the same rules and the same order of events. This page is
 //! the list of exceptions: what OTP does, what is done here, and why. What is not on it and differs is a bug.
 //!
-//! Where this page says what OTP does, Erlang/OTP 25 and Elixir 1.14 were asked.
+//! What it says of OTP holds for Erlang/OTP 25 and Elixir 1.14, unless a version is named.
 //!
 //! # Processes
 //!
@@ -149,9 +149,9 @@
 //!
 //! ## What ends the whole program
 //!
-//! On the BEAM a runaway recursion or a heap that grows too large ends one process. Here a stack overflow, an `abort`,
-//! memory that runs out, and a panic inside a destructor while another panic unwinds end the program. A program that is
-//! compiled with `panic = "abort"` is refused, because there each panic would.
+//! A BEAM process can be given a `max_heap_size`, and then a runaway recursion ends it alone. Here a stack overflow, an
+//! `abort`, memory that runs out, and a panic inside a destructor while another panic unwinds end the program. A
+//! program that is compiled with `panic = "abort"` is refused, because there each panic would.
 //!
 //! ## A plain thread is no process
 //!
