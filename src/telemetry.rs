@@ -1,7 +1,33 @@
 //! Typed events: a library part emits what happened at the place that decides, and whoever is interested
 //! attaches a function to the event's type. Nothing is printed by the parts themselves.
 //!
-//! Every [`Runtime`](crate::Runtime) has a bus of its own ([`Runtime::telemetry`](crate::Runtime::telemetry)).
+//! Every [`Runtime`](crate::Runtime) has a bus of its own ([`Runtime::telemetry`](crate::Runtime::telemetry));
+//! [`process::attach`](crate::process::attach) is short for that of the current one.
+//!
+//! ```
+//! use perennial::process::{self, CrashReport};
+//! use std::sync::mpsc::channel;
+//!
+//! let (told, hear) = channel();
+//! process::attach(move |crash: &CrashReport| { let _ = told.send(crash.reason.to_string()); });
+//! process::spawn::<()>(|_| panic!("out of paper"));
+//! assert!(hear.recv()?.contains("out of paper"));
+//! # Ok::<(), std::sync::mpsc::RecvError>(())
+//! ```
+//!
+//! # What is told
+//! | who | events |
+//! |---|---|
+//! | [`process`](crate::process) | [`Spawned`](crate::process::Spawned), [`Exited`](crate::process::Exited), [`CrashReport`](crate::process::CrashReport), [`DeadLetter`](crate::process::DeadLetter), [`DeadlockFound`](crate::process::DeadlockFound), [`ZombieCut`](crate::process::ZombieCut), [`ZombieEnded`](crate::process::ZombieEnded) |
+//! | [`scheduler`](crate::scheduler) | [`LongTurn`](crate::scheduler::LongTurn) |
+//! | [`supervisor`](crate::supervisor) | [`SupervisorEvent`](crate::supervisor::SupervisorEvent) |
+//! | `store`, with its feature | batches, failures, checkpoints: the module `store::event` |
+//! | `web`, with its feature | connections that were refused, callbacks that panicked: in `web::net` |
+//! | a program | [whatever it calls an event](Event) |
+//!
+//! # How a handler fails
+//! A handler runs on the thread that emits, in the middle of its work. It must not wait. One that panics is
+//! detached, and whoever emitted goes on. A process that dies takes no handler with it: [`Telemetry::detach`] does.
 
 use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::sync::{Arc, RwLock};

@@ -1,4 +1,26 @@
 //! Time as a parameter: a [`Clock`] is handed down, so that tests can move it by hand.
+//!
+//! A [`Runtime`](crate::Runtime) reads the time from [one clock](crate::process::Builder::clock), and with it all
+//! that goes by time: timers, timeouts of calls, the periods in which restarts are counted, rate limits. With a
+//! manual one a test lasts as long as its work does, and an hour is a line.
+//!
+//! ```
+//! use perennial::{Runtime, prelude::*, process, time::Clock};
+//! use std::time::Duration;
+//!
+//! let (clock, hand) = Clock::manual();
+//! let runtime = Runtime::builder().clock(clock).build()?;
+//! let _entered = runtime.enter();
+//! let sleeper = process::spawn::<&str>(|cx| assert_eq!(cx.receive().message(), Some("wake up")));
+//! let mut end = process::watch(&sleeper);
+//! process::send_after(Duration::from_secs(3600), sleeper, "wake up");
+//! hand.advance(Duration::from_secs(3600));
+//! assert_eq!(end.wait(Duration::MAX).unwrap().reason, perennial::ExitReason::Normal);
+//! # Ok::<(), std::io::Error>(())
+//! ```
+//!
+//! What concerns the machine and not the program goes by real time whatever the clock: the deadline of a shutdown, and
+//! the watchdog.
 
 use crate::sync::{Arc, Mutex};
 use std::fmt;

@@ -37,32 +37,7 @@ const RESTARTS: (usize, Duration) = (10, Duration::from_secs(5));
 const SIGN_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The chat: users, rooms and history on a store, as processes. A clone is the same chat.
-///
-/// ```
-/// use perennial::chat::body::Body;
-/// use perennial::chat::config::Config;
-/// use perennial::chat::name::Name;
-/// use perennial::chat::password::Password;
-/// use perennial::chat::store::Page;
-/// use perennial::chat::Chat;
-///
-/// # let data = std::env::temp_dir().join(format!("perennial-doc-application-{}", std::process::id()));
-/// # let config = Config { data: data.clone(), ..Config::default() };
-/// let chat = Chat::open(&config)?;
-/// let supervisor = chat.start()?;
-/// let (ada, lobby) = (Name::new("ada")?, Name::new("lobby")?);
-/// chat.sign_up(ada.clone(), Password::new("correct horse")?)?;
-/// let (_token, account) = chat.sign_in(ada, Password::new("correct horse")?)?;
-/// chat.create_room(lobby.clone())?;
-/// let posted = chat.post(&account, &lobby, Body::new("hello")?, None)?;
-/// assert_eq!(posted.seq, 1); // it is on the disk
-/// let messages = chat.history(&lobby, Page::Newest, 50)?.unwrap();
-/// assert_eq!(&*messages[0].body, "hello");
-/// perennial::supervisor::stop(&supervisor)?;
-/// # drop(chat);
-/// # std::fs::remove_dir_all(&data)?;
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
+/// See the [module](crate::chat) for an example.
 #[derive(Clone)]
 pub struct Chat(Arc<Inner>);
 

@@ -54,6 +54,9 @@ pub struct Refusal {
 }
 
 /// The configuration of this very process.
+///
+/// # Errors
+/// [`Refusal`], which has the text for the user and the exit code: also for `--help` and `--version`.
 pub fn from_process() -> Result<Config, Refusal> {
     load(std::env::args_os(), std::env::vars_os(), |path| {
         fs::read_to_string(path)
@@ -63,6 +66,9 @@ pub fn from_process() -> Result<Config, Refusal> {
 /// PURE but for `read`. The configuration from arguments (the program's name first), variables of the environment,
 /// and the file that the arguments name, if any. Flags win over `--set`, that over the environment, that over the
 /// file, that over the defaults.
+///
+/// # Errors
+/// As [`from_process`].
 ///
 /// ```
 /// use perennial::chat::arguments::load;

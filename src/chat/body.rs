@@ -40,6 +40,9 @@ impl Body {
     pub const BYTES_MAX: usize = 16 * 1024;
 
     /// Cleans and checks `text`. The limits hold for what is left after cleaning, as that is what is stored.
+    ///
+    /// # Errors
+    /// See [`BodyError`].
     pub fn new(text: &str) -> Result<Body, BodyError> {
         let body = clean(text);
         if body.len() > Self::BYTES_MAX || body.chars().count() > Self::LETTERS_MAX {
@@ -118,6 +121,9 @@ impl ClientId {
     pub const BYTES_MAX: usize = 64;
 
     /// Checks the length.
+    ///
+    /// # Errors
+    /// [`ClientIdError`] if it is empty or too long.
     pub fn new(text: &str) -> Result<ClientId, ClientIdError> {
         match text.len() {
             1..=Self::BYTES_MAX => Ok(ClientId(text.into())),

@@ -238,6 +238,9 @@ impl Config {
     /// The defaults with `settings` applied in turn; of two for one key the later wins. Every one of them must be
     /// good, those that a later one replaces too.
     ///
+    /// # Errors
+    /// [`ConfigError`] with the first that cannot be used.
+    ///
     /// ```
     /// use perennial::chat::config::{Config, Place, Setting};
     /// let set = |key: &str, value: &str| Setting {

@@ -21,6 +21,9 @@ pub struct FileError {
 /// Reads `text`, the content of the file `path`. Tables become the front of the key: `[limits]` and
 /// `limits.messages_per_second = 5` mean the same as in `--set`. Keys are not checked here.
 ///
+/// # Errors
+/// [`FileError`] with the line.
+///
 /// ```
 /// use perennial::chat::{config::Config, config_file};
 /// let text = "listen = '0.0.0.0:80'\n[limits]\nmessages_per_second = 10\n";

@@ -57,6 +57,9 @@ impl Name {
     const MARKS_MAX: usize = 8;
 
     /// Puts `text` in NFC and checks it. Nothing is cut or replaced: white space round a name is an error too.
+    ///
+    /// # Errors
+    /// See [`NameError`].
     pub fn new(text: &str) -> Result<Name, NameError> {
         if text.len() > Self::BYTES_MAX {
             return Err(NameError::TooLong);

@@ -41,6 +41,9 @@ impl Password {
     const BYTES_MAX: usize = Self::LETTERS_MAX * 4 * 4;
 
     /// Puts `text` in NFC and checks its length.
+    ///
+    /// # Errors
+    /// See [`PasswordError`].
     pub fn new(text: &str) -> Result<Password, PasswordError> {
         if text.len() > Self::BYTES_MAX {
             return Err(PasswordError::TooLong);

@@ -24,6 +24,31 @@
 //!     }
 //! }).unwrap();
 //! ```
+//! Most programs are written with the [behaviours](crate::behaviour), which are made of this. Functions here act for
+//! the process that runs on this thread and say [`NotAProcess`] where there is none: [`watch`] is the monitor of a
+//! plain thread, [`run`] makes it a process.
+//!
+//! # How it dies
+//! A process ends when its closure returns (`Normal`), when it [exits](exit_self) or panics, and when an [exit
+//! signal](fn@exit) is deadly: any reason but `Normal` to one that does not [trap exits](trap_exit), and `Kill` to
+//! all. In this order: its state is dropped; its names and keys are given back; its mailbox takes nothing any more;
+//! those who are linked get an exit signal with its reason, those who monitor it a [`Down`], those whose calls it
+//! owes an answer [`CallError::Exited`]; what was in its mailbox is dropped; an end of its own doing whose reason is
+//! not [clean](crate::ExitReason::is_clean) is reported. Whoever hears of the end finds the name free.
+//!
+//! # Names
+//! [`register`] gives a process a name, which is resolved at each send ([`Name`]); a [`Ref`] is one incarnation. For
+//! names made of keys there is the [registry](crate::registry).
+//!
+//! # Timers
+//! [`send_after`] and [`send_interval`] send a message later; [`cancel_timer`] and [`read_timer`] go by the
+//! [`TimerRef`](crate::TimerRef). A timer outlives whoever set it. None fires early, and one for a process that is
+//! gone does nothing.
+//!
+//! # Options
+//! Where processes live is a [`Runtime`], and [`Builder`] has its options: workers, bounds on threads and spare
+//! workers, the kind of servers that say nothing, the clock, the grace of a kill, what is done about deadlocks. A
+//! program needs none of it: the first use starts one with all defaults.
 
 pub(crate) mod adopt;
 mod alias;

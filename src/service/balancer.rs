@@ -27,9 +27,15 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! A worker that is dead at the moment of a send is passed over. Give the workers as names: one that is restarted
+//! A balancer is no process: whoever sends picks the worker, so it is no bottleneck and cannot die.
+//!
+//! # How workers die
+//! One that is dead at the moment of a send is passed over. Give the workers as names: one that is restarted
 //! is then back in the line by itself. What a worker had in its mailbox when it died is lost with it, and its calls
 //! fail, as for any process.
+//!
+//! # Options
+//! [`Balance`] says who is next; [`by`](Balancer::by) keeps all that has to do with one key with one worker.
 
 use crate::process::dest::sealed::Sealed;
 use crate::process::{Dest, Ref, Target};

@@ -1,5 +1,8 @@
 //! Rate limits that many threads ask at once: the buckets of [`rate_limit`](crate::service::rate_limit), sharded,
 //! with a clock.
+//!
+//! A limit is no process and waits for nobody: it says yes, or how long to wait. It cannot die, and it forgets: a
+//! program that is started again begins with full buckets.
 
 use crate::process::runtime;
 use crate::service::rate_limit::{Buckets, Limited, Rate};

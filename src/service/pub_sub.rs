@@ -22,7 +22,16 @@
 //! work is done once.
 //!
 //! Each [`Runtime`](crate::Runtime) has subscriptions of its own; a `PubSub` in a `static` is only a name with a
-//! type. Subscriptions end with their process, before anybody hears of its death.
+//! type. There is no process that keeps them, so none can fail.
+//!
+//! # How subscriptions die
+//! With their process, before anybody hears of its death. An event that waits in the mailbox of a process which dies
+//! is lost with it, and so is one that finds a mailbox full. Where none may be missed, events carry numbers, and a
+//! subscriber asks for those that it has not seen.
+//!
+//! # Options
+//! [`broadcast_from`](PubSub::broadcast_from) leaves its author out, [`local_broadcast`](PubSub::local_broadcast) the
+//! other nodes, which an [`Adapter`] reaches. A [`Recipient`] turns the event into the message of each subscriber.
 
 use crate::pid::Pid;
 use crate::process::{Recipient, runtime};

@@ -19,6 +19,11 @@
 //! assert_eq!(sends.take("anna", now + refused.retry_after), Ok(()));
 //! assert_eq!(sends.take("ben", now), Ok(()));
 //! ```
+//!
+//! This half has no clock and no lock; [`RateLimit`](crate::RateLimit) is the other, to be asked from any thread.
+//!
+//! # Options
+//! [`Rate`] has the number in a time and the burst, [`Buckets::with_keys_max`] how many keys are remembered.
 
 use std::collections::HashMap;
 use std::error::Error;

@@ -117,6 +117,9 @@ impl Config {
     }
 
     /// The first setting that cannot be, if there is one.
+    ///
+    /// # Errors
+    /// See [`ConfigError`].
     pub fn check(&self) -> Result<(), ConfigError> {
         if self.batch_max == 0 {
             return Err(ConfigError::BatchMax);

@@ -65,6 +65,9 @@ impl Database {
     /// In this order: the directory is locked; a file that is foreign, newer or no database is refused
     /// untouched; the whole is checked if the last stop was not an orderly one; missing steps of the schema
     /// are taken, after a copy into `backups/`.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
     pub fn open(config: Config, schema: &Schema) -> Result<Self, OpenError> {
         config.check().map_err(OpenError::Config)?;
         Database::open_checked(config, schema).map_err(OpenError::Store)
@@ -99,6 +102,9 @@ impl Database {
     /// readable by its owner only, when this returns. It is not encrypted.
     ///
     /// It reads the whole database, so call it on a thread that may block.
+    ///
+    /// # Errors
+    /// See [`Error`](crate::store::Error). A file of that name is as it was then, or is the whole copy.
     pub fn backup(&self, to: &Path) -> Result<(), Error> {
         backup::copy(&self.0.path, to, &self.0.config)
     }

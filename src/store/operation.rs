@@ -32,6 +32,10 @@ pub trait Operation: Send + 'static {
     ///
     /// It runs on the writer, between other writes: it should be quick, and it must not end the transaction.
     /// A panic ends the writer, and with it every write of the batch.
+    ///
+    /// # Errors
+    /// [`WriteError::Refused`] for what the business declines, [`WriteError::Store`] for what `?` brings from
+    /// SQLite.
     fn apply(&self, db: &Connection) -> Result<Self::Output, WriteError<Self::Refused>>;
 }
 
@@ -52,6 +56,9 @@ pub trait Query: Send + 'static {
     type Output: Send + 'static;
 
     /// Reads, inside a transaction that sees the database as of one moment.
+    ///
+    /// # Errors
+    /// What SQLite says; the reader passes it on as an [`Error`](crate::store::Error).
     fn run(&self, db: &Connection) -> rusqlite::Result<Self::Output>;
 }
 

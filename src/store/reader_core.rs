@@ -30,6 +30,9 @@ struct Reading {
 
 impl ReaderCore {
     /// A reader of a database that a writer has been opened for at least once.
+    ///
+    /// # Errors
+    /// See [`Error`](crate::store::Error).
     pub fn open(database: &Database) -> Result<Self, Error> {
         Ok(ReaderCore {
             db: Some(Reading::open(database)?),
@@ -38,6 +41,9 @@ impl ReaderCore {
     }
 
     /// Runs a query, for [`query_time_max`](crate::store::Config::query_time_max) at most.
+    ///
+    /// # Errors
+    /// See [`Error`](crate::store::Error). After one of the disk the next query opens the database anew.
     pub fn run<Q: Query>(&mut self, query: &Q) -> Result<Q::Output, Error> {
         let reading = match self.db.take() {
             Some(reading) => reading,

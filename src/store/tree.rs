@@ -11,48 +11,7 @@ use crate::sync::Arc;
 use std::fmt;
 
 /// A database with the processes that write and read it: where to send what. A clone is the same store.
-///
-/// ```
-/// use perennial::prelude::*;
-/// use perennial::store::rusqlite::Connection;
-/// use perennial::store::{
-///     Config, Database, Migration, Operation, Query, ReaderMsg, Schema, Store, WriteError, WriterMsg,
-/// };
-/// use std::convert::Infallible;
-///
-/// static SCHEMA: Schema = Schema {
-///     application_id: 1,
-///     migrations: &[Migration { number: 1, name: "notes", sql: "CREATE TABLE note (text TEXT) STRICT" }],
-/// };
-///
-/// struct AddNote(&'static str);
-/// impl Operation for AddNote {
-///     type Output = ();
-///     type Refused = Infallible;
-///     fn apply(&self, db: &Connection) -> Result<(), WriteError<Infallible>> {
-///         db.prepare_cached("INSERT INTO note (text) VALUES (?1)")?.execute([self.0])?;
-///         Ok(())
-///     }
-/// }
-///
-/// struct CountNotes;
-/// impl Query for CountNotes {
-///     type Output = i64;
-///     fn run(&self, db: &Connection) -> perennial::store::rusqlite::Result<i64> {
-///         db.query_row("SELECT count(*) FROM note", [], |row| row.get(0))
-///     }
-/// }
-///
-/// # let directory = std::env::temp_dir().join(format!("perennial-doc-store-{}", std::process::id()));
-/// let store = Store::new("notes", Database::open(Config::new(&directory), &SCHEMA)?);
-/// let supervisor = store.start()?;
-/// store.writer().call(|reply| WriterMsg::write(AddNote("hello"), reply))??;
-/// assert_eq!(store.reader().call(|reply| ReaderMsg::read(CountNotes, reply))??, 1);
-/// perennial::supervisor::stop(&supervisor)?;
-/// # drop(store);
-/// # std::fs::remove_dir_all(&directory)?;
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
+/// See the [module](crate::store) for an example.
 #[derive(Clone)]
 pub struct Store(Arc<Inner>);
 

@@ -10,20 +10,40 @@
 //!
 //! Waiting is always on a [`Parker`]: a thread in a call waits for reply, exit, kill and deadline at once.
 //!
+//! It is public for programs that are run under the sanitizer themselves: what goes through here, it sees.
+//!
+//! ```
+//! use perennial::sync::{Arc, Mutex, thread};
+//!
+//! let sum = Arc::new(Mutex::new(0));
+//! let adders = [1, 2, 3].map(|n| {
+//!     let sum = sum.clone();
+//!     thread::spawn(format!("adder-{n}"), None, move || *sum.lock() += n).unwrap()
+//! });
+//! adders.map(|adder| adder.join().unwrap());
+//! assert_eq!(*sum.lock(), 6);
+//! ```
+//!
+//! # How it fails
+//! A lock is not poisoned: a process that panics with a lock in its hand leaves what it guards as it is, and the
+//! lock free. A lock is no operation of the library, so a kill does not end a wait for one; keep it short, or send a
+//! message.
+//!
 //! # Under ThreadSanitizer
 //!
-//! A prebuilt `std` is not instrumented, so what happens inside of it looks like nothing happened: its locks, `Once` and
-//! channels seem to order nothing. parking_lot, crossbeam-deque and the used part of crossbeam-channel are compiled with the program
-//! and report nothing; `Once` and `Lazy` are a lock and a flag here. That leaves `Arc`, whose last drop is ordered by a stand-alone fence, which the sanitizer does not model:
-//! `sync::tsan` replaces what the compiler calls for a count-down. An embedding program runs with
+//! A prebuilt `std` is not instrumented, so what happens inside of it looks like nothing happened: its locks, `Once`
+//! and channels seem to order nothing. parking_lot, crossbeam-deque and the used part of crossbeam-channel are
+//! compiled with the program and report nothing; `Once` and `Lazy` are a lock and a flag here. That leaves `Arc`,
+//! whose last drop is ordered by a stand-alone fence, which the sanitizer does not model: `sync::tsan` replaces what
+//! the compiler calls for a count-down. An embedding program runs with
 //!
 //! ```text
 //! RUSTFLAGS="--cfg tsan -Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer \
 //!   -Clink-arg=-Wl,--wrap=__tsan_atomic64_fetch_sub" cargo +nightly test --target x86_64-unknown-linux-gnu
 //! ```
 //!
-//! and gets no report that is not a race. What the sanitizer cannot see even so: C code (SQLite), the inside of `std`, and
-//! orders that did not happen in this run.
+//! and gets no report that is not a race. What the sanitizer cannot see even so: C code (SQLite), the inside of
+//! `std`, and orders that did not happen in this run.
 
 #[cfg(loom)]
 pub(crate) mod model;

@@ -8,6 +8,9 @@ pub use super::model::thread::{JoinHandle, ThreadId, current, spawn, yield_now};
 pub use std::thread::{JoinHandle, ThreadId, current, yield_now};
 
 /// Starts a thread named after its job; fails with the system's error when it has no more threads to give.
+///
+/// # Errors
+/// As [`std::thread::Builder::spawn`].
 #[cfg(not(loom))]
 pub fn spawn<T: Send + 'static>(
     name: String,

@@ -19,28 +19,7 @@ use std::time::Duration;
 /// whoever waits in its backlog outlive it. Stopped in order, it takes no more connections, closes WebSockets with
 /// 1012, lets requests that came be answered, and cuts off what is not done when its time is up.
 ///
-/// ```
-/// use perennial::prelude::*;
-/// use perennial::web::http::{Request, Response, Status};
-/// use perennial::web::net::{Config, Listener, Responder};
-/// use perennial::web::Server;
-/// use std::io::{Read, Write};
-///
-/// let listener = Listener::bind("127.0.0.1:0".parse()?, Config::default())?;
-/// let server = Server::new(listener.clone(), |_: Request, responder: Responder| {
-///     responder.send(Response::new(Status::OK).text("hello"));
-/// });
-/// let tree = Supervisor::new(Strategy::OneForOne).child(server.child("web")).start()?;
-///
-/// let mut client = std::net::TcpStream::connect(listener.local_addr())?;
-/// client.write_all(b"GET / HTTP/1.0\r\n\r\n")?;
-/// let mut answer = String::new();
-/// client.read_to_string(&mut answer)?;
-/// assert!(answer.ends_with("hello"));
-/// # drop(client);
-/// supervisor::stop(&tree)?;
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
+/// See the [module](crate::web) for an example.
 #[derive(Clone)]
 pub struct Server {
     listener: Listener,

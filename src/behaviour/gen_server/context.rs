@@ -34,7 +34,35 @@ impl<S: GenServer> Cx<S> {
     /// Sends a request, like [`call`](Dest::call), and goes on; `then` runs in this server when the answer is
     /// there, or when it is sure that none will come. The answer keeps its place among the messages.
     ///
-    /// Never blocks, so it is what pooled servers should use.
+    /// Never blocks, so it is what pooled servers should use. Whoever asks gets an answer in any case: the server's
+    /// `then` is told of a timeout, and of the end of the one that was asked.
+    ///
+    /// ```
+    /// use perennial::{prelude::*, process};
+    /// static PRICES: Name<ReplyTo<u32>> = Name::new("prices");
+    ///
+    /// /// Asks for a price, and answers whoever asked when it knows.
+    /// struct Shop;
+    /// impl GenServer for Shop {
+    ///     type Args = ();
+    ///     type Msg = ReplyTo<Option<u32>>;
+    ///     fn init(_: (), _: &mut Cx<Self>) -> Init<Self> { Init::Ok(Shop) }
+    ///     fn handle(&mut self, customer: Self::Msg, cx: &mut Cx<Self>) -> Next<Self::Msg> {
+    ///         cx.request(&PRICES, |reply| reply, |_shop, price, _cx| {
+    ///             customer.send(price.ok());
+    ///             Next::Loop
+    ///         });
+    ///         Next::Loop
+    ///     }
+    /// }
+    ///
+    /// let shop = gen_server::start::<Shop>(())?;
+    /// assert_eq!(shop.call(|reply| reply)?, None); // nobody knows any prices
+    /// let prices = process::spawn::<ReplyTo<u32>>(|cx| while let Some(reply) = cx.receive().message() { reply.send(7) });
+    /// process::register(&PRICES, &prices)?;
+    /// assert_eq!(shop.call(|reply| reply)?, Some(7));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn request<D: Dest, T: Send + 'static>(
         &mut self,
         to: D,

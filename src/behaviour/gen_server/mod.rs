@@ -26,13 +26,82 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! # Messages and answers
+//! A message without a [`ReplyTo`] is a cast: nobody waits. One with a `ReplyTo` is a call, and the `ReplyTo` may be
+//! kept, or sent to another process, and answered later; OTP's `{:noreply, state}` is just not to answer yet. In a
+//! server that starts another action when the first is done, [`Next::Continue`] comes before anything that waits.
+//!
+//! ```
+//! use perennial::prelude::*;
+//!
+//! enum GateMsg { Open, Pass(ReplyTo<&'static str>) }
+//!
+//! /// Lets nobody pass until it is opened, and then all who wait.
+//! struct Gate { open: bool, waiting: Vec<ReplyTo<&'static str>> }
+//! impl GenServer for Gate {
+//!     type Args = ();
+//!     type Msg = GateMsg;
+//!     fn init(_: (), _cx: &mut Cx<Self>) -> Init<Self> {
+//!         Init::Ok(Gate { open: false, waiting: Vec::new() })
+//!     }
+//!     fn handle(&mut self, msg: GateMsg, _cx: &mut Cx<Self>) -> Next<GateMsg> {
+//!         match msg {
+//!             GateMsg::Open => self.open = true,
+//!             GateMsg::Pass(reply) => self.waiting.push(reply),
+//!         }
+//!         if self.open {
+//!             self.waiting.drain(..).for_each(|reply| reply.send("passed"));
+//!         }
+//!         Next::Loop
+//!     }
+//! }
+//!
+//! let gate = gen_server::start::<Gate>(())?;
+//! let visitor = std::thread::spawn({
+//!     let gate = gate.clone();
+//!     move || gate.call(GateMsg::Pass)
+//! });
+//! gate.cast(GateMsg::Open);
+//! assert_eq!(visitor.join().unwrap()?, "passed");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Asking others
+//! A server that runs on the pool, as all do unless told otherwise, does not wait: while it did, a worker would wait
+//! with it. It [requests](Cx::request) and goes on, and a closure gets the answer when it is its turn. A server that
+//! has to block, on a disk or on many calls, asks for a [thread](Spec::thread).
+//!
+//! # Time
+//! [`Next::Timeout`] is an idle timeout: [`Info::Timeout`] comes if nothing else does for so long, and whatever
+//! comes takes it back. Work that is due anyway is a message to oneself, by
+//! [`send_after`](crate::process::Context::send_after).
+//!
 //! # How it dies
-//! With the reason of `Next::Stop`, after `terminate`; with `Panic` when a callback panics, after `terminate`;
-//! with the reason of an exit signal, without `terminate`, unless it traps exits. An exit signal from its parent
-//! stops a server that traps exits, after `terminate`. Its callers get `CallError::Exited` with that reason.
+//! | what happens | `terminate` runs | the reason is |
+//! |---|---|---|
+//! | `Next::Stop`, [`Next::stop_reply`], [`stop`] from outside | yes | the one given |
+//! | a callback panics | yes | `Panic` |
+//! | `init` answers `Stop`, or panics | no | the one given, `Panic` |
+//! | an exit signal, and it does not [trap exits](GenServer::TRAP_EXIT) | no | that of the signal |
+//! | an exit signal of its parent, and it traps exits | yes | that of the signal |
+//! | any other exit signal, and it traps exits | it lives on | [`Info::Exit`] |
+//! | a kill | no | `Killed` |
+//!
+//! Its links, its monitors and all whose calls it has not answered
+//! ([`CallError::Exited`](crate::process::CallError)) get that reason. Its state is dropped before they do. A panic
+//! in `terminate` takes the place of the reason.
 //!
 //! # Options
-//! [`Spec`] has them all: name, kind, mailbox bound, start timeout, label.
+//! [`Spec`] has them for a server that is started by hand, [`ServerChild`](crate::supervisor::ServerChild) for one
+//! under a supervisor.
+//!
+//! | option | what it says | default |
+//! |---|---|---|
+//! | [`name`](Spec::name), [`via`](Spec::via) | how it is found | by its [`Ref`] alone |
+//! | [`pooled`](Spec::pooled), [`thread`](Spec::thread) | where it runs | [the runtime's](crate::process::Builder::default_kind): pooled |
+//! | [`mailbox`](Spec::mailbox) | how many messages may wait, and what happens to more | as many as come |
+//! | [`timeout`](Spec::timeout) | how long `init` may take | for ever |
+//! | [`label`](Spec::label) | what observers and reports call it | none; they show its type |
 
 mod context;
 mod enter_loop;
@@ -67,7 +136,31 @@ pub trait GenServer: Sized + Send + 'static {
     /// What the server is sent: an enum as a rule, whose variants for calls end in a [`ReplyTo`].
     type Msg: Send + 'static;
 
-    /// Whether exit signals become [`Info::Exit`], and an exit of the parent leads to `terminate`.
+    /// Whether exit signals become [`Info::Exit`], and an exit of the parent leads to `terminate`. For a server that
+    /// has something to bring in order when its supervisor stops it.
+    ///
+    /// ```
+    /// use perennial::{ExitReason, prelude::*};
+    /// use std::sync::mpsc::{Sender, channel};
+    /// struct Ledger { sum: u32, paper: Sender<u32> }
+    /// impl GenServer for Ledger {
+    ///     type Args = Sender<u32>;
+    ///     type Msg = u32;
+    ///     const TRAP_EXIT: bool = true;
+    ///     fn init(paper: Sender<u32>, _: &mut Cx<Self>) -> Init<Self> { Init::Ok(Ledger { sum: 0, paper }) }
+    ///     fn handle(&mut self, n: u32, _: &mut Cx<Self>) -> Next<u32> { self.sum += n; Next::Loop }
+    ///     fn terminate(&mut self, _: &ExitReason, _: &mut Cx<Self>) { self.paper.send(self.sum).unwrap() }
+    /// }
+    /// static LEDGER: Name<u32> = Name::new("ledger");
+    /// let (paper, written) = channel();
+    /// let child = Child::server::<Ledger>("ledger", paper).name(&LEDGER);
+    /// let tree = Supervisor::new(Strategy::OneForOne).child(child).start()?;
+    /// LEDGER.cast(40);
+    /// LEDGER.cast(2);
+    /// supervisor::stop(&tree)?;
+    /// assert_eq!(written.recv()?, 42);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     const TRAP_EXIT: bool = false;
 
     /// Makes the state. Whoever starts the server waits for this.
@@ -143,6 +236,30 @@ pub trait GenServer: Sized + Send + 'static {
 }
 
 /// What `init` came to.
+///
+/// Whoever starts a server waits for its `init`. What takes long is done when the server is up, and before anything
+/// that it is sent:
+///
+/// ```
+/// use perennial::prelude::*;
+/// enum Msg { Load, Get(ReplyTo<Vec<u32>>) }
+/// struct Primes(Vec<u32>);
+/// impl GenServer for Primes {
+///     type Args = u32;
+///     type Msg = Msg;
+///     fn init(max: u32, _: &mut Cx<Self>) -> Init<Self> { Init::Continue(Primes((2..max).collect()), Msg::Load) }
+///     fn handle(&mut self, msg: Msg, _: &mut Cx<Self>) -> Next<Msg> {
+///         match msg {
+///             Msg::Load => self.0.retain(|n| (2..*n).all(|of| n % of != 0)),
+///             Msg::Get(reply) => reply.send(self.0.clone()),
+///         }
+///         Next::Loop
+///     }
+/// }
+/// let primes = gen_server::start::<Primes>(12)?;
+/// assert_eq!(primes.call(Msg::Get)?, [2, 3, 5, 7, 11]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub enum Init<S: GenServer> {
     /// The state; the server is up.
@@ -158,6 +275,37 @@ pub enum Init<S: GenServer> {
 }
 
 /// What a callback wants to happen next.
+///
+/// A session that nobody uses for half an hour ends by itself:
+///
+/// ```
+/// use perennial::{ExitReason, Runtime, prelude::*, process, time::Clock};
+/// use std::time::Duration;
+/// const IDLE_MAX: Duration = Duration::from_secs(30 * 60);
+///
+/// struct Session;
+/// impl GenServer for Session {
+///     type Args = ();
+///     type Msg = ();
+///     fn init(_: (), _: &mut Cx<Self>) -> Init<Self> { Init::Timeout(Session, IDLE_MAX) }
+///     fn handle(&mut self, _used: (), _: &mut Cx<Self>) -> Next<()> { Next::Timeout(IDLE_MAX) }
+///     fn handle_info(&mut self, info: Info, _: &mut Cx<Self>) -> Next<()> {
+///         match info {
+///             Info::Timeout => Next::Stop(ExitReason::Normal),
+///             _ => Next::Timeout(IDLE_MAX),
+///         }
+///     }
+/// }
+///
+/// let (clock, hand) = Clock::manual();
+/// let runtime = Runtime::builder().clock(clock).build()?;
+/// let _entered = runtime.enter();
+/// let session = gen_server::start::<Session>(())?;
+/// let mut end = process::watch(&session);
+/// hand.advance(IDLE_MAX);
+/// assert_eq!(end.wait(Duration::MAX).unwrap().reason, ExitReason::Normal);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub enum Next<M> {
     /// Wait for the next message.
     Loop,

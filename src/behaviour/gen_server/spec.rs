@@ -10,6 +10,23 @@ use std::time::Duration;
 
 /// A server that is about to be started. Made by [`gen_server::spec`](crate::gen_server::spec()) and
 /// [`gen_statem::spec`](crate::gen_statem::spec()).
+///
+/// ```
+/// use perennial::{prelude::*, process::{Overflow, StartError}};
+/// # struct Printer;
+/// # impl GenServer for Printer {
+/// #     type Args = ();
+/// #     type Msg = String;
+/// #     fn init(_: (), _: &mut Cx<Self>) -> Init<Self> { Init::Ok(Printer) }
+/// #     fn handle(&mut self, _: String, _: &mut Cx<Self>) -> Next<String> { Next::Loop }
+/// # }
+/// static PRINTER: Name<String> = Name::new("printer");
+/// let spec = || gen_server::spec::<Printer>(()).name(&PRINTER);
+/// let printer = spec().thread().mailbox(100, Overflow::Reject).label("by the window").start()?;
+/// // There is one of that name.
+/// assert_eq!(spec().start().unwrap_err(), StartError::AlreadyStarted(printer.pid()));
+/// # Ok::<(), StartError>(())
+/// ```
 #[must_use = "a spec starts nothing until start or start_link"]
 pub struct Spec<S: Served> {
     args: S::Args,

@@ -33,6 +33,22 @@ pub fn stop(server: impl Into<ProcessId>) -> Result<(), CallError> {
 ///
 /// # Errors
 /// As [`stop`]; `Timeout` if it has not ended by then. It ends later.
+///
+/// ```
+/// use perennial::{ExitReason, prelude::*, process::CallError};
+/// use std::time::Duration;
+/// # struct Printer;
+/// # impl GenServer for Printer {
+/// #     type Args = ();
+/// #     type Msg = String;
+/// #     fn init(_: (), _: &mut Cx<Self>) -> Init<Self> { Init::Ok(Printer) }
+/// #     fn handle(&mut self, _: String, _: &mut Cx<Self>) -> Next<String> { Next::Loop }
+/// # }
+/// let printer = gen_server::start::<Printer>(())?;
+/// gen_server::stop_for(&printer, ExitReason::Shutdown, Duration::from_secs(5))?;
+/// assert_eq!(gen_server::stop(&printer), Err(CallError::NoProc));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn stop_for(
     server: impl Into<ProcessId>,
     reason: ExitReason,

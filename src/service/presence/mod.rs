@@ -38,6 +38,9 @@
 //! is killed, the tracked processes that do not trap exits end with it, and come back to a tracker that knows
 //! nobody; so nobody is here unseen.
 //!
+//! # Options
+//! [`Config`] says what is done with each diff, and [how long](Config::every) diffs are held back at most.
+//!
 //! Read [`mod@state`]: it decides everything.
 
 mod api;

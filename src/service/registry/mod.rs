@@ -32,6 +32,10 @@
 //! # How entries die
 //! With their process: they are gone before its links, its monitors and its callers hear of the end. So whoever
 //! got a `Down` can register the key anew at once.
+//!
+//! # Options
+//! [`Registry`] has one process a key and a [`Via`] for it, [`DuplicateRegistry`] any number; either may keep a value
+//! beside each process.
 
 mod duplicate;
 mod listeners;

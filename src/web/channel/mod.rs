@@ -11,6 +11,55 @@
 //!                         ▲──────broadcast──────── topic   (the fast lane: past the channel, encoded once)
 //! ```
 //!
+//! ```
+//! use perennial::gen_server::Next;
+//! use perennial::web::channel::{
+//!     Channel, ChannelCx, Frame, Join, Payload, Reply, Transport, UserSocket,
+//! };
+//! use std::sync::mpsc;
+//!
+//! struct Lobby;
+//! impl Channel for Lobby {
+//!     type Assigns = ();
+//!     type Args = &'static str;
+//!     type Msg = ();
+//!     fn join(greeting: &'static str, _: Payload, _: &mut ChannelCx<'_, Self>) -> Join<Self> {
+//!         Join::Ok(Lobby, serde_json::json!({ "say": greeting }).into())
+//!     }
+//!     fn handle_in(&mut self, _: &str, _: Payload, _: Reply, _: &mut ChannelCx<'_, Self>) -> Next<()> {
+//!         Next::Loop
+//!     }
+//! }
+//!
+//! struct Wire(mpsc::Sender<Frame>);
+//! impl Transport for Wire {
+//!     fn send(&mut self, frame: &Frame) { let _ = self.0.send(frame.clone()); }
+//!     fn is_lagging(&mut self) -> bool { false }
+//!     fn close(&mut self, _: u16, _: &str) {}
+//! }
+//!
+//! let sockets = UserSocket::new().channel::<Lobby>("lobby", "hello");
+//! let (wire, written) = mpsc::channel();
+//! let connection = sockets.connect((), Wire(wire))?;
+//! connection.text(r#"["1","1","lobby","phx_join",{}]"#.into());
+//! let frame = written.recv()?;
+//! assert_eq!(frame.bytes(), br#"["1","1","lobby","phx_reply",{"response":{"say":"hello"},"status":"ok"}]"#);
+//! connection.closed();
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # How it dies
+//! A channel dies on `leave`, on a second join of its topic, and when its connection is gone, with
+//! [`ShutdownWith`](crate::ExitReason::ShutdownWith) a [`Stop`], after `terminate`; with the reason it stops itself
+//! with, after `terminate`; with `Panic` when a callback panics, and then its client is told `phx_error` and joins
+//! again. No other channel of the connection and no other connection notices. A connection dies with its transport,
+//! and takes its channels along.
+//!
+//! # Options
+//! [`SocketLimits`] bounds how much one client may have under way, [`codec`] how large a message may be. What a
+//! broadcast that must not be missed needs, numbers and a store to ask, is a [`cursor`](crate::web::cursor)'s.
+//!
+//! # Inside
 //! Read in this order. What decides is pure: [`message`] (the values), [`codec`] (values to bytes and back),
 //! [`router`] (topic to channel), [`socket`] (what one connection owes its client), [`presence`]. What acts: `link`
 //! (what the processes say to one another), `callback` (the trait, and the process of one topic of one client),

@@ -17,42 +17,7 @@ use std::marker::PhantomData;
 
 /// The channels of one kind of connection. `A` is what a connection knows of its client.
 ///
-/// ```
-/// use perennial::gen_server::Next;
-/// use perennial::web::channel::{
-///     Channel, ChannelCx, Frame, Join, Payload, Reply, Transport, UserSocket,
-/// };
-/// use std::sync::mpsc;
-///
-/// struct Lobby;
-/// impl Channel for Lobby {
-///     type Assigns = ();
-///     type Args = &'static str;
-///     type Msg = ();
-///     fn join(greeting: &'static str, _: Payload, _: &mut ChannelCx<'_, Self>) -> Join<Self> {
-///         Join::Ok(Lobby, serde_json::json!({ "say": greeting }).into())
-///     }
-///     fn handle_in(&mut self, _: &str, _: Payload, _: Reply, _: &mut ChannelCx<'_, Self>) -> Next<()> {
-///         Next::Loop
-///     }
-/// }
-///
-/// struct Wire(mpsc::Sender<Frame>);
-/// impl Transport for Wire {
-///     fn send(&mut self, frame: &Frame) { let _ = self.0.send(frame.clone()); }
-///     fn is_lagging(&mut self) -> bool { false }
-///     fn close(&mut self, _: u16, _: &str) {}
-/// }
-///
-/// let sockets = UserSocket::new().channel::<Lobby>("lobby", "hello");
-/// let (wire, written) = mpsc::channel();
-/// let connection = sockets.connect((), Wire(wire))?;
-/// connection.text(r#"["1","1","lobby","phx_join",{}]"#.into());
-/// let frame = written.recv()?;
-/// assert_eq!(frame.bytes(), br#"["1","1","lobby","phx_reply",{"response":{"say":"hello"},"status":"ok"}]"#);
-/// connection.closed();
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
+/// See the [module](crate::web::channel) for an example.
 pub struct UserSocket<A: Send + Sync + 'static> {
     routes: Arc<Routes<Route<A>>>,
     limits: Limits,

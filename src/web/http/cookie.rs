@@ -112,6 +112,9 @@ impl SetCookie {
     }
 
     /// The field's value.
+    ///
+    /// # Errors
+    /// [`InvalidCookie`] if name, value or path hold what no cookie may.
     pub fn build(self) -> Result<HeaderValue, InvalidCookie> {
         if !self.valid {
             return Err(InvalidCookie);

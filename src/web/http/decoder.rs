@@ -77,6 +77,10 @@ impl RequestDecoder {
     }
 
     /// The next event, `None` if more bytes are needed.
+    ///
+    /// # Errors
+    /// [`RequestError`], with the status to answer. It is the same for ever then: nobody knows where the next
+    /// request would begin.
     // It is no iterator: `None` does not end it.
     #[expect(clippy::should_implement_trait, reason = "None does not end a decoder")]
     pub fn next(&mut self) -> Result<Option<Event>, RequestError> {

@@ -148,6 +148,9 @@ pub struct HeaderValue(Cow<'static, str>);
 
 impl HeaderValue {
     /// A value made at run time.
+    ///
+    /// # Errors
+    /// [`InvalidHeaderValue`] if it holds a character that may not stand in a field, a line end above all.
     pub fn new(value: impl Into<String>) -> Result<Self, InvalidHeaderValue> {
         let value = value.into();
         if value.bytes().all(is_value) {

@@ -34,6 +34,9 @@ pub enum Origin {
 
 impl Origins {
     /// Reads a list of origins such as `https://chat.example` or `http://10.0.0.5:8080`.
+    ///
+    /// # Errors
+    /// [`InvalidOrigin`] with the first entry that is none.
     pub fn new<T: AsRef<str>>(entries: impl IntoIterator<Item = T>) -> Result<Self, InvalidOrigin> {
         let read = |entry: T| {
             normalise(entry.as_ref()).ok_or_else(|| InvalidOrigin(entry.as_ref().to_owned()))

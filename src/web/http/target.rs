@@ -26,6 +26,9 @@ pub struct Target {
 
 impl Target {
     /// Reads a target: origin-form, absolute-form, or `*` for OPTIONS.
+    ///
+    /// # Errors
+    /// [`RequestError`] with the status to answer.
     pub fn parse(method: Method, raw: &str) -> Result<Self, RequestError> {
         if !raw.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(malformed("target has a character outside visible ASCII"));

@@ -93,6 +93,9 @@ impl Default for Config {
 
 impl Config {
     /// Checks that the numbers can work together.
+    ///
+    /// # Errors
+    /// [`InvalidConfig`] with the first that cannot.
     pub fn check(&self) -> Result<(), InvalidConfig> {
         let checks = [
             (self.connections_max > 0, "connections_max is 0"),

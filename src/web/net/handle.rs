@@ -109,6 +109,9 @@ pub struct Connection {
 impl Connection {
     /// Sends a frame that must not be missed. If as much waits for the client as is allowed, the client is too slow:
     /// what waits is forgotten, the WebSocket closes with 1013, and the client resumes by what it has stored.
+    ///
+    /// # Errors
+    /// [`SendError`]: `Full` if it was too slow, else it is closed already.
     pub fn send(&self, frame: &Frame) -> Result<(), SendError> {
         let result = self.line.try_send(frame);
         if result == Err(SendError::Full) {
@@ -123,6 +126,9 @@ impl Connection {
 
     /// Sends a frame if there is room for it. After [`SendError::Full`] the sink will hear [`drained`](Sink::drained):
     /// for a sender that can hold back and fill the gap from a store.
+    ///
+    /// # Errors
+    /// See [`SendError`].
     pub fn try_send(&self, frame: &Frame) -> Result<(), SendError> {
         self.line.try_send(frame)
     }

@@ -55,6 +55,9 @@ impl std::error::Error for BindError {
 
 impl Listener {
     /// Binds and listens. Port 0 picks a free one. `[::]` takes IPv4 connections too.
+    ///
+    /// # Errors
+    /// See [`BindError`].
     pub fn bind(addr: SocketAddr, config: Config) -> Result<Self, BindError> {
         config.check().map_err(BindError::Config)?;
         let bound = open(addr, config.backlog).and_then(|socket| {

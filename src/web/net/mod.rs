@@ -11,6 +11,8 @@
 //! What may wait for a slow client is bounded too, and the sender decides what happens then:
 //! [`Connection::send`] gives the client up (1013), [`Connection::try_send`] gives the frame back.
 //!
+//! A [`Server`](crate::web::Server) runs reactors as processes; its [page](crate::web#how-it-dies) says how they die.
+//!
 //! Reading order: [`Config`], `service`, `handle`, `line` (what threads share), `post` (who wakes whom), `http_side`
 //! and `socket_side` (PURE), `conn`, `reactor`.
 

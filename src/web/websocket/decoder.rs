@@ -80,6 +80,9 @@ impl MessageDecoder {
 
     /// Takes bytes off `input` until there is an event; `None` if all were taken and none came of them.
     /// After an error the same error comes for ever, after a Close nothing.
+    ///
+    /// # Errors
+    /// [`ProtocolError`], with the code to close with.
     pub fn next(&mut self, input: &mut &[u8]) -> Result<Option<Event>, ProtocolError> {
         match self.end {
             Some(End::Failed(error)) => return Err(error),

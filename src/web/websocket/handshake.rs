@@ -46,6 +46,9 @@ pub enum HandshakeError {
 
 impl Handshake {
     /// Checks a request against RFC 6455 §4.2.1.
+    ///
+    /// # Errors
+    /// See [`HandshakeError`].
     pub fn check(request: &Request) -> Result<Self, HandshakeError> {
         let headers = request.headers();
         if request.method() != Method::Get || request.version() != Version::Http11 {

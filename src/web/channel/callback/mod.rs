@@ -1,10 +1,5 @@
 //! What an application writes: one [`Channel`] for each kind of topic.
-//!
-//! # How it dies
-//! On `leave`, on a second join of its topic, and when its connection is gone, with
-//! [`ShutdownWith`](ExitReason::ShutdownWith) a [`Stop`](crate::web::channel::Stop), after `terminate`; with the reason it stops
-//! itself with, after `terminate`; with `Panic` when a callback panics, and then its client is told `phx_error` and
-//! joins again. No other channel of the connection and no other connection notices.
+//! How it dies stands on the page of the module above, where users read it.
 
 mod server;
 
@@ -17,7 +12,7 @@ use crate::reason::ExitReason;
 use crate::web::channel::link::{Fill, Reply};
 use crate::web::channel::message::Payload;
 
-/// The server's half of one topic of one client: a process of its own.
+/// The server's half of one topic of one client: a process of its own. [How it dies](crate::web::channel#how-it-dies).
 ///
 /// ```
 /// use perennial::gen_server::Next;

@@ -131,6 +131,9 @@ pub enum Turn {
 
 impl Reactor {
     /// A reactor for connections of this listener. Nothing happens until it is run.
+    ///
+    /// # Errors
+    /// The system's, if it gives no poll.
     pub fn new(
         listener: &Listener,
         service: Arc<dyn Service>,
@@ -179,6 +182,9 @@ impl Reactor {
     }
 
     /// Turns until it is shut down. Fails if the system's poll does, which leaves nothing to run on.
+    ///
+    /// # Errors
+    /// The system's, if its poll fails. All connections are gone then.
     pub fn run(mut self) -> io::Result<()> {
         loop {
             self.wait(None)?;
@@ -213,6 +219,9 @@ impl Reactor {
     }
 
     /// Waits for something to do, at most `wait_max`.
+    ///
+    /// # Errors
+    /// As [`run`](Reactor::run).
     pub fn wait(&mut self, wait_max: Option<Duration>) -> io::Result<()> {
         let may_sleep = self.inbox.may_sleep()
             && self.ready.is_empty()
