@@ -7,6 +7,7 @@
 mod calls;
 mod conformance;
 mod deadlocks;
+mod deterministic;
 mod exits;
 mod kill;
 mod links;

@@ -14,6 +14,7 @@ pub(crate) mod eventually;
 pub(crate) mod puppet;
 pub(crate) mod rows;
 pub(crate) mod scripted;
+pub(crate) mod seeds;
 pub(crate) mod stage;
 
 pub(crate) use eventually::{LONG, eventually};

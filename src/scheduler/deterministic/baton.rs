@@ -89,6 +89,10 @@ impl Driver {
             came_to: Arc::new(Mutex::new(Drove::There)),
         }
     }
+
+    fn is(&self, strand: &Arc<Strand>) -> bool {
+        Arc::ptr_eq(&self.strand, strand)
+    }
 }
 
 /// Who runs, who could, and who waits for what comes of it.
@@ -232,7 +236,11 @@ impl Baton {
             }
             match state.choose(pool, me.is_some()) {
                 Some(Choice::Strand(strand)) if strand.part == Part::Driver => {
-                    state.release(|driver| Arc::ptr_eq(&driver.strand, &strand), Drove::There);
+                    // 1. It leaves its alarm. 2. Somebody runs that. 3. It joins the drivers. If this is between 2 and 3 its gate is
+                    // open when it comes to it.
+                    if state.release(|driver| driver.is(&strand), Drove::There) == 0 {
+                        strand.gate.unpark();
+                    }
                 }
                 Some(Choice::Strand(strand)) => {
                     state.idle.extend(me.cloned());
@@ -372,6 +380,7 @@ impl Baton {
         while !me.gate.park_until(Some(Instant::now() + PATIENCE)) {
             self.complain(&mut seen);
         }
+        self.state.lock().drivers.retain(|driver| !driver.is(me));
         let came_to = *came_to.lock();
         came_to
     }
@@ -667,6 +676,11 @@ impl Drop for Away<'_> {
         drop(state);
         baton.wake(self.0);
         self.0.gate.park();
+        baton
+            .state
+            .lock()
+            .drivers
+            .retain(|driver| !driver.is(self.0));
     }
 }
 
