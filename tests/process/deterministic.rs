@@ -345,21 +345,28 @@ fn shutdown_keeps_its_deadline_in_virtual_time() {
     }
 }
 
-/// A process that keeps itself busy for ever still sees its deadlines come.
+/// Whoever keeps himself busy for ever still lets others run, and sees deadlines come.
 #[test]
 fn time_passes_for_what_never_rests() {
-    on_seed(12, |_, _| {
-        let puppet = Breed::Pooled.puppet();
-        fn again(me: Ref<Msg>) -> Msg {
-            Msg::Do(Box::new(move |_| me.cast(again(me.clone()))))
-        }
-        puppet.me().cast(again(puppet.me().clone()));
-        assert_eq!(
-            puppet.me().call_for(SECOND, Msg::Hold),
-            Err(CallError::Timeout)
-        );
-        puppet.end_and_wait(ExitReason::Normal);
-    });
+    for breed in BREEDS {
+        on_seed(15, |_, _| {
+            let (busy, other) = (breed.puppet(), Breed::Pooled.puppet());
+            busy.order(|_| {
+                loop {
+                    process::checkpoint();
+                }
+            });
+            assert_eq!(other.me().call(|reply| Msg::Ask(1, reply)), Ok(2));
+            let (mut watch, asked) = (process::watch(busy.pid()), busy.me());
+            assert_eq!(asked.call_for(SECOND, Msg::Hold), Err(CallError::Timeout));
+            process::exit(busy.pid(), ExitReason::Kill);
+            assert_eq!(
+                watch.wait(SECOND).map(|down| down.reason),
+                Some(ExitReason::Killed)
+            );
+            other.end_and_wait(ExitReason::Normal);
+        });
+    }
 }
 
 #[test]

@@ -29,6 +29,10 @@ pub(super) const PIECES_MAX: u64 = 10_000_000;
 /// How many turns may be put aside at the same time: each holds a thread.
 const ASIDE_MAX: usize = 4;
 
+/// After so many places where it could be put aside, a strand is, whatever the dice say: one that polls would wait for ever for
+/// what others are to do.
+const LOOKS_MAX: u32 = 1_000;
+
 /// After so long in real time without any step, whoever drives says what holds it up.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -131,6 +135,8 @@ struct State {
     turns: u64,
     /// Pieces since time moved.
     busy: u64,
+    /// How often the running piece could have been put aside.
+    looks: u32,
     strands: u64,
     /// Who has the baton, to be named if it does not come back.
     holder: String,
@@ -177,6 +183,7 @@ impl Baton {
                 pieces: 0,
                 turns: 0,
                 busy: 0,
+                looks: 0,
                 strands: 0,
                 holder: String::new(),
                 stopping: false,
@@ -538,6 +545,7 @@ impl State {
         let picked = self.habits.pick(&mut self.dice, total);
         self.pieces += 1;
         self.busy += 1;
+        self.looks = 0;
         self.trace.add((total as u64) << 32 | picked as u64);
         if picked == count {
             let fire = pool.timers.take_due();
@@ -560,10 +568,15 @@ impl State {
 
     /// Whether whoever has the baton is put aside, which then counts as done.
     fn puts_aside(&mut self, pool: &Pool, worker: bool) -> bool {
+        self.looks += 1;
         let useless = self.ready.is_empty() && !pool.timers.is_due();
         let too_many = worker && self.aside >= ASIDE_MAX;
-        let puts =
-            !self.stopping && !useless && !too_many && self.habits.puts_aside(&mut self.dice);
+        let may = !useless && !too_many && self.habits.puts_aside(&mut self.dice);
+        let polls = self.looks >= LOOKS_MAX;
+        if polls {
+            self.busy += u64::from(LOOKS_MAX);
+        }
+        let puts = !self.stopping && (may || polls);
         self.aside += usize::from(puts && worker);
         puts
     }
