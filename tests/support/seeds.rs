@@ -22,6 +22,8 @@ const STOP: Duration = Duration::from_secs(60);
 
 /// Plays a rule once for each seed. Afterwards nothing of it may be left, and the same seed gives the same run.
 pub(crate) fn each_seed(binary: &str, play: impl Fn(&Runtime, &Deterministic)) {
+    // Crashes are part of the play: without a logger they go nowhere.
+    log::set_max_level(log::LevelFilter::Error);
     for seed in seeds() {
         let played = catch_unwind(AssertUnwindSafe(|| {
             let trace = on_seed(seed, &play);
@@ -82,4 +84,20 @@ fn seeds() -> Range<u64> {
     range.unwrap_or_else(|| {
         panic!("{VARIABLE} is {text:?}, neither a number of seeds nor a range of them")
     })
+}
+
+/// The generator xorshift64, for what a rule itself leaves to chance.
+pub(crate) struct Dice(u64);
+
+impl Dice {
+    pub(crate) fn new(seed: u64) -> Self {
+        Dice(seed.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
+    }
+
+    pub(crate) fn below(&mut self, sides: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 16) as usize % sides
+    }
 }
