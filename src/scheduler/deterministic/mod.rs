@@ -1,14 +1,16 @@
 //! A deterministic runtime: one thread runs at a time, a seed says which is next, and time moves only when nothing runs.
 //!
-//! Reading order: `dice` (pure: what the seed decides), `strand` (the threads), `baton` (who runs), and this file, which is what a
+//! Reading order: `dice` (pure: what the seed decides), `state` (who is next), `strand` (the threads), `baton` (how it
+//! goes round), and this file, which is what a
 //! test holds. Why nothing is lost, and what is left to chance all the same, is in the scheduler's README.md.
 
 mod baton;
 mod dice;
+mod state;
 mod strand;
 
 pub(super) use baton::Baton;
-use baton::{BUSY_MAX, Drove, PIECES_MAX, Until};
+use state::{BUSY_MAX, Drove, PIECES_MAX, Until};
 pub(crate) use strand::Place;
 use strand::{Part, Strand};
 

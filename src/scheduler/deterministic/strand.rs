@@ -1,6 +1,7 @@
 //! Strands: the threads among which the baton goes round, each with a gate at which it waits to be handed it.
 
-use super::baton::{Baton, Job};
+use super::baton::Baton;
+use super::state::Job;
 use crate::scheduler::pool::Pool;
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Arc, Mutex, Parker};
