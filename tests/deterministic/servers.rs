@@ -93,6 +93,9 @@ fn idle_timeout_comes_after_quiet_only() {
     });
 }
 
+/// After how long a call was to be answered, when it ended, and how.
+type Ended = (Duration, Duration, Result<(), CallError>);
+
 /// Answers that come just before, just after and in the moment of a deadline, from a server that may be killed: each call ends in its
 /// time, with what came first.
 #[test]
@@ -101,7 +104,7 @@ fn call_ends_with_what_comes_first() {
         let mut dice = Dice::new(hand.seed());
         let log = Log::default();
         let slow = server(&mut dice, &log);
-        let results: Arc<Mutex<Vec<(Duration, Duration, Result<(), CallError>)>>> = Arc::default();
+        let results: Arc<Mutex<Vec<Ended>>> = Arc::default();
         for _ in 0..5 {
             let (slow, results, hand) = (slow.clone(), results.clone(), hand.clone());
             let after = (4 + dice.below(3) as u32) * MS;

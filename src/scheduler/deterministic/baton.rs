@@ -255,8 +255,7 @@ impl Baton {
             self.complain(&mut seen);
         }
         self.state.lock().drivers.retain(|driver| !driver.is(me));
-        let came_to = *came_to.lock();
-        came_to
+        *came_to.lock()
     }
 
     /// Says who holds the baton, if nothing has happened since the last look.
