@@ -184,14 +184,25 @@ pub(crate) fn checkpoint() {
 
 #[cold]
 fn meet(process: &Arc<dyn Process>) {
-    if !thread::panicking() && !telemetry::emitting() && !process.core().has(flag::ENDING) {
-        put_aside(process);
-    }
+    put_aside_in_code(process);
     if let Some((reason, by)) = doom(process)
         && !thread::panicking()
     {
         unwind::leave(reason, by);
     }
+}
+
+/// As [`put_aside`], where user code runs: not where that is a destructor or a listener, which may hold locks of its own.
+fn put_aside_in_code(process: &Arc<dyn Process>) {
+    if !thread::panicking() && !telemetry::emitting() && !process.core().has(flag::ENDING) {
+        put_aside(process);
+    }
+}
+
+/// In the middle of an operation of the process that runs on this thread, another one may go first.
+#[cold]
+pub(crate) fn another_may_go_first() {
+    with(|process| process.into_iter().for_each(put_aside_in_code));
 }
 
 /// A place where in a deterministic runtime another process may go first; in any other, nothing.

@@ -23,7 +23,7 @@ pub(crate) struct Thread<M: Send + 'static> {
     core: Core,
     inbox: Inbox<M>,
     parker: Arc<Parker>,
-    /// [`SLEEPS`] and [`CLOSED`]. Every change is a read-modify-write, so all of them have one order: what a sender put into the
+    /// [`SLEEPS`], [`CLOSED`] and [`DETERMINISTIC`]. Every change is a read-modify-write, so all of them have one order: what a sender put into the
     /// inbox before its own is seen by whoever comes after it.
     state: AtomicU8,
 }
@@ -32,6 +32,8 @@ pub(crate) struct Thread<M: Send + 'static> {
 const SLEEPS: u8 = 1;
 /// The mailbox takes nothing any more.
 const CLOSED: u8 = 2;
+/// Never changes: the runtime is deterministic.
+const DETERMINISTIC: u8 = 4;
 
 /// A crossbeam channel; or, where messages may be refused or thrown away, the queue of pooled processes, which
 /// can do that.
@@ -49,11 +51,15 @@ impl<M: Send + 'static> Thread<M> {
             }
             Some(bound) => Inbox::Bounded(Box::new(bound), Mutex::new(Queue::new())),
         };
+        let state = match core.has(flag::DETERMINISTIC) {
+            true => DETERMINISTIC,
+            false => 0,
+        };
         Arc::new(Thread {
             core,
             inbox,
             parker: Arc::default(),
-            state: AtomicU8::new(0),
+            state: AtomicU8::new(state),
         })
     }
 
@@ -200,8 +206,12 @@ impl<M: Send + 'static> Process for Thread<M> {
 
 impl<M: Send + 'static> Mailbox<M> for Thread<M> {
     fn push(self: Arc<Self>, entry: Entry<M>) -> Result<(), Refused<M>> {
-        if self.is_closed() {
+        let state = self.state.load(Ordering::Acquire);
+        if state & CLOSED != 0 {
             return Err(Refused::Closed(entry));
+        }
+        if state & DETERMINISTIC != 0 {
+            current::another_may_go_first();
         }
         match &self.inbox {
             Inbox::Channel(sender, _) => {

@@ -26,7 +26,7 @@ fn what_the_dead_had_is_free_when_their_end_is_heard() {
         let pid = owner.pid();
         let waiting: Vec<_> = (0..3)
             .map(|_| {
-                let (wrong, heirs) = (wrong.clone(), heirs.clone());
+                let (wrong, heirs, dead) = (wrong.clone(), heirs.clone(), owner.clone());
                 let heir = start(BREEDS[dice.below(3)], move |heard, cx| {
                     let Heard::Down(down) = heard else { return };
                     let mut seen = Vec::new();
@@ -35,6 +35,9 @@ fn what_the_dead_had_is_free_when_their_end_is_heard() {
                     }
                     if KEYS.whereis(&1).is_some_and(|now| now.pid() == down.pid) {
                         seen.push("the key".to_owned());
+                    }
+                    if dead.try_cast(Msg::Tell(0, 0)).is_ok() {
+                        seen.push("the mailbox".to_owned());
                     }
                     if TOPIC.unsubscribe("all", down.pid) > 0 {
                         seen.push("the subscription".to_owned());
