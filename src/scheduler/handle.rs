@@ -101,9 +101,11 @@ pub struct Stats {
 impl Scheduler {
     /// Starts the workers, the timer thread and the watchdog; fails with the system's error if it has no threads left.
     pub(crate) fn start(config: Config) -> std::io::Result<Scheduler> {
+        let timers = Arc::new(Timers::new(config.clock));
+        let crew = Crew::new(config.stack_size);
         let baton = config
             .deterministic
-            .map(|(seed, hand)| Baton::new(seed, hand, config.clock.now(), config.spare_max));
+            .map(|(seed, hand)| Arc::new(Baton::new(seed, hand, config.spare_max, &timers, &crew)));
         let (workers, places) = match baton {
             Some(_) => (0, 0),
             None => (
@@ -121,10 +123,10 @@ impl Scheduler {
             workers,
             spare_keep: config.spare_keep,
             blocking: Blocking::new(spares),
-            timers: Timers::new(config.clock),
+            timers,
             bell: Bell::new(),
             telemetry: config.telemetry,
-            crew: Crew::new(config.stack_size),
+            crew,
             stopping: AtomicBool::new(false),
             baton,
         });
@@ -141,7 +143,7 @@ impl Scheduler {
 
     fn start_threads(&self, owners: Vec<Owner<Task>>) -> std::io::Result<()> {
         if let Some(baton) = &self.0.baton {
-            return baton.start_worker(&self.0);
+            return baton.start_worker();
         }
         for (index, owner) in owners.into_iter().enumerate() {
             let pool = self.0.clone();
@@ -227,19 +229,19 @@ impl Scheduler {
 
     /// The hand on a deterministic pool.
     pub(crate) fn deterministic(&self) -> Option<Deterministic> {
-        Deterministic::over(&self.0)
+        self.0.baton.as_ref().map(Deterministic::over)
     }
 
     /// In a deterministic pool, the place of a thread that is about to start: no two of them run at a time.
     pub(crate) fn place(&self, name: &str) -> Option<Place> {
         let baton = self.0.baton.as_ref();
-        baton.map(|baton| baton.place(&self.0, name))
+        baton.map(|baton| baton.place(name))
     }
 
     /// In a deterministic pool, waits for the permit of a parker while others run; in any other `false`, at once.
     pub(crate) fn park(&self, parker: &Parker) -> bool {
         let baton = self.0.baton.as_ref();
-        baton.map(|baton| baton.park(&self.0, parker)).is_some()
+        baton.map(|baton| baton.park(parker)).is_some()
     }
 
     /// [`Parker::park_outside`]; in a deterministic pool others run meanwhile.
@@ -250,7 +252,7 @@ impl Scheduler {
         wait: impl FnOnce(),
     ) {
         match &self.0.baton {
-            Some(baton) => baton.park_outside(&self.0, parker, alarm, wait),
+            Some(baton) => baton.park_outside(parker, alarm, wait),
             None => parker.park_outside(alarm, wait),
         }
     }
@@ -258,18 +260,18 @@ impl Scheduler {
     /// A place where in a deterministic pool another may go first.
     pub(crate) fn put_aside(&self) {
         if let Some(baton) = &self.0.baton {
-            baton.put_aside(&self.0);
+            baton.put_aside();
         }
     }
 
     /// How many messages a turn handles in a deterministic pool.
     pub(crate) fn budget(&self) -> Option<usize> {
-        self.0.baton.as_ref().map(Baton::budget)
+        self.0.baton.as_ref().map(|baton| baton.budget())
     }
 
     /// In a deterministic pool, a number for what else is left to chance.
     pub(crate) fn roll(&self) -> Option<u64> {
-        self.0.baton.as_ref().map(Baton::roll)
+        self.0.baton.as_ref().map(|baton| baton.roll())
     }
 
     /// What the pool is doing.
@@ -319,7 +321,7 @@ impl Scheduler {
     ///
     /// On a thread of this scheduler it does not wait for that thread, and counts it as left.
     pub(crate) fn shutdown(&self, deadline: Instant) -> usize {
-        let stuck = self.0.baton.as_ref().map_or(0, Baton::stop);
+        let stuck = self.0.baton.as_ref().map_or(0, |baton| baton.stop());
         self.stop();
         let left = self.0.crew.join_all_but(stuck, deadline);
         self.0.drop_queued();

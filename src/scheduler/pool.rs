@@ -25,13 +25,13 @@ pub(super) struct Pool {
     /// How long a spare without work keeps its thread.
     pub(super) spare_keep: Duration,
     pub(super) blocking: Blocking,
-    pub(super) timers: Timers,
+    pub(super) timers: Arc<Timers>,
     pub(super) bell: Bell,
     pub(super) telemetry: Telemetry,
     pub(super) crew: Arc<Crew>,
     pub(super) stopping: AtomicBool,
     /// In a deterministic pool what takes the place of workers, timer thread and watchdog.
-    pub(super) baton: Option<Baton>,
+    pub(super) baton: Option<Arc<Baton>>,
 }
 
 /// What one worker tells the others. Written by its owner only; on lines of its own.

@@ -1,6 +1,8 @@
 //! What the pool runs.
 
+use super::panics::log_panic;
 use crate::sync::Arc;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Something that runs on the pool, one turn at a time.
 ///
@@ -26,3 +28,15 @@ pub(crate) enum Turn {
 
 /// A task as the queues hold it.
 pub(super) type Task = Arc<dyn Runnable>;
+
+/// One turn; the task again if it wants another one. A panic ends here: it is no reason to lose a worker.
+pub(super) fn give_turn(task: Task) -> Option<Task> {
+    match catch_unwind(AssertUnwindSafe(|| task.run())) {
+        Ok(Turn::Done) => None,
+        Ok(Turn::Again(task)) => Some(task),
+        Err(payload) => {
+            log_panic("a task", payload);
+            None
+        }
+    }
+}

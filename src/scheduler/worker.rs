@@ -1,13 +1,11 @@
 //! One worker: takes a task, gives it a turn, and looks for the next.
 
-use super::panics::log_panic;
 use super::pool::{Pool, Slot};
 use super::run_queue::Owner;
-use super::task::{Task, Turn};
+use super::task::{Task, give_turn};
 use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
 use std::cell::{Cell, RefCell};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::addr_eq;
 use std::rc::Rc;
 use std::time::Instant;
@@ -125,7 +123,7 @@ pub(super) fn schedule(pool: &Arc<Pool>, task: Task) {
     });
     if let Some(task) = task {
         if let Some(baton) = &pool.baton {
-            return baton.schedule(pool, task);
+            return baton.schedule(task);
         }
         pool.queues.inject(task);
         pool.sleep.notify();
@@ -270,17 +268,5 @@ impl Worker {
 
     pub(super) fn slot(&self) -> &Slot {
         &self.pool.slots[self.index]
-    }
-}
-
-/// One turn; the task again if it wants another one. A panic ends here: it is no reason to lose a worker.
-pub(super) fn give_turn(task: Task) -> Option<Task> {
-    match catch_unwind(AssertUnwindSafe(|| task.run())) {
-        Ok(Turn::Done) => None,
-        Ok(Turn::Again(task)) => Some(task),
-        Err(payload) => {
-            log_panic("a task", payload);
-            None
-        }
     }
 }

@@ -8,10 +8,10 @@ use super::Stalled;
 use super::state::{Choice, Driver, Drove, Job, Ready, State, Until};
 use super::strand::{self, Part, Place, Strand};
 use crate::scheduler::blocking::PoolExhausted;
+use crate::scheduler::crew::Crew;
 use crate::scheduler::panics::drop_caught;
-use crate::scheduler::pool::Pool;
-use crate::scheduler::task::Task;
-use crate::scheduler::{timer, worker};
+use crate::scheduler::task::{Task, give_turn};
+use crate::scheduler::timer::{self, Timers};
 use crate::sync::atomic::Ordering;
 use crate::sync::{Arc, Mutex, MutexGuard, Parker};
 use crate::time::ManualClock;
@@ -26,6 +26,8 @@ pub(in crate::scheduler) struct Baton {
     pub(super) seed: u64,
     pub(super) began: Instant,
     hand: ManualClock,
+    pub(super) timers: Arc<Timers>,
+    crew: Arc<Crew>,
     /// How many turns may wait in blocking calls.
     spare_max: usize,
     /// Lock order: before the locks of the timers, the clock and the gates, of which it takes one at a time.
@@ -46,13 +48,16 @@ impl Baton {
     pub(in crate::scheduler) fn new(
         seed: u64,
         hand: ManualClock,
-        began: Instant,
         spare_max: usize,
+        timers: &Arc<Timers>,
+        crew: &Arc<Crew>,
     ) -> Self {
         Baton {
             seed,
-            began,
+            began: timers.now(),
             hand,
+            timers: timers.clone(),
+            crew: crew.clone(),
             spare_max,
             state: Mutex::new(State::new(seed, spare_max)),
         }
@@ -61,13 +66,13 @@ impl Baton {
     // ## What may run
 
     /// A task is ready.
-    pub(in crate::scheduler) fn schedule(&self, pool: &Arc<Pool>, task: Task) {
+    pub(in crate::scheduler) fn schedule(&self, task: Task) {
         let state = self.state.lock();
         if state.stopping {
             drop(state);
             return drop_caught(task);
         }
-        self.push(pool, state, Ready::Task(task));
+        self.push(state, Ready::Task(task));
     }
 
     /// A strand that waits is ready.
@@ -76,19 +81,19 @@ impl Baton {
         if state.stopping || !strand.awaits.swap(false, Ordering::AcqRel) {
             return;
         }
-        self.push(&strand.pool, state, Ready::Strand(strand.clone()));
+        self.push(state, Ready::Strand(strand.clone()));
     }
 
-    fn push(&self, pool: &Arc<Pool>, mut state: MutexGuard<'_, State>, ready: Ready) {
+    fn push(&self, mut state: MutexGuard<'_, State>, ready: Ready) {
         state.ready.push(ready);
-        self.set_going(pool, state);
+        self.set_going(state);
     }
 
     /// Sets a baton going that rests although somebody waits: what comes from outside may come at any time.
-    fn set_going(&self, pool: &Arc<Pool>, mut state: MutexGuard<'_, State>) {
+    fn set_going(&self, mut state: MutexGuard<'_, State>) {
         if !state.moving && !state.drivers.is_empty() {
             state.moving = true;
-            let job = self.pass(pool, state, None);
+            let job = self.pass(state, None);
             debug_assert!(job.is_none(), "a job goes to a worker");
         }
     }
@@ -97,18 +102,13 @@ impl Baton {
 
     /// Gives the baton to whoever is next, or lets it rest. `me` is a worker that has done its job; if the next one is for it, it
     /// comes back.
-    fn pass(
-        &self,
-        pool: &Arc<Pool>,
-        mut state: MutexGuard<'_, State>,
-        me: Option<&Arc<Strand>>,
-    ) -> Option<Job> {
+    fn pass(&self, mut state: MutexGuard<'_, State>, me: Option<&Arc<Strand>>) -> Option<Job> {
         loop {
-            state.look_at_drivers(pool, &self.hand);
+            state.look_at_drivers(&self.timers, &self.hand);
             if state.drivers.is_empty() || state.stopping {
                 return state.rest(me);
             }
-            match state.choose(pool, me.is_some()) {
+            match state.choose(&self.timers, me.is_some()) {
                 Some(Choice::Strand(strand)) if strand.part == Part::Driver => {
                     // 1. It leaves its alarm. 2. Somebody runs that. 3. It joins the drivers. If this is between 2 and 3 its gate is
                     // open when it comes to it.
@@ -136,7 +136,7 @@ impl Baton {
                     worker.gate.unpark();
                     return None;
                 }
-                None if state.settle(pool, &self.hand, me.is_some()) => {}
+                None if state.settle(&self.timers, &self.hand, me.is_some()) => {}
                 None => return state.rest(me),
             }
         }
@@ -147,43 +147,43 @@ impl Baton {
     /// A strand that has the baton gives it up until it is woken and chosen.
     fn suspend(&self, me: &Arc<Strand>) {
         self.relieve(me);
-        let job = self.pass(&me.pool, self.state.lock(), None);
+        let job = self.pass(self.state.lock(), None);
         debug_assert!(job.is_none(), "a job goes to a worker");
         me.gate.park();
     }
 
     /// The thread of a strand ends.
-    pub(super) fn leave(&self, pool: &Arc<Pool>) {
-        let job = self.pass(pool, self.state.lock(), None);
+    pub(super) fn leave(&self) {
+        let job = self.pass(self.state.lock(), None);
         debug_assert!(job.is_none(), "a job goes to a worker");
     }
 
     /// A place among the strands for a thread that is about to start.
-    pub(in crate::scheduler) fn place(&self, pool: &Arc<Pool>, name: &str) -> Place {
+    pub(in crate::scheduler) fn place(self: &Arc<Self>, name: &str) -> Place {
         let mut state = self.state.lock();
         state.strands += 1;
         let number = state.strands;
         drop(state);
-        Place::new(Strand::new(pool, Part::Solo, number, name.to_owned()))
+        Place::new(Strand::new(self, Part::Solo, number, name.to_owned()))
     }
 
     /// Waits for the permit of a parker. A thread from outside drives meanwhile.
     ///
     /// # Panics
     /// If such a thread waits for what cannot come any more.
-    pub(in crate::scheduler) fn park(&self, pool: &Arc<Pool>, parker: &Parker) {
+    pub(in crate::scheduler) fn park(self: &Arc<Self>, parker: &Parker) {
         let mut came_to = Drove::There;
-        match strand::current(pool) {
+        match strand::current(self) {
             Some(me) => {
                 me.awaits.store(true, Ordering::Release);
                 let waker = me.clone();
-                parker.park_outside(move || waker.baton().wake(&waker), || self.suspend(&me));
+                parker.park_outside(move || waker.baton.wake(&waker), || self.suspend(&me));
             }
             None => {
-                let me = Strand::new(pool, Part::Driver, 0, String::new());
+                let me = Strand::new(self, Part::Driver, 0, String::new());
                 let waker = me.clone();
                 parker.park_outside(
-                    move || waker.baton().wake(&waker),
+                    move || waker.baton.wake(&waker),
                     || came_to = self.drive(&me, Until::Woken),
                 );
             }
@@ -195,19 +195,18 @@ impl Baton {
 
     /// As [`Baton::park`] for a wait that the library knows nothing of: it runs in real time, and the baton goes on.
     pub(in crate::scheduler) fn park_outside(
-        &self,
-        pool: &Arc<Pool>,
+        self: &Arc<Self>,
         parker: &Parker,
         alarm: impl FnOnce() + Send + 'static,
         wait: impl FnOnce(),
     ) {
-        let inner = strand::current(pool);
-        let me = inner.unwrap_or_else(|| Strand::new(pool, Part::Driver, 0, String::new()));
+        let inner = strand::current(self);
+        let me = inner.unwrap_or_else(|| Strand::new(self, Part::Driver, 0, String::new()));
         me.awaits.store(true, Ordering::Release);
         let waker = me.clone();
         let alarm = move || {
             alarm();
-            waker.baton().wake(&waker);
+            waker.baton.wake(&waker);
         };
         parker.park_outside(alarm, || {
             let _away = Away::go(&me);
@@ -216,12 +215,12 @@ impl Baton {
     }
 
     /// Lets another go first, if the dice say so.
-    pub(in crate::scheduler) fn put_aside(&self, pool: &Arc<Pool>) {
-        let Some(me) = strand::current(pool) else {
+    pub(in crate::scheduler) fn put_aside(self: &Arc<Self>) {
+        let Some(me) = strand::current(self) else {
             return;
         };
         let worker = me.part == Part::Worker;
-        if !self.state.lock().puts_aside(pool, worker) {
+        if !self.state.lock().puts_aside(&self.timers, worker) {
             return;
         }
         me.awaits.store(true, Ordering::Release);
@@ -236,9 +235,9 @@ impl Baton {
     ///
     /// # Panics
     /// On a strand: it has the baton already.
-    pub(super) fn drive(&self, me: &Arc<Strand>, until: Until) -> Drove {
+    pub(super) fn drive(self: &Arc<Self>, me: &Arc<Strand>, until: Until) -> Drove {
         assert!(
-            strand::current(&me.pool).is_none(),
+            strand::current(self).is_none(),
             "a process does not drive the runtime that runs it"
         );
         let mut state = self.state.lock();
@@ -249,7 +248,7 @@ impl Baton {
         let driver = Driver::new(me, until, since);
         let came_to = driver.came_to.clone();
         state.drivers.push(driver);
-        self.set_going(&me.pool, state);
+        self.set_going(state);
         let mut seen = since;
         while !me.gate.park_until(Some(Instant::now() + PATIENCE)) {
             self.complain(&mut seen);
@@ -277,9 +276,9 @@ impl Baton {
     }
 
     /// Moves time to a moment, unless that is past.
-    pub(super) fn move_to(&self, pool: &Pool, moment: Instant) {
+    pub(super) fn move_to(&self, moment: Instant) {
         let mut state = self.state.lock();
-        state.move_to(pool, &self.hand, moment);
+        state.move_to(&self.timers, &self.hand, moment);
     }
 
     // ## Workers
@@ -289,13 +288,13 @@ impl Baton {
         if me.part != Part::Worker || !self.state.lock().idle.is_empty() {
             return;
         }
-        if let Err(error) = self.start_worker(&me.pool) {
+        if let Err(error) = me.baton.start_worker() {
             log::warn!("no thread for another worker: {error}");
         }
     }
 
     /// Starts a worker, if there may be one more.
-    pub(in crate::scheduler) fn start_worker(&self, pool: &Arc<Pool>) -> std::io::Result<()> {
+    pub(in crate::scheduler) fn start_worker(self: &Arc<Self>) -> std::io::Result<()> {
         let mut state = self.state.lock();
         if state.workers >= state.workers_max {
             return Ok(());
@@ -304,9 +303,9 @@ impl Baton {
         state.strands += 1;
         let (number, name) = (state.strands, format!("turns-{}", state.workers - 1));
         drop(state);
-        let worker = Strand::new(pool, Part::Worker, number, name.clone());
+        let worker = Strand::new(self, Part::Worker, number, name.clone());
         let mine = worker.clone();
-        let started = pool.crew.start(name, move || work(&mine));
+        let started = self.crew.start(name, move || work(&mine));
         let mut state = self.state.lock();
         match started {
             Ok(()) => state.idle.push(worker),
@@ -321,14 +320,14 @@ impl Baton {
         impl Drop for Blocked<'_> {
             fn drop(&mut self) {
                 self.0.blocked.store(false, Ordering::Relaxed);
-                self.0.baton().state.lock().blocked -= 1;
+                self.0.baton.state.lock().blocked -= 1;
             }
         }
         let Some(me) = strand::here().filter(|me| me.part == Part::Worker && !me.is_blocked())
         else {
             return Ok(f());
         };
-        let baton = me.baton();
+        let baton = &me.baton;
         {
             let mut state = baton.state.lock();
             if state.blocked >= baton.spare_max {
@@ -373,6 +372,10 @@ impl Baton {
         }
     }
 
+    fn is_stopping(&self) -> bool {
+        self.state.lock().stopping
+    }
+
     // ## The end
 
     /// Nothing is chosen any more. Workers that have nothing to do end; how many do have, and will not come to an end.
@@ -400,16 +403,16 @@ struct Away<'a>(&'a Arc<Strand>);
 
 impl<'a> Away<'a> {
     fn go(me: &'a Arc<Strand>) -> Self {
-        let baton = me.baton();
+        let baton = &me.baton;
         baton.relieve(me);
         let mut state = baton.state.lock();
         state.outside += 1;
         if me.part == Part::Driver {
             let since = state.pieces;
             state.drivers.push(Driver::new(me, Until::Woken, since));
-            baton.set_going(&me.pool, state);
+            baton.set_going(state);
         } else {
-            baton.pass(&me.pool, state, None);
+            baton.pass(state, None);
         }
         Away(me)
     }
@@ -417,7 +420,7 @@ impl<'a> Away<'a> {
 
 impl Drop for Away<'_> {
     fn drop(&mut self) {
-        let baton = self.0.baton();
+        let baton = &self.0.baton;
         let mut state = baton.state.lock();
         state.outside -= 1;
         if state.stopping {
@@ -437,7 +440,7 @@ impl Drop for Away<'_> {
 /// The body of a worker's thread.
 fn work(me: &Arc<Strand>) {
     me.settle();
-    let (pool, baton) = (&me.pool, me.baton());
+    let baton = &me.baton;
     loop {
         me.gate.park();
         let mut job = me.job.lock().take();
@@ -445,21 +448,21 @@ fn work(me: &Arc<Strand>) {
             return;
         }
         while let Some(next) = job {
-            run(pool, baton, next);
-            job = baton.pass(pool, baton.state.lock(), Some(me));
+            run(baton, next);
+            job = baton.pass(baton.state.lock(), Some(me));
         }
-        if pool.stopping() {
+        if baton.is_stopping() {
             return;
         }
     }
 }
 
-fn run(pool: &Arc<Pool>, baton: &Baton, job: Job) {
+fn run(baton: &Baton, job: Job) {
     match job {
         Job::Fire(callback) => timer::call(callback),
         Job::Turn(task) => {
-            if let Some(task) = worker::give_turn(task) {
-                baton.schedule(pool, task);
+            if let Some(task) = give_turn(task) {
+                baton.schedule(task);
             }
         }
     }

@@ -14,7 +14,6 @@ use state::{BUSY_MAX, Drove, PIECES_MAX, Until};
 pub(crate) use strand::Place;
 use strand::{Part, Strand};
 
-use crate::scheduler::pool::Pool;
 use crate::sync::Arc;
 use crate::time::later;
 use std::fmt;
@@ -94,7 +93,7 @@ use std::time::{Duration, Instant};
 /// a lock may be put aside with it, so let go first. A thread of the program's own may call into the runtime, and
 /// drives it then; when it does is chance.
 #[derive(Clone)]
-pub struct Deterministic(Arc<Pool>);
+pub struct Deterministic(Arc<Baton>);
 
 /// Why a deterministic runtime did not come to what was waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,28 +119,28 @@ impl fmt::Display for Stalled {
 impl std::error::Error for Stalled {}
 
 impl Deterministic {
-    pub(super) fn over(pool: &Arc<Pool>) -> Option<Self> {
-        pool.baton.as_ref().map(|_| Deterministic(pool.clone()))
+    pub(super) fn over(baton: &Arc<Baton>) -> Self {
+        Deterministic(baton.clone())
     }
 
     /// The seed.
     pub fn seed(&self) -> u64 {
-        self.baton().seed
+        self.0.seed
     }
 
     /// How much virtual time has passed since the runtime was started.
     pub fn now(&self) -> Duration {
-        self.0.timers.now().duration_since(self.baton().began)
+        self.0.timers.now().duration_since(self.0.began)
     }
 
     /// How many pieces have run: turns of pooled processes, timers, and stretches of thread processes between two waits.
     pub fn steps(&self) -> u64 {
-        self.baton().pieces()
+        self.0.pieces()
     }
 
     /// All choices so far as one number: two runs that agree in it went the same way.
     pub fn trace_hash(&self) -> u64 {
-        self.baton().trace()
+        self.0.trace()
     }
 
     /// Runs one piece; `false` if nothing can run. Time does not move.
@@ -183,7 +182,7 @@ impl Deterministic {
         while self.jump(Some(end)) {
             self.run_until_idle();
         }
-        self.baton().move_to(&self.0, end);
+        self.0.move_to(end);
     }
 
     /// As [`run_until`](Deterministic::run_until), while it is not later than `end`.
@@ -220,7 +219,7 @@ impl Deterministic {
 
     /// Whether a turn waits or was put aside, and holds a worker.
     pub(crate) fn is_held_up(&self) -> bool {
-        let account = self.baton().account();
+        let account = self.0.account();
         account.workers > account.idle
     }
 
@@ -229,19 +228,14 @@ impl Deterministic {
         let next = self.0.timers.next();
         let next = next.filter(|next| end.is_none_or(|end| *next <= end));
         if let Some(next) = next {
-            self.baton().move_to(&self.0, next);
+            self.0.move_to(next);
         }
         next.is_some()
     }
 
     fn drive(&self, until: Until) -> Drove {
         let me = Strand::new(&self.0, Part::Driver, 0, String::new());
-        self.baton().drive(&me, until)
-    }
-
-    fn baton(&self) -> &Baton {
-        let baton = self.0.baton.as_ref();
-        baton.expect("made only over a deterministic pool")
+        self.0.drive(&me, until)
     }
 }
 

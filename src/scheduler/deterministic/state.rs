@@ -3,9 +3,8 @@
 use super::Stalled;
 use super::dice::{Dice, Habits, Trace};
 use super::strand::Strand;
-use crate::scheduler::pool::Pool;
 use crate::scheduler::task::Task;
-use crate::scheduler::timer::Callback;
+use crate::scheduler::timer::{Callback, Timers};
 use crate::sync::{Arc, Mutex};
 use crate::time::ManualClock;
 use std::time::Instant;
@@ -150,9 +149,9 @@ impl State {
 
     /// One of all that are ready. Jobs need a worker that is free; the last one there may be is kept for timers, as those end
     /// the waits of the others.
-    pub(super) fn choose(&mut self, pool: &Pool, me: bool) -> Option<Choice> {
+    pub(super) fn choose(&mut self, timers: &Timers, me: bool) -> Option<Choice> {
         let free = self.free(me);
-        let due = free > 0 && pool.timers.is_due();
+        let due = free > 0 && timers.is_due();
         let tasks = free > usize::from(self.workers == self.workers_max);
         let may = |ready: &Ready| tasks || matches!(ready, Ready::Strand(_));
         let count = self.ready.iter().filter(|ready| may(ready)).count();
@@ -166,7 +165,7 @@ impl State {
         self.looks = 0;
         self.trace.add((total as u64) << 32 | picked as u64);
         if picked == count {
-            let fire = pool.timers.take_due();
+            let fire = timers.take_due();
             return fire.map(|fire| Choice::Job(Job::Fire(fire)));
         }
         let those = self.ready.iter().enumerate();
@@ -185,9 +184,9 @@ impl State {
     }
 
     /// Whether whoever has the baton is put aside, which then counts as done.
-    pub(super) fn puts_aside(&mut self, pool: &Pool, worker: bool) -> bool {
+    pub(super) fn puts_aside(&mut self, timers: &Timers, worker: bool) -> bool {
         self.looks += 1;
-        let useless = self.ready.is_empty() && !pool.timers.is_due();
+        let useless = self.ready.is_empty() && !timers.is_due();
         let too_many = worker && self.aside >= ASIDE_MAX;
         let may = !useless && !too_many && self.habits.puts_aside(&mut self.dice);
         let polls = self.looks >= LOOKS_MAX;
@@ -206,16 +205,16 @@ impl State {
 
     /// Nothing is ready. Whoever waited for that hears of it; else time moves to the first timer; else those who wait hear that
     /// nothing will come. `false` if something may come from outside.
-    pub(super) fn settle(&mut self, pool: &Pool, hand: &ManualClock, me: bool) -> bool {
+    pub(super) fn settle(&mut self, timers: &Timers, hand: &ManualClock, me: bool) -> bool {
         let rested = self.release(|driver| driver.until == Until::Rest, Drove::There);
         let without = self.release(|driver| driver.until == Until::Piece, Drove::Nothing);
         if rested + without > 0 {
             return true;
         }
         if self.free(me) > 0
-            && let Some(next) = pool.timers.next()
+            && let Some(next) = timers.next()
         {
-            self.move_to(pool, hand, next);
+            self.move_to(timers, hand, next);
             return true;
         }
         if self.outside > 0 {
@@ -226,7 +225,7 @@ impl State {
     }
 
     /// Lets those go who asked for one piece, or have waited for far too many.
-    pub(super) fn look_at_drivers(&mut self, pool: &Pool, hand: &ManualClock) {
+    pub(super) fn look_at_drivers(&mut self, timers: &Timers, hand: &ManualClock) {
         let pieces = self.pieces;
         self.release(
             |driver| driver.until == Until::Piece && pieces > driver.since,
@@ -239,8 +238,8 @@ impl State {
         let waits = |driver: &Driver| driver.until == Until::Woken;
         if self.busy >= BUSY_MAX && self.drivers.iter().any(waits) {
             self.busy = 0;
-            if let Some(next) = pool.timers.next() {
-                self.move_to(pool, hand, next);
+            if let Some(next) = timers.next() {
+                self.move_to(timers, hand, next);
             }
         }
     }
@@ -266,8 +265,8 @@ impl State {
         None
     }
 
-    pub(super) fn move_to(&mut self, pool: &Pool, hand: &ManualClock, moment: Instant) {
-        let by = moment.saturating_duration_since(pool.timers.now());
+    pub(super) fn move_to(&mut self, timers: &Timers, hand: &ManualClock, moment: Instant) {
+        let by = moment.saturating_duration_since(timers.now());
         if !by.is_zero() {
             self.busy = 0;
             self.trace.add(by.as_nanos() as u64);

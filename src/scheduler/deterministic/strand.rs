@@ -2,7 +2,6 @@
 
 use super::baton::Baton;
 use super::state::Job;
-use crate::scheduler::pool::Pool;
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Arc, Mutex, Parker};
 use std::cell::RefCell;
@@ -26,7 +25,7 @@ pub(super) enum Part {
 
 /// One thread of a deterministic pool.
 pub(super) struct Strand {
-    pub(super) pool: Arc<Pool>,
+    pub(super) baton: Arc<Baton>,
     pub(super) part: Part,
     /// In the order of their making; 0 for drivers, of which there is one a wait.
     pub(super) number: u64,
@@ -42,9 +41,9 @@ pub(super) struct Strand {
 }
 
 impl Strand {
-    pub(super) fn new(pool: &Arc<Pool>, part: Part, number: u64, name: String) -> Arc<Self> {
+    pub(super) fn new(baton: &Arc<Baton>, part: Part, number: u64, name: String) -> Arc<Self> {
         Arc::new(Strand {
-            pool: pool.clone(),
+            baton: baton.clone(),
             part,
             number,
             name,
@@ -53,11 +52,6 @@ impl Strand {
             awaits: AtomicBool::new(true),
             blocked: AtomicBool::new(false),
         })
-    }
-
-    pub(super) fn baton(&self) -> &Baton {
-        let baton = self.pool.baton.as_ref();
-        baton.expect("only deterministic pools have strands")
     }
 
     /// This thread is the strand from now on.
@@ -75,9 +69,9 @@ pub(super) fn here() -> Option<Arc<Strand>> {
     HERE.try_with(|here| here.borrow().clone()).ok().flatten()
 }
 
-/// The strand that the calling thread is, if it is one of this pool.
-pub(super) fn current(pool: &Arc<Pool>) -> Option<Arc<Strand>> {
-    here().filter(|here| Arc::ptr_eq(&here.pool, pool))
+/// The strand that the calling thread is, if it is one of this baton's.
+pub(super) fn current(baton: &Arc<Baton>) -> Option<Arc<Strand>> {
+    here().filter(|here| Arc::ptr_eq(&here.baton, baton))
 }
 
 /// A place among the strands for a thread that is about to start.
@@ -91,7 +85,7 @@ impl Place {
 
     /// For the starter, once the thread exists: it may be handed the baton.
     pub(crate) fn ready(&self) {
-        self.0.baton().wake(&self.0);
+        self.0.baton.wake(&self.0);
     }
 
     /// For the thread: waits until it is handed the baton, and has it until the guard is dropped.
@@ -114,6 +108,6 @@ pub(crate) struct Held(Arc<Strand>);
 impl Drop for Held {
     fn drop(&mut self) {
         HERE.set(None);
-        self.0.baton().leave(&self.0.pool);
+        self.0.baton.leave();
     }
 }
