@@ -14,6 +14,7 @@ mod servers;
 mod supervision;
 #[path = "../support/mod.rs"]
 mod support;
+mod tasks;
 mod timers;
 
 use perennial::Runtime;

@@ -88,7 +88,8 @@ use std::time::{Duration, Instant};
 /// (at a send, a call, a start and whatever else looks whether the process was killed), pids, timers, links and monitors, the
 /// waits between restarts. Seeds differ in their habits, too: some put aside often, some never, some are as fair as can be.
 ///
-/// Not what it cannot see: threads of the program's own, the system's clock, the order in a `HashMap` of `std`. Code of a process that
+/// Not what it cannot see: threads of the program's own, the system's clock, the order in a `HashMap` of `std`, and so that in which a
+/// [`Registry`](crate::Registry) lists its keys. Code of a process that
 /// waits outside of the library, for a lock of `std` or for a socket, holds up everything; and whoever sends while it holds
 /// a lock may be put aside with it, so let go first. A thread of the program's own may call into the runtime, and
 /// drives it then; when it does is chance.
@@ -146,7 +147,7 @@ impl Deterministic {
     /// Runs one piece; `false` if nothing can run. Time does not move.
     ///
     /// # Panics
-    /// In a process of this runtime, as all that makes it run: a process does not drive what runs it.
+    /// On a thread that the runtime runs, as all that drives it: a process does not drive what runs it.
     pub fn step(&self) -> bool {
         self.drive(Until::Piece) == Drove::There
     }
@@ -154,7 +155,7 @@ impl Deterministic {
     /// Runs until nothing can run any more at this moment. Time does not move.
     ///
     /// # Panics
-    /// If ten million pieces bring no rest; and in a process of this runtime.
+    /// If ten million pieces bring no rest; and as [`step`](Deterministic::step).
     pub fn run_until_idle(&self) {
         if let Drove::Stalled(Stalled::StillBusy) = self.drive(Until::Rest) {
             panic!("running a deterministic runtime until it is idle: it never is");
@@ -167,7 +168,7 @@ impl Deterministic {
     /// [`Stalled`] if it will not come to that.
     ///
     /// # Panics
-    /// In a process of this runtime.
+    /// As [`step`](Deterministic::step).
     pub fn run_until(&self, done: impl FnMut() -> bool) -> Result<(), Stalled> {
         self.run(None, done)
     }
