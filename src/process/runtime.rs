@@ -148,7 +148,7 @@ impl Builder {
     }
 
     /// Makes the runtime deterministic, for tests: one thread runs at a time, `seed` says which is next, and time is virtual, whatever
-    /// [`clock`](Builder::clock) was given. [`Deterministic`](crate::scheduler::Deterministic) says how a test drives it.
+    /// [`clock`](Builder::clock) was given. [`Deterministic`] says how a test drives it.
     ///
     /// ```
     /// use perennial::Runtime;
