@@ -6,7 +6,7 @@ use crate::support::puppet::BREEDS;
 use crate::support::seeds::Dice;
 use perennial::prelude::*;
 use perennial::process;
-use perennial::supervisor::{ChildState, Restart, dynamic_supervisor};
+use perennial::supervisor::{ChildState, Restart, ServerChild, dynamic_supervisor};
 use perennial::{ExitReason, Pid};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -55,16 +55,15 @@ static NAMES: [Name<Msg>; CHILDREN] = [
     Name::new("w3"),
 ];
 
-fn child(dice: &mut Dice, number: usize, log: &Log) -> Child {
+fn child(dice: &mut Dice, number: usize, log: &Log) -> ServerChild<Worker> {
     let log = log.clone();
     let child = Child::with::<Worker>(format!("w{number}"), move || (number, log.clone()));
     let child = child.name(&NAMES[number]);
-    let child = if dice.below(2) == 0 {
+    if dice.below(2) == 0 {
         child.thread()
     } else {
         child.pooled()
-    };
-    child.into()
+    }
 }
 
 fn strategy(dice: &mut Dice) -> Strategy {
@@ -104,7 +103,13 @@ fn tree_stands_after_the_storm() {
         let log = Log::default();
         let tree = (0..CHILDREN).fold(
             Supervisor::new(strategy(&mut dice)).intensity(1_000, SECOND),
-            |tree, n| tree.child(child(&mut dice, n, &log)),
+            |tree, n| {
+                let child = child(&mut dice, n, &log);
+                match dice.below(3) {
+                    0 => tree.child(child.backoff(SECOND / 1_000, SECOND / 20)),
+                    _ => tree.child(child),
+                }
+            },
         );
         let tree = tree.start().unwrap();
         storm(&mut dice, 6);
