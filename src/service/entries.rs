@@ -10,7 +10,9 @@ use crate::process::core::Process;
 use crate::process::relations::AtDeath;
 use crate::process::runtime::Shared;
 use crate::service::partitions::Partitions;
-use crate::sync::{Arc, RankedMutex, RankedRwLock, RwLock, rank};
+use crate::sync::{
+    Arc, RankedMutex, RankedReadGuard, RankedRwLock, RankedWriteGuard, RwLock, rank,
+};
 use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, RandomState};
@@ -35,9 +37,15 @@ pub(crate) enum Keys {
     Duplicate,
 }
 
+/// Where an observer looks for those who want to know.
+pub(crate) trait Observer {
+    /// Equals `true` if it does in a table of its own, whose keys are locked after those of the observed one.
+    const HAS_TABLE: bool = false;
+}
+
 /// Whoever is told of the changes of a table. The first two run under the lock of the key, so that they come in the
 /// order of the changes; they only write down what is to be told when no lock is held.
-pub(crate) trait Observe<K, V>: Send + Sync + 'static {
+pub(crate) trait Observe<K, V>: Observer + Send + Sync + 'static {
     fn added(&self, key: &K, entries: &[Entry<V>]);
 
     fn removed(&self, key: &K, entries: &[Entry<V>]);
@@ -45,6 +53,8 @@ pub(crate) trait Observe<K, V>: Send + Sync + 'static {
     /// A change is through, and this thread holds no lock.
     fn settle(&self);
 }
+
+impl Observer for () {}
 
 /// Nobody.
 impl<K, V> Observe<K, V> for () {
@@ -55,14 +65,31 @@ impl<K, V> Observe<K, V> for () {
     fn settle(&self) {}
 }
 
-type Shard<K, V> = RankedRwLock<HashMap<K, Snapshot<V>>, { rank::KEYS }>;
+type Keyed<K, V> = HashMap<K, Snapshot<V>>;
+
+/// A shard of keys.
+struct Shard<K, V> {
+    /// Its place among the shards that one thread locks.
+    order: u64,
+    keyed: RankedRwLock<Keyed<K, V>, { rank::KEYS }>,
+}
+
+impl<K, V> Shard<K, V> {
+    fn read(&self) -> RankedReadGuard<'_, Keyed<K, V>> {
+        self.keyed.read_in_order(self.order)
+    }
+
+    fn write(&self) -> RankedWriteGuard<'_, Keyed<K, V>> {
+        self.keyed.write_in_order(self.order)
+    }
+}
 
 type OwnerShard<K> = RankedMutex<HashMap<Pid, Vec<K>>, { rank::OWNERS }>;
 
 /// Entries by key, and the keys of each process.
 ///
-/// Lock order: a shard of keys, then a shard of owners, then the relations of a process; or a shard of keys, then
-/// what the observer locks.
+/// Lock order: a shard of keys, in their order and those with observers before the observers' own, then a shard of
+/// owners, then the relations of a process.
 pub(crate) struct Entries<K, V, O = ()> {
     hasher: RandomState,
     partitions: Partitions,
@@ -73,19 +100,24 @@ pub(crate) struct Entries<K, V, O = ()> {
     pub(crate) observer: O,
 }
 
-impl<K, V, O: Default> Default for Entries<K, V, O> {
+impl<K, V, O: Default + Observer> Default for Entries<K, V, O> {
     fn default() -> Self {
         Entries::new(Partitions::ONE)
     }
 }
 
-impl<K, V, O: Default> Entries<K, V, O> {
+impl<K, V, O: Default + Observer> Entries<K, V, O> {
     pub(crate) fn new(partitions: Partitions) -> Self {
         let keys = 0..SHARDS * partitions.count();
+        let first = if O::HAS_TABLE { 0 } else { 1 << 32 };
+        let shard = |at| Shard {
+            order: first + at as u64,
+            keyed: RankedRwLock::default(),
+        };
         Entries {
             hasher: RandomState::new(),
             partitions,
-            keys: keys.map(|_| Shard::default()).collect(),
+            keys: keys.map(shard).collect(),
             owners: (0..SHARDS).map(|_| OwnerShard::default()).collect(),
             observer: O::default(),
         }

@@ -56,7 +56,9 @@ pub mod thread;
 mod tsan;
 
 pub use parker::Parker;
-pub(crate) use ranked::{RankedGuard, RankedMutex, RankedRwLock, rank};
+pub(crate) use ranked::{
+    RankedGuard, RankedMutex, RankedReadGuard, RankedRwLock, RankedWriteGuard, rank,
+};
 pub use std::sync::{Arc, Weak};
 
 #[cfg(loom)]

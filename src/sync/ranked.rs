@@ -102,6 +102,12 @@ impl<G: DerefMut> DerefMut for Guard<G> {
 /// A guard of a [`RankedMutex`].
 pub(crate) type RankedGuard<'a, T> = Guard<MutexGuard<'a, T>>;
 
+/// A guard of a [`RankedRwLock`] that was locked for reading.
+pub(crate) type RankedReadGuard<'a, T> = Guard<RwLockReadGuard<'a, T>>;
+
+/// A guard of a [`RankedRwLock`] that was locked for writing.
+pub(crate) type RankedWriteGuard<'a, T> = Guard<RwLockWriteGuard<'a, T>>;
+
 /// A [`Mutex`] with a rank.
 #[derive(Default)]
 pub(crate) struct RankedMutex<T, const RANK: u8>(Mutex<T>);
@@ -142,18 +148,30 @@ pub(crate) struct RankedRwLock<T, const RANK: u8>(RwLock<T>);
 impl<T, const RANK: u8> RankedRwLock<T, RANK> {
     /// Waits until nobody writes.
     #[track_caller]
-    pub(crate) fn read(&self) -> Guard<RwLockReadGuard<'_, T>> {
-        let held = Held::new(RANK, 0);
+    pub(crate) fn read(&self) -> RankedReadGuard<'_, T> {
+        self.read_in_order(0)
+    }
+
+    /// Waits until nobody reads or writes.
+    #[track_caller]
+    pub(crate) fn write(&self) -> RankedWriteGuard<'_, T> {
+        self.write_in_order(0)
+    }
+
+    /// Waits until nobody writes; the lock is one of several of its rank, which are taken in ascending order.
+    #[track_caller]
+    pub(crate) fn read_in_order(&self, order: u64) -> RankedReadGuard<'_, T> {
+        let held = Held::new(RANK, order);
         Guard {
             guard: self.0.read(),
             _held: held,
         }
     }
 
-    /// Waits until nobody reads or writes.
+    /// Waits until nobody reads or writes; the lock is one of several of its rank, which are taken in ascending order.
     #[track_caller]
-    pub(crate) fn write(&self) -> Guard<RwLockWriteGuard<'_, T>> {
-        let held = Held::new(RANK, 0);
+    pub(crate) fn write_in_order(&self, order: u64) -> RankedWriteGuard<'_, T> {
+        let held = Held::new(RANK, order);
         Guard {
             guard: self.0.write(),
             _held: held,

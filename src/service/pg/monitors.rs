@@ -3,7 +3,7 @@
 use crate::pid::{MonitorRef, Pid};
 use crate::process::Recipient;
 use crate::process::core::Process;
-use crate::service::entries::{Entries, Entry, Keys, Observe};
+use crate::service::entries::{Entries, Entry, Keys, Observe, Observer};
 use crate::service::outbox::Outbox;
 use crate::service::registry::Key;
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -171,6 +171,10 @@ impl<G: Key, T: Send + 'static> Monitors<G, T> {
     }
 }
 
+impl<G, T> Observer for Monitors<G, T> {
+    const HAS_TABLE: bool = true;
+}
+
 impl<G: Key, T: Send + 'static> Observe<G, Recipient<T>> for Monitors<G, T> {
     fn added(&self, group: &G, entries: &[Entry<Recipient<T>>]) {
         self.put(Change::Join, group, entries);
@@ -207,6 +211,8 @@ impl<G: Clone> Index<G> {
         self.references.lock().get(&reference).cloned()
     }
 }
+
+impl<G> Observer for Index<G> {}
 
 impl<G: Key, T: Send + 'static> Observe<Option<G>, Monitor<G, T>> for Index<G> {
     fn added(&self, group: &Option<G>, entries: &[Entry<Monitor<G, T>>]) {

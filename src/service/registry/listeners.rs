@@ -3,7 +3,7 @@
 use crate::pid::Pid;
 use crate::process::runtime;
 use crate::process::{Recipient, Ref, RegisterError};
-use crate::service::entries::{Entries, Entry, Keys, Observe};
+use crate::service::entries::{Entries, Entry, Keys, Observe, Observer};
 use crate::service::outbox::Outbox;
 use crate::service::registry::table::Filed;
 use crate::sync::Arc;
@@ -144,6 +144,10 @@ where
     }
 }
 
+impl<K, M: Send + 'static, V> Observer for Listeners<K, M, V> {
+    const HAS_TABLE: bool = true;
+}
+
 impl<K, M, V> Observe<K, Filed<M, V>> for Listeners<K, M, V>
 where
     K: Clone + Send + Sync + 'static,
@@ -175,6 +179,8 @@ where
 /// How many there are, to be asked without a lock.
 #[derive(Default)]
 struct Count(AtomicUsize);
+
+impl Observer for Count {}
 
 impl<V> Observe<(), V> for Count {
     fn added(&self, (): &(), entries: &[Entry<V>]) {
