@@ -13,7 +13,7 @@ use crate::scheduler::panics::drop_caught;
 use crate::scheduler::task::{Task, give_turn};
 use crate::scheduler::timer::{self, Timers};
 use crate::sync::atomic::Ordering;
-use crate::sync::{Arc, Mutex, MutexGuard, Parker};
+use crate::sync::{Arc, Mutex, MutexGuard, Parker, thread};
 use crate::time::ManualClock;
 use std::io::Write;
 use std::time::{Duration, Instant};
@@ -33,6 +33,10 @@ pub(in crate::scheduler) struct Baton {
     /// Lock order: before the locks of the timers, the clock and the gates, of which it takes one at a time.
     state: Mutex<State>,
 }
+
+/// How long in real time a baton rests that several threads from outside drive, before time moves: one of them may have put a
+/// message into a mailbox and not yet have said that somebody is ready.
+const GRACE: Duration = Duration::from_millis(20);
 
 /// What the observer is told.
 #[derive(Clone, Copy, Default)]
@@ -248,13 +252,31 @@ impl Baton {
         let driver = Driver::new(me, until, since);
         let came_to = driver.came_to.clone();
         state.drivers.push(driver);
+        let this = thread::current().id();
+        state.several |= *state.first.get_or_insert(this) != this;
+        let several = state.several;
         self.set_going(state);
+        if several {
+            while !me.gate.park_until(Some(Instant::now() + GRACE)) {
+                self.go_on_patiently();
+            }
+        }
         let mut seen = since;
-        while !me.gate.park_until(Some(Instant::now() + PATIENCE)) {
+        while !several && !me.gate.park_until(Some(Instant::now() + PATIENCE)) {
             self.complain(&mut seen);
+            if self.state.lock().several {
+                self.go_on_patiently();
+            }
         }
         self.state.lock().drivers.retain(|driver| !driver.is(me));
         *came_to.lock()
+    }
+
+    /// Nothing was ready for a while, whatever other threads from outside were in the middle of: time may move.
+    fn go_on_patiently(&self) {
+        let mut state = self.state.lock();
+        state.patient = !state.moving && state.ready.is_empty();
+        self.set_going(state);
     }
 
     /// Says who holds the baton, if nothing has happened since the last look.

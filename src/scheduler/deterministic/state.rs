@@ -5,6 +5,7 @@ use super::dice::{Dice, Habits, Trace};
 use super::strand::Strand;
 use crate::scheduler::task::Task;
 use crate::scheduler::timer::{Callback, Timers};
+use crate::sync::thread::ThreadId;
 use crate::sync::{Arc, Mutex};
 use crate::time::ManualClock;
 use std::time::Instant;
@@ -118,6 +119,12 @@ pub(super) struct State {
     /// Who has the baton, to be named if it does not come back.
     pub(super) holder: String,
     pub(super) stopping: bool,
+    /// The thread from outside that drove first.
+    pub(super) first: Option<ThreadId>,
+    /// Equals `true` once another one has driven: from then on any of them may be in the middle of a send.
+    pub(super) several: bool,
+    /// Equals `true` once a driver has waited in real time for what the others may be about to bring.
+    pub(super) patient: bool,
 }
 
 impl State {
@@ -144,6 +151,9 @@ impl State {
             strands: 0,
             holder: String::new(),
             stopping: false,
+            first: None,
+            several: false,
+            patient: false,
         }
     }
 
@@ -210,6 +220,9 @@ impl State {
         let without = self.release(|driver| driver.until == Until::Piece, Drove::Nothing);
         if rested + without > 0 {
             return true;
+        }
+        if self.several && !std::mem::take(&mut self.patient) {
+            return false;
         }
         if self.free(me) > 0
             && let Some(next) = timers.next()
