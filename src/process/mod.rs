@@ -72,6 +72,8 @@ pub(crate) mod lineage;
 pub(crate) mod link;
 pub(crate) mod logger;
 mod mailbox;
+#[cfg(all(test, loom))]
+pub(crate) mod models;
 mod monitor;
 pub(crate) mod name;
 mod oneshot;

@@ -178,7 +178,7 @@ impl Builder {
 /// [entered](Runtime::enter), else a global one that starts when it is first needed. A program as a rule needs
 /// no other; tests make one each. Dropped, it is shut down at once.
 pub struct Runtime {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
 }
 
 impl Runtime {

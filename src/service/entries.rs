@@ -445,3 +445,24 @@ pub(crate) fn table_or<T: Send + Sync + 'static>(
     let table = tables.entry(name.into());
     table.or_insert_with(|| Arc::new(make())).clone()
 }
+
+#[cfg(all(test, loom))]
+mod tests {
+    use super::*;
+    use crate::process::models::{Stage, join};
+    use crate::sync::model::explore;
+
+    /// Whoever registers while it dies is refused, or its entry goes with it.
+    #[test]
+    fn loom_an_entry_of_the_dying_is_not_left() {
+        explore(|| {
+            let stage = Stage::new();
+            let table: Arc<Entries<u8, u8>> = Arc::default();
+            let death = stage.other_dies();
+            let added = table.add(&stage.other(), 1, 1, Keys::Unique);
+            join(death);
+            assert!(matches!(added, Ok(()) | Err(RegisterError::NoProc)));
+            assert_eq!(table.len(), 0);
+        });
+    }
+}
