@@ -1,6 +1,8 @@
 //! The mailbox of a pooled process, and the bound that either kind of mailbox may have.
 
+use crate::process::core::Core;
 use crate::process::signal::Entry;
+use crate::process::watermark::{self, Watermark};
 use crate::sync::{Arc, Mutex, Parker, RankedMutex, rank};
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -33,6 +35,8 @@ pub(crate) struct Pushed<M> {
     pub(crate) wake: bool,
     /// A message that made room, to be dropped with no lock held.
     pub(crate) dropped: Option<Entry<M>>,
+    /// The mark that the mailbox has come to, to be told with no lock held.
+    pub(crate) mark: Option<Watermark>,
 }
 
 /// The queue of a mailbox behind its lock.
@@ -63,8 +67,9 @@ impl Bound {
     }
 
     /// Takes the entry that waits longest, and lets those in who wait for its place.
-    pub(crate) fn pop<M>(&self, queue: &LockedQueue<M>) -> Option<Entry<M>> {
-        let (entry, was_full) = queue.lock().pop(self)?;
+    pub(crate) fn pop<M>(&self, queue: &LockedQueue<M>, core: &Core) -> Option<Entry<M>> {
+        let (entry, was_full, mark) = queue.lock().pop(self)?;
+        watermark::tell(core, Some(self), mark);
         if was_full {
             self.room();
         }
@@ -100,6 +105,8 @@ pub(crate) struct Queue<M> {
     closed: bool,
     /// How many bounded entries there are here.
     bounded: usize,
+    /// Equals `true` from the high mark of a bounded mailbox to its low one.
+    is_high: bool,
     /// What the process puts aside, if it does.
     aside: Option<Box<Aside>>,
 }
@@ -123,6 +130,7 @@ impl<M> Queue<M> {
             poked: false,
             closed: false,
             bounded: 0,
+            is_high: false,
             aside: None,
         }
     }
@@ -152,14 +160,17 @@ impl<M> Queue<M> {
             return Ok(Pushed {
                 wake: self.append(entry),
                 dropped: None,
+                mark: None,
             });
         };
         let aside = self.aside.as_ref().map_or(0, |aside| aside.bounded);
         if self.bounded + aside < bound.max {
             self.bounded += 1;
+            let mark = self.mark(bound);
             return Ok(Pushed {
                 wake: self.append(entry),
                 dropped: None,
+                mark,
             });
         }
         match bound.overflow {
@@ -167,6 +178,7 @@ impl<M> Queue<M> {
             Overflow::DropNewest => Ok(Pushed {
                 wake: false,
                 dropped: Some(entry),
+                mark: None,
             }),
             Overflow::DropOldest if aside > 0 => {
                 if let Some(aside) = &mut self.aside {
@@ -177,12 +189,14 @@ impl<M> Queue<M> {
                 Ok(Pushed {
                     wake: self.append(entry),
                     dropped: None,
+                    mark: None,
                 })
             }
             Overflow::DropOldest => match self.remove_oldest() {
                 Some(oldest) => Ok(Pushed {
                     wake: self.append(entry),
                     dropped: Some(oldest),
+                    mark: None,
                 }),
                 None => Err(Refused::Full(entry)),
             },
@@ -217,17 +231,23 @@ impl<M> Queue<M> {
         !batch.is_empty()
     }
 
-    /// Takes the entry that waits longest; whether the mailbox was full until now.
-    fn pop(&mut self, bound: &Bound) -> Option<(Entry<M>, bool)> {
+    /// Takes the entry that waits longest; whether the mailbox was full until now, and the mark it has come to.
+    fn pop(&mut self, bound: &Bound) -> Option<(Entry<M>, bool, Option<Watermark>)> {
         let entry = self.first.take().or_else(|| self.rest.pop_front())?;
         let counts = entry.is_bounded();
         let was_full = counts && self.bounded == bound.max;
         self.bounded -= usize::from(counts);
         if let Some(aside) = &mut self.aside {
             aside.bounded += usize::from(counts);
-            return Some((entry, false));
+            return Some((entry, false, None));
         }
-        Some((entry, was_full))
+        let mark = self.mark(bound);
+        Some((entry, was_full, mark))
+    }
+
+    fn mark(&mut self, bound: &Bound) -> Option<Watermark> {
+        let aside = self.aside.as_ref().map_or(0, |aside| aside.bounded);
+        watermark::crossed(&mut self.is_high, self.bounded + aside, bound.max)
     }
 
     /// Counts from now on what is taken as still here; or no more. How many of the oldest entries that were put

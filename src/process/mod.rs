@@ -102,6 +102,7 @@ pub(crate) mod tray;
 pub(crate) mod unwind;
 pub(crate) mod wait;
 pub(crate) mod watch;
+mod watermark;
 
 pub use alias::{Alias, Unalias};
 pub use call::ReplyTo;
@@ -137,3 +138,4 @@ pub use signal::{Down, Exit, Received, Tag};
 pub use timer::{cancel_timer, exit_after, kill_after, read_timer, send_after, send_interval};
 pub(crate) use watch::park;
 pub use watch::{Watch, sleep, watch};
+pub use watermark::{MailboxWatermark, Watermark};

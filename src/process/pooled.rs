@@ -15,6 +15,7 @@ use crate::process::mailbox::{Bound, LockedQueue, Queue, Refused};
 use crate::process::reference::{Mailbox, Ref};
 use crate::process::signal::Entry;
 use crate::process::start::Ack;
+use crate::process::watermark;
 use crate::reason::ExitReason;
 use crate::scheduler::{Runnable, Turn};
 use crate::sync::atomic::{AtomicUsize, Ordering};
@@ -139,7 +140,7 @@ impl<B: Behaviour> Pooled<B> {
         match &self.bound {
             None => self.queue.lock().take(batch),
             Some(bound) => {
-                batch.extend(bound.pop(&self.queue));
+                batch.extend(bound.pop(&self.queue, &self.core));
                 !batch.is_empty()
             }
         }
@@ -251,6 +252,7 @@ impl<B: Behaviour> Process for Pooled<B> {
 impl<B: Behaviour> Mailbox<B::Msg> for Pooled<B> {
     fn push(self: Arc<Self>, entry: Entry<B::Msg>) -> Result<(), Refused<B::Msg>> {
         let pushed = self.queue.lock().push(entry, self.bound.as_deref())?;
+        watermark::tell(&self.core, self.bound.as_deref(), pushed.mark);
         if pushed.wake {
             let runtime = self.core.runtime.clone();
             runtime.scheduler().schedule(self);

@@ -11,6 +11,7 @@ use crate::process::reference::{Mailbox, Ref};
 use crate::process::signal::Entry;
 use crate::process::start::Ack;
 use crate::process::wait;
+use crate::process::watermark;
 use crate::reason::ExitReason;
 use crate::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use crate::sync::channel::{Receiver, Sender, unbounded};
@@ -73,7 +74,7 @@ impl<M: Send + 'static> Thread<M> {
     fn pop(&self) -> Option<Entry<M>> {
         match &self.inbox {
             Inbox::Channel(_, receiver) => receiver.try_recv().ok(),
-            Inbox::Bounded(bound, queue) => bound.pop(queue),
+            Inbox::Bounded(bound, queue) => bound.pop(queue, &self.core),
         }
     }
 
@@ -243,6 +244,7 @@ impl<M: Send + 'static> Mailbox<M> for Thread<M> {
             }
             Inbox::Bounded(bound, queue) => {
                 let pushed = queue.lock().push(entry, Some(bound))?;
+                watermark::tell(&self.core, Some(bound), pushed.mark);
                 overflowed(pushed.dropped);
                 self.wake_up();
             }

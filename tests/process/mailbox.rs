@@ -9,7 +9,8 @@ use crate::support::stage::builder;
 use perennial::ExitReason;
 use perennial::prelude::*;
 use perennial::process::{
-    self, CallError, DeadLetter, DeadLetterCause, Kind, Overflow, TryCastError,
+    self, CallError, DeadLetter, DeadLetterCause, Kind, MailboxWatermark, Overflow, TryCastError,
+    Watermark,
 };
 use std::sync::mpsc;
 use std::time::Duration;
@@ -320,5 +321,35 @@ fn drop_oldest_drops_the_oldest_of_all_that_wait() {
         drop(second);
         stop(&server);
         assert_eq!(log.noted(), [3, 4, 5, 6]);
+    });
+}
+
+#[test]
+fn marks_of_a_mailbox_are_told_as_it_fills_and_as_it_empties() {
+    both_servers_in(builder, |kind, runtime| {
+        let (sender, marks) = mpsc::channel();
+        runtime.telemetry().attach(move |at: &MailboxWatermark| {
+            let _ = sender.send((at.pid, at.mark, at.max));
+        });
+        let (server, log) = plain(kind, Some((10, Overflow::Reject)));
+        let high = || (server.pid(), Watermark::High, 10);
+        let low = || (server.pid(), Watermark::Low, 10);
+        for round in 0..3 {
+            let gate = busy(&server);
+            for n in 0..7 {
+                delivered(server.try_cast(Msg::Note(10 * round + n)));
+            }
+            assert_eq!(marks.try_recv().ok(), None);
+            delivered(server.try_cast(Msg::Note(10 * round + 7)));
+            assert_eq!(marks.try_recv(), Ok(high()));
+            delivered(server.try_cast(Msg::Note(10 * round + 8)));
+            assert_eq!(marks.try_recv().ok(), None);
+            drop(gate);
+            assert_eq!(marks.recv_timeout(LONG), Ok(low()));
+            sync_when_there_is_room(&server);
+            assert_eq!(marks.try_recv().ok(), None);
+        }
+        assert_eq!(log.noted().len(), 27);
+        stop(&server);
     });
 }
