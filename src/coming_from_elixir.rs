@@ -55,7 +55,7 @@
 //! ```
 //!
 //! A program starts its tree with [`start`](crate::Supervisor::start), as `main` is a plain thread; `start_link` is for
-//! a process that starts another ([`process::run`](crate::process::run) makes one). A supervisor below another is a
+//! a process that starts another ([`process::run`](fn@crate::process::run) makes one). A supervisor below another is a
 //! [`Child::supervisor`](crate::Child::supervisor).
 //!
 //! # A counter
@@ -430,13 +430,13 @@
 //! | `send/2` | [`cast`](crate::process::Dest::cast), [`try_cast`](crate::process::Dest::try_cast) |
 //! | `receive do` | [`receive`](crate::process::ThreadContext::receive), [`receive_match`](crate::process::ThreadContext::receive_match) |
 //! | `receive … after` | [`receive_timeout`](crate::process::ThreadContext::receive_timeout) |
-//! | `Process.link/1`, `unlink/1` | [`process::link`](crate::process::link), [`process::unlink`](crate::process::unlink) |
-//! | `Process.monitor/1`, `demonitor/2` | [`process::monitor`](crate::process::monitor), [`demonitor`](crate::process::demonitor), [`demonitor_flush`](crate::process::demonitor_flush); from a plain thread [`process::watch`](crate::process::watch) |
+//! | `Process.link/1`, `unlink/1` | [`process::link`](fn@crate::process::link), [`process::unlink`](crate::process::unlink) |
+//! | `Process.monitor/1`, `demonitor/2` | [`process::monitor`](fn@crate::process::monitor), [`demonitor`](crate::process::demonitor), [`demonitor_flush`](crate::process::demonitor_flush); from a plain thread [`process::watch`](fn@crate::process::watch) |
 //! | `{:DOWN, ref, :process, pid, reason}` | [`Down`](crate::process::Down) |
 //! | `{:EXIT, pid, reason}` | [`Exit`](crate::process::Exit) |
 //! | `Process.flag(:trap_exit, true)` | [`process::trap_exit`](crate::process::trap_exit); for a server [`TRAP_EXIT`](crate::GenServer::TRAP_EXIT) |
 //! | `exit/1` | [`process::exit_self`](crate::process::exit_self), `cx.exit(reason)` |
-//! | `Process.exit/2` | [`process::exit`](crate::process::exit) |
+//! | `Process.exit/2` | [`process::exit`](fn@crate::process::exit) |
 //! | `:normal`, `:shutdown`, `{:shutdown, x}`, `:kill`, `:killed`, `:noproc`, any term | [`ExitReason`](crate::ExitReason) |
 //! | `raise` | `panic!`: [`ExitReason::Panic`](crate::ExitReason::Panic) |
 //! | `Process.register/2`, `whereis/1`, `unregister/1`, `registered/0` | [`process::register`](crate::process::register), [`whereis`](crate::process::whereis), [`unregister`](crate::process::unregister), [`registered`](crate::process::registered) |

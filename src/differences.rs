@@ -156,8 +156,8 @@
 //! ## A plain thread is no process
 //!
 //! All Elixir code runs in some process. A Rust program has threads that the library did not start, `main` first. They
-//! may start servers, send, cast and call, and [`watch`](crate::process::watch) instead of monitoring; a link needs two
-//! processes. [`process::run`](crate::process::run) makes a thread a process for as long as a closure runs.
+//! may start servers, send, cast and call, and [`watch`](fn@crate::process::watch) instead of monitoring; a link needs
+//! two processes. [`process::run`](fn@crate::process::run) makes a thread a process for as long as a closure runs.
 //!
 //! ```
 //! use perennial::{Task, process::{self, StartError}};
@@ -172,7 +172,7 @@
 //! `send` to a name that nobody has raises in Elixir, `GenServer.cast` swallows it. Here neither raises, as a name
 //! whose process is being restarted is nobody's for a moment. What reaches nobody is a
 //! [`DeadLetter`](crate::process::DeadLetter) event; [`try_cast`](crate::process::Dest::try_cast) gives the message
-//! back with the reason. In the same manner [`link`](crate::process::link) to a process that is gone returns an
+//! back with the reason. In the same manner [`link`](fn@crate::process::link) to a process that is gone returns an
 //! error where `Process.link` raises it.
 //!
 //! ```
