@@ -1,4 +1,4 @@
-//! What registries, groups, presence, the logger and applications do otherwise than in OTP, Elixir and Phoenix, and why.
+//! What registries, groups, presence, the logger and applications do otherwise than in OTP and Elixir, and why.
 //!
 //! # Entries go before anybody hears of the death
 //!
@@ -64,9 +64,9 @@
 //! A handler of OTP's logger has a process with a queue, which at one length makes those who log wait, at another drops
 //! what comes, and at a third throws away what it has. Here a [handler](crate::logger::Handler) runs on the thread
 //! that reports. It is protected by two limits instead: a [burst](crate::logger::Handler::burst), which is OTP's, and
-//! how many [threads at once](crate::logger::Handler::concurrent) may be in it. What exceeds them is counted, and an
-//! [`EventsDropped`](crate::logger::EventsDropped) says so. There is no queue that could be lost with the program, and
-//! a crash is in the log before whoever is linked to the process hears of it.
+//! how many [threads at once](crate::logger::Handler::concurrent) may be in it. What exceeds them is counted, and the
+//! handler is told how much that was ([`EventsDropped`](crate::logger::EventsDropped)). There is no queue that could
+//! be lost with the program, and a crash is in the log before whoever is linked to the process hears of it.
 //!
 //! The default handler gives everything to the `log` crate, which is what Rust programs set up. If nobody has, crash
 //! reports go to stderr. A program that wants values and not lines [attaches](crate::process::attach) to
@@ -77,4 +77,5 @@
 //!
 //! It stops all applications, in order, and [`application::wait`](crate::application::wait) returns what happened;
 //! `main` decides about the program, as its destructors should run. The environment has [typed
-//! keys](crate::application::Env). There are no start phases and no included applications.
+//! keys](crate::application::Env). There are
+//! no included applications: a supervisor of one is a child in the tree of another without that.
