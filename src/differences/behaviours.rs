@@ -80,9 +80,9 @@
 //! ## A closure that becomes a server keeps its thread
 //!
 //! `:gen_server.enter_loop` turns any process into a server that was started for it. Here
-//! [`gen_server::enter_loop`](crate::gen_server::enter_loop) takes the context of a closure, and closures run on
-//! threads: a pooled process runs callbacks from the beginning, and has no stack from which it could turn into
-//! something else.
+//! [`gen_server::enter_loop`](crate::gen_server::enter_loop) takes the [context](crate::process::ThreadContext) of a
+//! closure that receives, and those run on threads of their own: a pooled server has callbacks from the beginning, and
+//! no stack from which it could turn into something else.
 //!
 //! # State machines
 //!

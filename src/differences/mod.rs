@@ -294,7 +294,7 @@
 //!
 //! Only calls are: a [request that is sent](crate::process::Dest::send_request) inherits no deadline. Its answer may be
 //! waited for in a later callback, on behalf of somebody else. It is meant until its [`ReqId`](crate::ReqId) is
-//! dropped, which OTP's are only when their alias is.
+//! dropped. In OTP an identifier that is forgotten changes nothing, and the answer comes to the mailbox all the same.
 //!
 //! ## A deadlock is found
 //!
