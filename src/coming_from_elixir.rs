@@ -55,7 +55,7 @@
 //! ```
 //!
 //! A program starts its tree with [`start`](crate::Supervisor::start), as `main` is a plain thread; `start_link` is for
-//! a process that starts another ([`process::run`](crate::process::run) makes one). A supervisor below another is a
+//! a process that starts another ([`process::run`](fn@crate::process::run) makes one). A supervisor below another is a
 //! [`Child::supervisor`](crate::Child::supervisor).
 //!
 //! # A counter
@@ -430,20 +430,23 @@
 //! | `send/2` | [`cast`](crate::process::Dest::cast), [`try_cast`](crate::process::Dest::try_cast) |
 //! | `receive do` | [`receive`](crate::process::ThreadContext::receive), [`receive_match`](crate::process::ThreadContext::receive_match) |
 //! | `receive … after` | [`receive_timeout`](crate::process::ThreadContext::receive_timeout) |
-//! | `Process.link/1`, `unlink/1` | [`process::link`](crate::process::link), [`process::unlink`](crate::process::unlink) |
-//! | `Process.monitor/1`, `demonitor/2` | [`process::monitor`](crate::process::monitor), [`demonitor`](crate::process::demonitor), [`demonitor_flush`](crate::process::demonitor_flush); from a plain thread [`process::watch`](crate::process::watch) |
+//! | `Process.alias/1`, `unalias/1` | [`alias`](crate::process::Context::alias), [`Alias::unalias`](crate::process::Alias::unalias); with a monitor [`monitor_with_alias`](crate::process::Context::monitor_with_alias) |
+//! | `Process.link/1`, `unlink/1` | [`process::link`](fn@crate::process::link), [`process::unlink`](crate::process::unlink) |
+//! | `Process.monitor/1`, `demonitor/2` | [`process::monitor`](fn@crate::process::monitor), [`demonitor`](crate::process::demonitor), [`demonitor_flush`](crate::process::demonitor_flush); from a plain thread [`process::watch`](fn@crate::process::watch) |
+//! | `Process.monitor(p, tag: t)` | [`monitor_with_tag`](crate::process::monitor_with_tag), [`Down::tag`](crate::process::Down::tag) |
 //! | `{:DOWN, ref, :process, pid, reason}` | [`Down`](crate::process::Down) |
 //! | `{:EXIT, pid, reason}` | [`Exit`](crate::process::Exit) |
 //! | `Process.flag(:trap_exit, true)` | [`process::trap_exit`](crate::process::trap_exit); for a server [`TRAP_EXIT`](crate::GenServer::TRAP_EXIT) |
 //! | `exit/1` | [`process::exit_self`](crate::process::exit_self), `cx.exit(reason)` |
-//! | `Process.exit/2` | [`process::exit`](crate::process::exit) |
+//! | `Process.exit/2` | [`process::exit`](fn@crate::process::exit) |
 //! | `:normal`, `:shutdown`, `{:shutdown, x}`, `:kill`, `:killed`, `:noproc`, any term | [`ExitReason`](crate::ExitReason) |
 //! | `raise` | `panic!`: [`ExitReason::Panic`](crate::ExitReason::Panic) |
 //! | `Process.register/2`, `whereis/1`, `unregister/1`, `registered/0` | [`process::register`](crate::process::register), [`whereis`](crate::process::whereis), [`unregister`](crate::process::unregister), [`registered`](crate::process::registered) |
 //! | `Process.alive?/1`, `Process.list/0`, `Process.info/1` | [`is_alive`](crate::process::is_alive), [`processes`](crate::process::processes), [`info`](fn@crate::process::info) |
-//! | `Process.set_label/1` | [`process::set_label`](crate::process::set_label) |
+//! | `Process.set_label/1`, `:proc_lib.get_label/1` | [`process::set_label`](crate::process::set_label), [`label`](crate::process::label) |
 //! | `Process.sleep/1` | [`process::sleep`](crate::process::sleep) |
-//! | `Process.put/2`, `get/1` | a field of the state |
+//! | `Process.put/2`, `get/1`, `delete/1`, `get_keys/0` | [`put`](crate::process::put), [`get`](crate::process::get), [`delete`](crate::process::delete), [`keys`](crate::process::keys) with a [`Key`](crate::process::Key); a field of the state as a rule |
+//! | `$ancestors`, `$callers` | [`ancestors`](crate::process::ancestors), [`callers`](crate::process::callers) |
 //!
 //! ## GenServer
 //!
@@ -451,9 +454,11 @@
 //! |---|---|
 //! | `use GenServer` | [`impl GenServer`](crate::GenServer) |
 //! | `GenServer.start/3`, `start_link/3` | [`gen_server::start`](crate::gen_server::start), [`gen_server::start_link`](crate::gen_server::start_link); with options [`gen_server::spec`](crate::gen_server::spec) |
+//! | `:gen_server.start_monitor/3`, `enter_loop/3` | [`start_monitor`](crate::gen_server::Spec::start_monitor), [`enter_loop`](crate::gen_server::enter_loop) |
 //! | `name:`, `timeout:`, `{:via, Registry, {r, k}}` | [`name`](crate::gen_server::Spec::name), [`timeout`](crate::gen_server::Spec::timeout), [`via`](crate::gen_server::Spec::via) |
 //! | `GenServer.call/3`, `cast/2` | [`call`](crate::process::Dest::call) and [`call_for`](crate::process::Dest::call_for), [`cast`](crate::process::Dest::cast) |
-//! | `:gen_server.send_request` | [`Cx::request`](crate::Cx::request) |
+//! | `:gen_server.send_request/2`, `receive_response/2`, `wait_response/2`, `check_response/2` | [`send_request`](crate::process::Dest::send_request) and [`receive`](crate::ReqId::receive), [`wait`](crate::ReqId::wait), [`check`](crate::ReqId::check); in a callback [`Cx::request`](crate::Cx::request) |
+//! | `:gen_server.reqids_new/0`, `reqids_add/3` | [`ReqIdCollection`](crate::ReqIdCollection), [`add`](crate::ReqIdCollection::add) |
 //! | `from`, `GenServer.reply/2` | [`ReplyTo`](crate::ReplyTo), [`ReplyTo::send`](crate::ReplyTo::send) |
 //! | `GenServer.stop/3` | [`gen_server::stop`](crate::gen_server::stop), [`stop_for`](crate::gen_server::stop_for) |
 //! | `{:ok, s}`, `{:ok, s, timeout}`, `{:ok, s, {:continue, x}}`, `:ignore`, `{:stop, r}` | [`Init`](crate::Init) |
@@ -463,15 +468,28 @@
 //! | `handle_call`, `handle_cast` | [`handle`](crate::GenServer::handle) |
 //! | `handle_info`, `handle_continue`, `terminate` | the same |
 //! | `:timeout` | [`Info::Timeout`](crate::Info::Timeout) |
-//! | `Agent` | `Agent`, in `perennial::agent` |
-//! | `:gen_statem` | `GenStatem`, in `perennial::gen_statem` |
-//! | `:sys` | `perennial::sys` |
+//! | `format_status/1` | [`format_status`](crate::GenServer::format_status), [`inspect`](crate::GenServer::inspect) |
+//!
+//! ## Agents, state machines, a look inside
+//!
+//! | Elixir, Erlang | here |
+//! |---|---|
+//! | `Agent.start/1`, `start_link/1` | [`agent::start`](crate::agent::start), [`agent::start_link`](crate::agent::start_link); as a child [`Child::agent`](crate::Child::agent) |
+//! | `Agent.get/2`, `update/2`, `get_and_update/2`, `cast/2`, `stop/1` | [`get`](crate::agent::get), [`update`](crate::agent::update), [`get_and_update`](crate::agent::get_and_update), [`cast`](crate::agent::cast), [`stop`](crate::agent::stop) |
+//! | `:gen_statem` | [`impl GenStatem`](crate::GenStatem), [`gen_statem`](crate::gen_statem), which has a table of its own; as a child [`Child::statem`](crate::Child::statem) |
+//! | `{:next_state, s, d, actions}`, `:keep_state_and_data`, `{:repeat_state, d}` | [`Next`](crate::gen_statem::Next) |
+//! | `:postpone`, `{:next_event, t, c}`, `{:state_timeout, t, c}` | [`postpone`](crate::gen_statem::Next::postpone), [`next_event`](crate::gen_statem::Next::next_event), [`state_timeout`](crate::gen_statem::Next::state_timeout) |
+//! | `:state_enter` | [`STATE_ENTER`](crate::GenStatem::STATE_ENTER), [`enter`](crate::GenStatem::enter) |
+//! | `:sys.get_state/1`, `replace_state/2`, `get_status/1` | [`get_state`](crate::sys::get_state), [`replace_state`](crate::sys::replace_state), [`get_status`](crate::sys::get_status); by type [`with_state`](crate::sys::with_state) |
+//! | `:sys.suspend/1`, `resume/1`, `terminate/2` | [`suspend`](crate::sys::suspend), [`resume`](crate::sys::resume), [`terminate`](crate::sys::terminate) |
+//! | `:sys.statistics/2`, `trace/2`, `log/2`, `log_to_file/2`, `install/2`, `no_debug/1` | [`statistics`](crate::sys::statistics), [`trace`](crate::sys::trace), [`log`](fn@crate::sys::log), [`log_to_file`](crate::sys::log_to_file), [`install`](crate::sys::install), [`no_debug`](crate::sys::no_debug) |
 //!
 //! ## Supervisors and tasks
 //!
 //! | Elixir | here |
 //! |---|---|
 //! | `Supervisor.start_link/2` | [`Supervisor::new`](crate::Supervisor::new), [`start`](crate::Supervisor::start), [`start_link`](crate::Supervisor::start_link) |
+//! | `Supervisor.stop/3` | [`supervisor::stop`](fn@crate::supervisor::stop), [`stop_for`](crate::supervisor::stop_for); all of it by a deadline [`stop_within`](crate::supervisor::stop_within) |
 //! | `strategy:` | [`Strategy`](crate::Strategy) |
 //! | `max_restarts:`, `max_seconds:` | [`intensity`](crate::Supervisor::intensity) |
 //! | `auto_shutdown:`, `significant:` | [`AutoShutdown`](crate::supervisor::AutoShutdown), [`significant`](crate::supervisor::ServerChild::significant) |
@@ -479,13 +497,17 @@
 //! | `restart:`, `shutdown:` | [`Restart`](crate::supervisor::Restart), [`Shutdown`](crate::supervisor::Shutdown) |
 //! | `type: :supervisor` | [`Child::supervisor`](crate::Child::supervisor) |
 //! | `start_child/2`, `terminate_child/2`, `restart_child/2`, `delete_child/2` | the same, in [`supervisor`](crate::supervisor) |
-//! | `which_children/1`, `count_children/1` | the same |
+//! | `which_children/1`, `count_children/1`, `:supervisor.get_childspec/2` | the same; asking nobody [`snapshot`](crate::supervisor::snapshot), [`tree`](fn@crate::supervisor::tree) |
 //! | `DynamicSupervisor`, `max_children:` | [`DynamicSupervisor`](crate::DynamicSupervisor), [`dynamic_supervisor`](crate::supervisor::dynamic_supervisor) |
-//! | `PartitionSupervisor` | `PartitionSupervisor` |
+//! | `PartitionSupervisor`, `{:via, PartitionSupervisor, {name, key}}` | [`PartitionSupervisor`](crate::PartitionSupervisor), [`Partitions::key`](crate::Partitions::key) |
+//! | `Plug.Cowboy.Drainer` | [`Drainer`](crate::supervisor::Drainer) and its [`Gate`](crate::supervisor::Gate) |
 //! | `Task.start/1`, `start_link/1` | [`Task::start`](crate::Task::start), [`Task::start_link`](crate::Task::start_link) |
 //! | `Task.async/1`, `await/2` | [`Task::spawn`](crate::Task::spawn), [`Task::join`](crate::Task::join) |
 //! | `Task.yield/2`, `shutdown/2`, `ignore/1`, `completed/1` | [`yield_for`](crate::Task::yield_for), [`shutdown`](crate::Task::shutdown), [`ignore`](crate::Task::ignore), [`completed`](crate::Task::completed) |
-//! | `Task.async_stream/3` | `task::stream` |
+//! | `Task.await_many/2`, `yield_many/2` | [`Task::join_many`](crate::Task::join_many), [`Task::yield_many`](crate::Task::yield_many) |
+//! | `Task.async_stream/3` | [`task::stream`](fn@crate::task::stream) |
+//! | `max_concurrency:`, `ordered: false`, `timeout:`, `on_timeout:`, `zip_input_on_exit:` | [`max_concurrency`](crate::task::StreamSpec::max_concurrency), [`unordered`](crate::task::StreamSpec::unordered), [`timeout`](crate::task::StreamSpec::timeout), [`on_timeout`](crate::task::StreamSpec::on_timeout), [`zip_input_on_exit`](crate::task::StreamSpec::zip_input_on_exit) |
+//! | `Task.Supervisor.async_stream/4`, `async_stream_nolink/4` | [`TaskSupervisor::stream`](crate::TaskSupervisor::stream), [`stream_nolink`](crate::TaskSupervisor::stream_nolink) |
 //! | `Task.Supervisor.async/2`, `async_nolink/2`, `start_child/2` | [`TaskSupervisor::spawn`](crate::TaskSupervisor::spawn), [`spawn_nolink`](crate::TaskSupervisor::spawn_nolink), [`start_child`](crate::TaskSupervisor::start_child) |
 //!
 //! ## Services
@@ -494,20 +516,27 @@
 //! |---|---|
 //! | `Registry`, `keys: :unique` | [`Registry`](crate::Registry) |
 //! | `Registry`, `keys: :duplicate`, `dispatch/3` | [`DuplicateRegistry`](crate::DuplicateRegistry), [`dispatch`](crate::DuplicateRegistry::dispatch) |
-//! | `Registry.register/3`, `lookup/2`, `update_value/3`, `keys/2`, `select/2` | the same |
-//! | `:pg` | `perennial::pg` |
+//! | `Registry.register/3`, `lookup/2`, `update_value/3`, `keys/2`, `values/3`, `count/1`, `select/2` | the same |
+//! | `Registry.match/3`, `count_match/3`, `unregister_match/3` | [`match_value`](crate::Registry::match_value), [`match_values`](crate::DuplicateRegistry::match_values), [`count_match`](crate::DuplicateRegistry::count_match), [`unregister_match`](crate::Registry::unregister_match) |
+//! | `partitions:`, `listeners:` | [`partitions`](crate::Registry::partitions), [`add_listener`](crate::Registry::add_listener) |
+//! | `Registry.lock/3`, `put_meta/3`, `meta/2` | [`lock`](crate::Registry::lock), [`put_meta`](crate::Registry::put_meta), [`meta`](crate::Registry::meta) |
+//! | `:pg.start_link/1` | [`pg::Scope::new`](crate::pg::Scope::new) |
+//! | `:pg.join/3`, `leave/3`, `get_members/2`, `get_local_members/2`, `which_groups/1`, `monitor/2`, `monitor_scope/1`, `demonitor/2` | the same, in [`pg::Scope`](crate::pg::Scope) |
 //! | `Phoenix.PubSub.subscribe/2`, `broadcast/3`, `broadcast_from/4`, `local_broadcast/3` | the same, in [`PubSub`](crate::PubSub) |
 //! | `Phoenix.Presence`, `track/3`, `list/1` | [`presence`](crate::presence), [`track`](crate::presence::track), [`list`](crate::presence::list) |
 //! | `Process.send_after/3`, `cancel_timer/1`, `read_timer/1` | [`process::send_after`](crate::process::send_after), [`cancel_timer`](crate::process::cancel_timer), [`read_timer`](crate::process::read_timer) |
-//! | `:timer.send_interval/2` | [`process::send_interval`](crate::process::send_interval) |
+//! | `:timer.send_interval/2`, `exit_after/3`, `kill_after/2` | [`process::send_interval`](crate::process::send_interval), [`exit_after`](crate::process::exit_after), [`kill_after`](crate::process::kill_after) |
 //! | `:telemetry.attach/4`, `execute/3` | [`process::attach`](crate::process::attach), [`Telemetry`](crate::telemetry::Telemetry) |
 //! | `Application.ensure_all_started/1`, `stop/1` | [`ensure_all_started`](crate::application::ensure_all_started), [`stop`](crate::application::stop) |
 //! | `Application.get_env/3`, `put_env/3` | [`Env`](crate::application::Env) |
 //! | `prep_stop/1`, `stop/1` | [`prep_stop`](crate::Application::prep_stop), [`stopped`](crate::Application::stopped) |
+//! | `start_phases:`, `config_change/3` | [`start_phase`](crate::Application::start_phase), [`on_config_change`](crate::Application::on_config_change) |
 //! | `extra_applications:` | [`needs`](crate::Application::needs), [`needs_if_loaded`](crate::Application::needs_if_loaded) |
-//! | `System.stop/0` | [`application::halt`](crate::application::halt) |
+//! | `System.stop/0`, `System.trap_signal/3` | [`application::halt`](crate::application::halt), and `perennial::signals` with feature `signals` |
 //! | a rate limiter, a worker pool | [`RateLimit`](crate::RateLimit), [`Balancer`](crate::Balancer) |
-//! | `Logger` | the `log` crate, to whatever logger the program has |
+//! | `Logger.info/1` and its kin | the `log` crate, to whatever logger the program has |
+//! | `:logger.add_handler/3`, `remove_handler/1`, a report | [`logger::add_handler`](crate::logger::add_handler), [`remove_handler`](crate::logger::remove_handler), [`logger::report`](crate::logger::report) |
 //! | `Phoenix.Channel`, `Phoenix.Socket` | `perennial::web::channel`, with feature `web` |
 //! | `Ecto.Repo` | `perennial::store`, with feature `store` |
-//! | `:observer` | [`process::info`](fn@crate::process::info), [`Runtime::counts`](crate::Runtime::counts), [`scheduler_stats`](crate::Runtime::scheduler_stats), events |
+//! | Concuerror, PULSE | [`Runtime::builder().deterministic(seed)`](crate::process::Builder::deterministic), [`Deterministic`](crate::scheduler::Deterministic) |
+//! | `:observer` | [`supervisor::tree`](fn@crate::supervisor::tree), [`sys`](crate::sys), [`process::info`](fn@crate::process::info), [`Runtime::counts`](crate::Runtime::counts), [`scheduler_stats`](crate::Runtime::scheduler_stats), events |

@@ -1,4 +1,4 @@
-//! OTP for synchronous Rust: processes, links, monitors, GenServer, supervisors, tasks, registry
+//! OTP for synchronous Rust: processes, links, monitors, GenServer, state machines, supervisors, tasks, registry
 //! and applications on plain OS threads, with no async runtime. What panics, is killed or gives up comes back under
 //! its supervisor, and whoever was linked to it or waited for it is told why.
 //!
@@ -63,10 +63,10 @@
 //! |---|---|
 //! | [`pid`] [`reason`] [`time`] [`telemetry`] | the vocabulary: identities, exit reasons, a clock to hand down, typed events |
 //! | [`sync`] | the façade through which everything takes its locks, atomics, channels and threads |
-//! | [`scheduler`] | runs turns on a fixed pool of workers; timers; has never heard of processes |
-//! | [`process`] | Erlang's primitives for both kinds of process: spawn, send, link, monitor, exit, names |
-//! | [`behaviour`] | [GenServer](gen_server), [supervisors](supervisor), [tasks](task) |
-//! | [`service`] | [Registry](registry), [PubSub](pub_sub), [Presence](presence), [`Balancer`], [`RateLimit`], [Application](application) |
+//! | [`scheduler`] | runs turns on a fixed pool of workers; timers; for tests, one thread at a time [by a seed](scheduler::Deterministic); has never heard of processes |
+//! | [`process`] | Erlang's primitives for both kinds of process: spawn, send, link, monitor, exit, names, requests, aliases |
+//! | [`behaviour`] | [GenServer](gen_server), [state machines](gen_statem), [agents](agent), [supervisors](supervisor), [tasks](task) and [streams](fn@task::stream) of them; [`sys`], a look into a running process |
+//! | [`service`] | [Registry](registry), [process groups](pg), [PubSub](pub_sub), [Presence](presence), [`Balancer`], [`RateLimit`], [Application](application), [logger] |
 //! | `store` | SQLite: one writer with group commit, readers, migrations (feature `store`) |
 //! | `web` | HTTP/1.1, WebSocket and Phoenix Channels v2 on a reactor (feature `web`) |
 //! | `chat` | a team chat that loses no message it has acknowledged (feature `chat-core`) |
@@ -99,9 +99,11 @@
 //!
 //! - From Elixir or Erlang: [`coming_from_elixir`] shows the same programs in both languages and has a dictionary;
 //!   [`differences`] names everything that is not as in OTP, with its reason.
-//! - From Rust: read [`gen_server`], [`supervisor`] and [`process`], in this order, then [`task`], [`registry`] and
-//!   [`pub_sub`] when you need them, and [`application`] before you write `main`. Each page says what the thing is,
-//!   shows it, and tells how it dies.
+//! - From Rust: read [`gen_server`], [`supervisor`] and [`process`], in this order, then [`task`], [`gen_statem`],
+//!   [`registry`] and [`pub_sub`] when you need them, and [`application`] before you write `main`. Each page says what
+//!   the thing is, shows it, and tells how it dies.
+//! - To test what you have written: [`scheduler::Deterministic`] plays it by a seed, without waiting for any time. To
+//!   see what runs: [`supervisor::tree`](fn@supervisor::tree), [`sys`] and [`telemetry`].
 //! - The examples of the repository are short programs to run: `cargo run --example supervision`.
 //! - To run the chat: `cargo run --release --features chat`.
 #![cfg_attr(not(tsan), forbid(unsafe_code))]

@@ -18,10 +18,12 @@
 //! # What is told
 //! | who | events |
 //! |---|---|
-//! | [`process`](crate::process) | [`Spawned`](crate::process::Spawned), [`Exited`](crate::process::Exited), [`CrashReport`](crate::process::CrashReport), [`DeadLetter`](crate::process::DeadLetter), [`DeadlockFound`](crate::process::DeadlockFound), [`ZombieCut`](crate::process::ZombieCut), [`ZombieEnded`](crate::process::ZombieEnded) |
+//! | [`process`](crate::process) | [`Spawned`](crate::process::Spawned), [`Exited`](crate::process::Exited), [`ServerReport`](crate::process::ServerReport), [`CrashReport`](crate::process::CrashReport), [`DeadLetter`](crate::process::DeadLetter), [`DeadlockFound`](crate::process::DeadlockFound), [`ZombieCut`](crate::process::ZombieCut), [`ZombieEnded`](crate::process::ZombieEnded) |
 //! | [`scheduler`](crate::scheduler) | [`LongTurn`](crate::scheduler::LongTurn) |
-//! | [`supervisor`](crate::supervisor) | [`SupervisorEvent`](crate::supervisor::SupervisorEvent) |
-//! | `store`, with its feature | batches, failures, checkpoints: the module `store::event` |
+//! | [`supervisor`](crate::supervisor) | [`SupervisorEvent`](crate::supervisor::SupervisorEvent): [what](crate::supervisor::What) happened to a child, from `Started` to `Draining` and `Drained` |
+//! | [`sys`](crate::sys) | [`Traced`](crate::sys::Traced), for processes that are [traced](crate::sys::trace) |
+//! | [`logger`](crate::logger) | [`HandlerRemoved`](crate::logger::HandlerRemoved), and what a program [reports](crate::logger::report); [`EventsDropped`](crate::logger::EventsDropped) is told to the handler that was spared them |
+//! | `store`, with its feature | batches, failures, checkpoints, migrations: the module `store::event` |
 //! | `web`, with its feature | connections that were refused, callbacks that panicked: in `web::net` |
 //! | a program | [whatever it calls an event](Event) |
 //!

@@ -139,6 +139,9 @@ impl<M: Send + 'static> Context<M> {
     }
 
     /// Gives this process a name.
+    ///
+    /// # Errors
+    /// See [`RegisterError`]: the name is taken or no name, or this process has one already.
     pub fn register(&self, name: &Name<M>) -> Result<(), RegisterError> {
         let shared = &self.me.mailbox().core().runtime;
         shared
@@ -256,6 +259,9 @@ pub fn checkpoint() {
 }
 
 /// Gives the process that runs on this thread a label.
+///
+/// # Errors
+/// `NotAProcess` on a plain thread.
 pub fn set_label(label: impl Into<Arc<str>>) -> Result<(), NotAProcess> {
     current::required()?
         .core()

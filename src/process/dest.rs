@@ -98,6 +98,10 @@ pub trait Dest: sealed::Sealed {
     }
 
     /// Sends a message; if it reaches nobody it comes back with the reason.
+    ///
+    /// # Errors
+    /// See [`TryCastError`]: nobody is there, the mailbox is full, or the name is that of another type. Each variant
+    /// has the message.
     fn try_cast(&self, message: Self::Msg) -> Result<(), TryCastError<Self::Msg>> {
         deliver(self.resolve(), Entry::Message(message)).map_err(|error| match error {
             Undelivered::NoProc(entry) => TryCastError::NoProc(message_of(entry)),
@@ -123,6 +127,9 @@ pub trait Dest: sealed::Sealed {
     }
 
     /// [`call`](Dest::call) with a timeout of one's own; [`Duration::MAX`] is for ever.
+    ///
+    /// # Errors
+    /// As [`call`](Dest::call).
     fn call_for<T: Send + 'static>(
         &self,
         timeout: Duration,

@@ -89,6 +89,9 @@ impl Dictionary {
 
 /// Puts a value into the dictionary of the process that runs on this thread; the one that was there. All of them are
 /// dropped when the process dies.
+///
+/// # Errors
+/// `NotAProcess` on a plain thread.
 pub fn put<T: Any + Send + Sync>(key: &Key<T>, value: T) -> Result<Option<T>, NotAProcess> {
     let value = Arc::new(value);
     let had = with_dictionary(|dictionary| dictionary.put(key.name, value))?;
@@ -96,18 +99,27 @@ pub fn put<T: Any + Send + Sync>(key: &Key<T>, value: T) -> Result<Option<T>, No
 }
 
 /// A copy of the value of a key in the dictionary of the process that runs on this thread.
+///
+/// # Errors
+/// `NotAProcess` on a plain thread.
 pub fn get<T: Any + Clone + Send + Sync>(key: &Key<T>) -> Result<Option<T>, NotAProcess> {
     let value = with_dictionary(|dictionary| dictionary.get::<T>(key.name))?;
     Ok(value.map(|value| T::clone(&value)))
 }
 
 /// Takes the value of a key out of the dictionary of the process that runs on this thread.
+///
+/// # Errors
+/// `NotAProcess` on a plain thread.
 pub fn delete<T: Any + Send + Sync>(key: &Key<T>) -> Result<Option<T>, NotAProcess> {
     let had = with_dictionary(|dictionary| dictionary.delete::<T>(key.name))?;
     Ok(had.and_then(value_of))
 }
 
 /// The names of all keys in the dictionary of the process that runs on this thread, the newest last.
+///
+/// # Errors
+/// `NotAProcess` on a plain thread.
 pub fn keys() -> Result<Vec<&'static str>, NotAProcess> {
     with_dictionary(|dictionary| dictionary.keys())
 }

@@ -135,7 +135,7 @@ pub enum StartError {
     /// `init` took longer than the start timeout; the process was killed.
     Timeout,
     /// A link needs two processes, and the starter is a plain thread. Use `start` instead of `start_link`, or
-    /// make the thread a process with [`process::run`](crate::process::run).
+    /// make the thread a process with [`process::run`](fn@crate::process::run).
     NotAProcess,
     /// As many threads run as the runtime allows, or the system has no more.
     TooManyThreads,
@@ -175,8 +175,8 @@ impl std::error::Error for StartError {}
 
 /// A plain thread asked for what only a process can have.
 ///
-/// Make the thread a process with [`process::run`](crate::process::run), or do without: `start` instead of
-/// `start_link`, [`process::watch`](crate::process::watch) instead of `monitor`.
+/// Make the thread a process with [`process::run`](fn@crate::process::run), or do without: `start` instead of
+/// `start_link`, [`process::watch`](fn@crate::process::watch) instead of `monitor`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotAProcess;
 

@@ -14,8 +14,7 @@ use crate::sync::Arc;
 ///
 /// `Kill` ends the process whatever it does, and it is reported as `Killed`. `Normal` does nothing to a process
 /// that does not trap exits, unless it is sent to oneself. Any other reason ends a process that does not trap
-/// exits; one that does receives an [`Exit`](crate::process::Exit). To a process that is not there it does
-/// nothing.
+/// exits; one that does receives an [`Exit`]. To a process that is not there it does nothing.
 pub fn exit(to: impl Into<Pid>, reason: ExitReason) {
     let to = to.into();
     let Some(receiver) = runtime::current().process(to) else {
@@ -31,12 +30,18 @@ pub fn exit(to: impl Into<Pid>, reason: ExitReason) {
 
 /// Ends the process that runs on this thread with `reason`, by unwinding: Erlang's `exit/1`. Does not return,
 /// except in a destructor while the process leaves already; then the exit stays pending.
+///
+/// # Errors
+/// `NotAProcess` on a plain thread, which goes on.
 pub fn exit_self(reason: ExitReason) -> Result<(), NotAProcess> {
     raise(&current::required()?, reason);
     Ok(())
 }
 
 /// Turns exit signals to the process that runs on this thread into messages, or stops doing so; what it was.
+///
+/// # Errors
+/// `NotAProcess` on a plain thread.
 pub fn trap_exit(trap: bool) -> Result<bool, NotAProcess> {
     Ok(self::trap(&current::required()?, trap))
 }

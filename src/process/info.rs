@@ -143,6 +143,9 @@ pub fn registered() -> Vec<Arc<str>> {
 }
 
 /// Gives a process a name. One name a process, one process a name.
+///
+/// # Errors
+/// See [`RegisterError`]: the name is taken or no name, or the process has one already or has ended.
 pub fn register<M: Send + 'static>(name: &Name<M>, process: &Ref<M>) -> Result<(), RegisterError> {
     let shared = &process.mailbox().core().runtime;
     shared

@@ -21,12 +21,18 @@ pub fn link(to: impl Into<Pid>) -> Result<(), LinkError> {
 
 /// Takes a link of the process that runs on this thread back; see
 /// [`Context::unlink`](crate::process::Context::unlink).
+///
+/// # Errors
+/// `NotAProcess` on a plain thread.
 pub fn unlink(from: impl Into<Pid>) -> Result<(), NotAProcess> {
     unlink_from(&current::required()?, from.into());
     Ok(())
 }
 
 /// Takes a link back together with the exit that it may have left in the mailbox.
+///
+/// # Errors
+/// `NotAProcess` on a plain thread.
 pub fn unlink_flush(from: impl Into<Pid>) -> Result<(), NotAProcess> {
     unlink_flush_from(&current::required()?, from.into());
     Ok(())

@@ -25,8 +25,8 @@
 //! }).unwrap();
 //! ```
 //! Most programs are written with the [behaviours](crate::behaviour), which are made of this. Functions here act for
-//! the process that runs on this thread and say [`NotAProcess`] where there is none: [`watch`] is the monitor of a
-//! plain thread, [`run`] makes it a process.
+//! the process that runs on this thread and say [`NotAProcess`] where there is none: [`watch`](fn@watch) is the monitor
+//! of a plain thread, [`run`](fn@run) makes it a process.
 //!
 //! # How it dies
 //! A process ends when its closure returns (`Normal`), when it [exits](exit_self) or panics, and when an [exit

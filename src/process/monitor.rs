@@ -14,13 +14,19 @@ use std::any::Any;
 
 /// Watches a process from the one that runs on this thread; see
 /// [`Context::monitor`](crate::process::Context::monitor). A plain thread uses
-/// [`watch`](crate::process::watch).
+/// [`watch`](fn@crate::process::watch).
+///
+/// # Errors
+/// `NotAProcess` on a plain thread.
 pub fn monitor(what: impl Into<ProcessId>) -> Result<MonitorRef, NotAProcess> {
     Ok(monitor_by(&current::required()?, what.into()))
 }
 
 /// [`monitor`] with a value that comes back with the `Down`; see
 /// [`Context::monitor_with_tag`](crate::process::Context::monitor_with_tag).
+///
+/// # Errors
+/// `NotAProcess` on a plain thread.
 pub fn monitor_with_tag(
     what: impl Into<ProcessId>,
     tag: impl Any + Send + Sync,
@@ -30,11 +36,17 @@ pub fn monitor_with_tag(
 }
 
 /// Takes a monitor back: `true` if it was there and has not fired. A `Down` that is in the mailbox stays there.
+///
+/// # Errors
+/// `NotAProcess` on a plain thread.
 pub fn demonitor(monitor: MonitorRef) -> Result<bool, NotAProcess> {
     Ok(demonitor_by(&current::required()?, monitor))
 }
 
 /// Takes a monitor back together with its `Down`: after this none comes. `true` if it had not fired.
+///
+/// # Errors
+/// `NotAProcess` on a plain thread.
 pub fn demonitor_flush(monitor: MonitorRef) -> Result<bool, NotAProcess> {
     Ok(demonitor_flush_by(&current::required()?, monitor))
 }

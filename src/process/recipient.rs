@@ -90,6 +90,9 @@ impl<T: std::marker::Send + 'static> Recipient<T> {
     }
 
     /// Sends; says why if it did not arrive.
+    ///
+    /// # Errors
+    /// See [`Gone`]: the process has ended, or its mailbox is full.
     pub fn try_cast(&self, value: T) -> Result<(), Gone> {
         (self.send)(value)
     }

@@ -46,6 +46,9 @@ pub fn spawn<M: Send + 'static>(
 }
 
 /// [`spawn`] that says why no process could be started.
+///
+/// # Errors
+/// `TooManyThreads` or `TooManyProcesses` if there is no more to be had, `RuntimeStopped` at the end.
 pub fn try_spawn<M: Send + 'static>(
     main: impl FnOnce(&mut ThreadContext<M>) + Send + 'static,
 ) -> Result<Ref<M>, StartError> {

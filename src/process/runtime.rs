@@ -165,7 +165,10 @@ impl Builder {
         self
     }
 
-    /// Starts the runtime; fails if the system has no threads for it.
+    /// Starts the runtime.
+    ///
+    /// # Errors
+    /// What the system says if it has no threads for it.
     pub fn build(self) -> std::io::Result<Runtime> {
         let shared = Shared::start(self.settings)?;
         Ok(Runtime { shared })
@@ -188,6 +191,9 @@ impl Runtime {
     }
 
     /// A runtime with all defaults.
+    ///
+    /// # Errors
+    /// As [`Builder::build`].
     pub fn new() -> std::io::Result<Runtime> {
         Builder::default().build()
     }

@@ -141,8 +141,8 @@ fn tick<D: Dest + Send + 'static>(
     });
 }
 
-/// Sends an exit signal after `delay`, as [`process::exit`](crate::process::exit) would then, on behalf of whoever sets
-/// the timer. A name is resolved when the timer fires; if nobody is there nothing happens.
+/// Sends an exit signal after `delay`, as [`process::exit`](fn@crate::process::exit) would then, on behalf of whoever
+/// sets the timer. A name is resolved when the timer fires; if nobody is there nothing happens.
 ///
 /// ```
 /// use perennial::{ExitReason, process};

@@ -29,7 +29,7 @@ enum State {
     Waiting(Arc<Pending<()>>),
 }
 
-/// Watches a process from any thread; [`process::monitor`](crate::process::monitor) is for processes.
+/// Watches a process from any thread; [`process::monitor`](fn@crate::process::monitor) is for processes.
 ///
 /// ```
 /// use perennial::prelude::*;

@@ -104,7 +104,7 @@ impl Database {
     /// It reads the whole database, so call it on a thread that may block.
     ///
     /// # Errors
-    /// See [`Error`](crate::store::Error). A file of that name is as it was then, or is the whole copy.
+    /// See [`Error`]. A file of that name is as it was then, or is the whole copy.
     pub fn backup(&self, to: &Path) -> Result<(), Error> {
         backup::copy(&self.0.path, to, &self.0.config)
     }

@@ -58,7 +58,7 @@ pub trait Query: Send + 'static {
     /// Reads, inside a transaction that sees the database as of one moment.
     ///
     /// # Errors
-    /// What SQLite says; the reader passes it on as an [`Error`](crate::store::Error).
+    /// What SQLite says; the reader passes it on as an [`Error`].
     fn run(&self, db: &Connection) -> rusqlite::Result<Self::Output>;
 }
 

@@ -32,7 +32,7 @@ impl ReaderCore {
     /// A reader of a database that a writer has been opened for at least once.
     ///
     /// # Errors
-    /// See [`Error`](crate::store::Error).
+    /// See [`Error`].
     pub fn open(database: &Database) -> Result<Self, Error> {
         Ok(ReaderCore {
             db: Some(Reading::open(database)?),
@@ -43,7 +43,7 @@ impl ReaderCore {
     /// Runs a query, for [`query_time_max`](crate::store::Config::query_time_max) at most.
     ///
     /// # Errors
-    /// See [`Error`](crate::store::Error). After one of the disk the next query opens the database anew.
+    /// See [`Error`]. After one of the disk the next query opens the database anew.
     pub fn run<Q: Query>(&mut self, query: &Q) -> Result<Q::Output, Error> {
         let reading = match self.db.take() {
             Some(reading) => reading,

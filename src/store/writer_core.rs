@@ -145,8 +145,7 @@ impl WriterCore {
     /// Ends in order: the log is carried into the database file, and the next program need not check it.
     ///
     /// # Errors
-    /// See [`Error`](crate::store::Error). What was committed is on the disk even then; the next program checks the
-    /// database.
+    /// See [`Error`]. What was committed is on the disk even then; the next program checks the database.
     pub fn close(mut self) -> Result<(), Error> {
         self.leave()
     }

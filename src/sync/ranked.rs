@@ -1,7 +1,7 @@
 //! Locks with a rank: whoever holds one takes only locks of a higher rank, so no circle of threads can wait for one
 //! another. Debug builds check that at every lock and panic with both ranks; release builds store and do nothing for it.
 //!
-//! A lock without a rank ([`Mutex`](super::Mutex)) is one under which no other is taken.
+//! A lock without a rank ([`Mutex`]) is one under which no other is taken.
 
 use super::{Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::cell::RefCell;

@@ -79,7 +79,7 @@
 //! # How it dies
 //! | what happens | `terminate` runs | the reason is |
 //! |---|---|---|
-//! | `Next::Stop`, [`Next::stop_reply`], [`stop`] from outside | yes | the one given |
+//! | `Next::Stop`, [`Next::stop_reply`], [`stop`](fn@stop) from outside | yes | the one given |
 //! | a callback panics | yes | `Panic` |
 //! | `init` answers `Stop`, or panics | no | the one given, `Panic` |
 //! | an exit signal, and it does not [trap exits](GenServer::TRAP_EXIT) | no | that of the signal |

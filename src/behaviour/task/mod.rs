@@ -17,10 +17,10 @@
 //! With `Normal` when its closure has returned, with `Panic` when that panics. A [spawned](Task::spawn) task is
 //! linked to its owner, as in Elixir: if it crashes, an owner that does not trap exits ends with it, and if the
 //! owner crashes, the task ends. The *normal* end of an owner leaves its tasks running. To let a task fail alone,
-//! start it under a [`TaskSupervisor`]. A [`stream`] runs one for each item of an input.
+//! start it under a [`TaskSupervisor`]. A [`stream`](fn@stream) runs one for each item of an input.
 //!
 //! # Options
-//! A task runs on a thread of its own and may block. [`spec`] has the options: one that only computes may run
+//! A task runs on a thread of its own and may block. [`spec`](fn@spec) has the options: one that only computes may run
 //! [on the pool](Spec::pooled).
 
 mod crew;

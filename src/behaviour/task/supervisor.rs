@@ -158,7 +158,7 @@ impl TaskSupervisor {
         dynamic_supervisor::start_any(supervisor, child(restart, begin))
     }
 
-    /// [`task::stream`](crate::task::stream) with its tasks under the supervisor: Elixir's
+    /// [`task::stream`](fn@crate::task::stream) with its tasks under the supervisor: Elixir's
     /// `Task.Supervisor.async_stream`. The crash of one ends a consumer that does not trap exits.
     ///
     /// The supervisor is asked for each task, which makes one more trip to it per item. One that is full ends the

@@ -1,7 +1,9 @@
 //! Everything that is not as in OTP, on purpose, with its reason.
 //!
-//! Who knows Erlang or Elixir may count on the same words, the same rules and the same order of events. This page is
-//! the list of exceptions: what OTP does, what is done here, and why. What is not on it and differs is a bug.
+//! Who knows Erlang or Elixir may count on the same words, the same rules and the same order of events. This is the
+//! list of exceptions: what OTP does, what is done here, and why. What is not on it and differs is a bug. Processes and
+//! calls are on this page, servers, state machines, supervisors and tasks on that of the [`behaviours`], the rest on
+//! that of the [`services`].
 //!
 //! What it says of OTP holds for Erlang/OTP 25 and Elixir 1.14, unless a version is named.
 //!
@@ -156,8 +158,8 @@
 //! ## A plain thread is no process
 //!
 //! All Elixir code runs in some process. A Rust program has threads that the library did not start, `main` first. They
-//! may start servers, send, cast and call, and [`watch`](crate::process::watch) instead of monitoring; a link needs two
-//! processes. [`process::run`](crate::process::run) makes a thread a process for as long as a closure runs.
+//! may start servers, send, cast and call, and [`watch`](fn@crate::process::watch) instead of monitoring; a link needs
+//! two processes. [`process::run`](fn@crate::process::run) makes a thread a process for as long as a closure runs.
 //!
 //! ```
 //! use perennial::{Task, process::{self, StartError}};
@@ -172,7 +174,7 @@
 //! `send` to a name that nobody has raises in Elixir, `GenServer.cast` swallows it. Here neither raises, as a name
 //! whose process is being restarted is nobody's for a moment. What reaches nobody is a
 //! [`DeadLetter`](crate::process::DeadLetter) event; [`try_cast`](crate::process::Dest::try_cast) gives the message
-//! back with the reason. In the same manner [`link`](crate::process::link) to a process that is gone returns an
+//! back with the reason. In the same manner [`link`](fn@crate::process::link) to a process that is gone returns an
 //! error where `Process.link` raises it.
 //!
 //! ```
@@ -189,6 +191,28 @@
 //! [bound](crate::gen_server::Spec::mailbox) and a rule for what comes too much. Signals do not count and are never
 //! refused. There is one queue, in order; OTP 28 has priority messages, and only a kill overtakes here, because
 //! order is worth more than an urgent word.
+//!
+//! ## Aliases, tags and the dictionary have types
+//!
+//! An alias is a reference in Erlang, to which anything can be sent; the tag of a monitor, and keys and values of the
+//! process dictionary, are any terms. Here an [`Alias`](crate::process::Alias) gives out
+//! [`Recipient`](crate::process::Recipient)s of one type, and turns what they are sent into messages of the process
+//! that made it. A [tag](crate::process::monitor_with_tag) is any value, and is asked for by its type. A
+//! [`Key`](crate::process::Key) of the dictionary has the type of its value, so that no two parts of a program take
+//! each other's. An alias that is dropped is taken back: none is forgotten. Nobody else sees the dictionary of a
+//! process, and nothing of the library is in it: [`ancestors`](crate::process::ancestors) and
+//! [`callers`](crate::process::callers) are functions, and their lists cannot be spoiled.
+//!
+//! ```
+//! use perennial::process::{self, Key};
+//! static REQUEST: Key<u64> = Key::new("request");
+//! static ELSEWHERE: Key<String> = Key::new("request");
+//! process::run::<(), _>(|_| {
+//!     process::put(&REQUEST, 7).unwrap();
+//!     assert_eq!(process::get(&REQUEST), Ok(Some(7)));
+//!     assert_eq!(process::get(&ELSEWHERE), Ok(None)); // of another type, so another key
+//! }).unwrap();
+//! ```
 //!
 //! # Calls
 //!
@@ -268,6 +292,10 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! Only calls are: a [request that is sent](crate::process::Dest::send_request) inherits no deadline. Its answer may be
+//! waited for in a later callback, on behalf of somebody else. It is meant until its [`ReqId`](crate::ReqId) is
+//! dropped. In OTP an identifier that is forgotten changes nothing, and the answer comes to the mailbox all the same.
+//!
 //! ## A deadlock is found
 //!
 //! Two servers that call each other wait for the timeout of one of them in OTP. Here a caller that has waited for 10 ms
@@ -309,209 +337,6 @@
 //! server does better to [request](crate::Cx::request), which never waits; one that calls much is better off with a
 //! thread.
 //!
-//! # GenServer
-//!
-//! ## One `handle`
-//!
-//! `handle_call` and `handle_cast` are one callback: the message says what is asked, and its
-//! [`ReplyTo`](crate::ReplyTo), if it has one, that an answer is due. `{:reply, v, s}` is `reply.send(v)` and
-//! `Next::Loop`; keeping the `ReplyTo` is `{:noreply, s}`. [`handle_info`](crate::GenServer::handle_info) gets only
-//! what the kernel sends, because nothing else can arrive.
-//!
-//! ## No bad return values
-//!
-//! `{:bad_return_value, v}`, `{:nocatch, v}`, calls to callbacks that are missing and malformed options do not
-//! exist: they do not compile.
-//!
-//! ## An answer before the end is an answer before `terminate`
-//!
-//! `{:stop, reason, reply, state}` answers after `terminate`; a plain answer and then `{:stop, reason, state}`
-//! answers before it. Both are here too, and look alike: [`Next::stop_reply`](crate::Next::stop_reply) is the first,
-//! `reply.send` before `Next::Stop` the second. A server whose caller counts on its cleaning up wants the first.
-//!
-//! ```
-//! use perennial::{ExitReason, prelude::*};
-//! use std::sync::atomic::{AtomicBool, Ordering};
-//! static CLEAN: AtomicBool = AtomicBool::new(false);
-//!
-//! struct Guest;
-//! impl GenServer for Guest {
-//!     type Args = ();
-//!     type Msg = ReplyTo<&'static str>;
-//!     fn init(_: (), _: &mut Cx<Self>) -> Init<Self> { Init::Ok(Guest) }
-//!     fn handle(&mut self, reply: Self::Msg, _: &mut Cx<Self>) -> Next<Self::Msg> {
-//!         Next::stop_reply(ExitReason::Normal, reply, "goodbye")
-//!     }
-//!     fn terminate(&mut self, _: &ExitReason, _: &mut Cx<Self>) {
-//!         CLEAN.store(true, Ordering::Release);
-//!     }
-//! }
-//! let guest = gen_server::start::<Guest>(())?;
-//! assert_eq!(guest.call(|reply| reply)?, "goodbye");
-//! assert!(CLEAN.load(Ordering::Acquire));
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! ```
-//!
-//! ## After a panic `terminate` sees the state as the panic left it
-//!
-//! An Elixir callback works on a copy, so `terminate` gets the state from before the callback that raised. A Rust
-//! callback has `&mut self`: what it changed before it panicked is changed. A `terminate` that saves the state must
-//! not do so after a [`Panic`](crate::ExitReason::Panic), or it saves half a change.
-//!
-//! ```
-//! use perennial::{ExitReason, prelude::*};
-//! use std::sync::mpsc::{Sender, channel};
-//! struct Ledger { sum: u32, told: Sender<u32> }
-//! impl GenServer for Ledger {
-//!     type Args = Sender<u32>;
-//!     type Msg = u32;
-//!     fn init(told: Sender<u32>, _: &mut Cx<Self>) -> Init<Self> { Init::Ok(Ledger { sum: 1, told }) }
-//!     fn handle(&mut self, n: u32, _: &mut Cx<Self>) -> Next<u32> {
-//!         self.sum += n;
-//!         panic!("the other half of the booking");
-//!     }
-//!     fn terminate(&mut self, _: &ExitReason, _: &mut Cx<Self>) { self.told.send(self.sum).unwrap() }
-//! }
-//! let (told, hear) = channel();
-//! gen_server::start::<Ledger>(told)?.cast(41);
-//! assert_eq!(hear.recv()?, 42); // 1 in Elixir
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! ```
-//!
-//! ## A pooled server's `init` runs on the thread of its starter
-//!
-//! As the process that it is, with its own pid, links and name; only thread-locals and the thread's name are the
-//! starter's. A start then needs no wake-up, and the starter would have waited anyway. With a
-//! [timeout](crate::gen_server::Spec::timeout), or on a [thread](crate::gen_server::Spec::thread) of its own, it
-//! does not.
-//!
-//! # Supervisors
-//!
-//! ## Restarts are counted by an exact clock
-//!
-//! OTP cuts its clock to whole seconds, so that a period of one second may be nearly two: of two crashes 1.5 s apart
-//! both may count, or one, as it happens. Here a period is what it says, to the nanosecond; a restart exactly one
-//! period ago still counts.
-//!
-//! ```
-//! use perennial::{prelude::*, Runtime, process, time::Clock};
-//! use std::time::Duration;
-//! # struct Fragile;
-//! # impl GenServer for Fragile {
-//! #     type Args = ();
-//! #     type Msg = ();
-//! #     fn init(_: (), _: &mut Cx<Self>) -> Init<Self> { Init::Ok(Fragile) }
-//! #     fn handle(&mut self, _: (), _: &mut Cx<Self>) -> Next<()> { panic!("again") }
-//! # }
-//! static FRAGILE: Name<()> = Name::new("fragile");
-//! let (clock, hand) = Clock::manual();
-//! let runtime = Runtime::builder().clock(clock).build()?;
-//! let _entered = runtime.enter();
-//! let tree = Supervisor::new(Strategy::OneForOne)
-//!     .intensity(1, Duration::from_secs(1))
-//!     .child(Child::server::<Fragile>("fragile", ()).name(&FRAGILE))
-//!     .start()?;
-//! for _ in 0..5 {
-//!     let mut death = process::watch(&FRAGILE);
-//!     FRAGILE.cast(());
-//!     death.wait(Duration::MAX).unwrap();
-//!     supervisor::which_children(&tree)?;
-//!     hand.advance(Duration::from_millis(1001));
-//! }
-//! assert!(process::is_alive(&tree));
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! ```
-//!
-//! ## The default is three in five seconds
-//!
-//! Elixir's `max_restarts` and `max_seconds`; Erlang's own default is one in five.
-//!
-//! ## A supervisor never waits
-//!
-//! An OTP supervisor is deaf while a child's `init` runs: told to stop, it does so when that is over. Here starting,
-//! stopping and waiting are states. Requests that come meanwhile wait in order, as in OTP, but the order to stop comes
-//! before whatever is under way.
-//!
-//! ```
-//! use perennial::{prelude::*, process, supervisor::dynamic_supervisor};
-//! use std::sync::mpsc::{Sender, channel};
-//! # struct Slow;
-//! impl GenServer for Slow {
-//!     // ...
-//! #   type Args = Sender<()>;
-//! #   type Msg = ();
-//!     fn init(begun: Sender<()>, _: &mut Cx<Self>) -> Init<Self> {
-//!         begun.send(()).unwrap();
-//!         process::sleep(std::time::Duration::MAX);
-//!         Init::Ok(Slow)
-//!     }
-//! #   fn handle(&mut self, _: (), _: &mut Cx<Self>) -> Next<()> { Next::Loop }
-//! }
-//! let tree = DynamicSupervisor::new().start()?;
-//! let (begun, begins) = channel();
-//! let starter = std::thread::spawn({
-//!     let tree = tree.clone();
-//!     move || dynamic_supervisor::start_child(&tree, Child::server::<Slow>("slow", begun).thread())
-//! });
-//! begins.recv()?;
-//! supervisor::stop(&tree)?; // at once, though that init would last for ever
-//! assert!(starter.join().unwrap().is_err());
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! ```
-//!
-//! ## More than OTP has
-//!
-//! A child may [wait before it is restarted](crate::supervisor::ServerChild::backoff), have a [limit of its
-//! own](crate::supervisor::ServerChild::intensity) beside its supervisor's, and [wait for the last code of its
-//! predecessor](crate::supervisor::ServerChild::exclusive). What happens to children is an
-//! [event](crate::supervisor::SupervisorEvent) with a type, not only a report in the log. None of it is on unless
-//! asked for.
-//!
-//! # Tasks
-//!
-//! [`Task::join`](crate::Task::join) is `Task.await` and returns a `Result`, where that exits. It takes the task, so
-//! awaiting twice does not compile. A plain thread may own a task that is
-//! [not linked](crate::TaskSupervisor::spawn_nolink). A task has a thread of its own unless it is started
-//! [`pooled`](crate::task::Spec::pooled), because tasks are what blocking work is given to.
-//!
-//! # Services
-//!
-//! ## Entries go before anybody hears of the death
-//!
-//! An Elixir registry learns of a death as everybody else does, so for a moment after a `:DOWN` an entry may still
-//! be counted. Here names, registry keys and subscriptions are given back on the way into death, before links,
-//! monitors and callers are told: who hears of the end finds the key free.
-//!
-//! ```
-//! use perennial::{ExitReason, Registry, process};
-//! static WORKERS: Registry<u32, ()> = Registry::new("workers");
-//! let worker = process::spawn::<()>(|cx| drop(cx.receive()));
-//! WORKERS.register(7, &worker)?;
-//! let mut death = process::watch(&worker);
-//! process::exit(&worker, ExitReason::Kill);
-//! death.wait(std::time::Duration::from_secs(5)).unwrap();
-//! assert_eq!(WORKERS.count(), 0); // now and then 1 in Elixir
-//! # Ok::<(), process::RegisterError>(())
-//! ```
-//!
-//! ## No process keeps a registry
-//!
-//! `Registry` and `Phoenix.PubSub` are trees of processes to be supervised. Here a [`Registry`](crate::Registry) and
-//! a [`PubSub`](crate::PubSub) are names with types, in a `static` as a rule: there is nothing to start, and nothing
-//! whose crash takes the registered along. Anybody may register a process, where an Elixir process registers only
-//! itself; the table has locks, and no race that would speak against it.
-//!
-//! ## Presence tells of a crowd in few words
-//!
-//! Diffs of one topic are held back for [50 ms at most](crate::presence::Config::every): a thousand who enter
-//! together would be a million messages otherwise. The first diff after a quiet time is not held back.
-//!
-//! ## The end of a permanent application does not end the program
-//!
-//! It stops all applications, in order, and [`application::wait`](crate::application::wait) returns what happened;
-//! `main` decides about the program, as its destructors should run. The environment has [typed
-//! keys](crate::application::Env). There are no start phases and no included applications.
-//!
 //! # Small things
 //!
 //! | matter | OTP | here |
@@ -519,7 +344,6 @@
 //! | pids | wrap around after a long time | are [never given again](crate::Pid) |
 //! | `DOWN` of a monitored name | the name and the node in place of the pid | the pid, and the name beside it; [`Pid::INIT`](crate::Pid::INIT) if nobody had it |
 //! | reasons | any term; `{error, stacktrace}` after a raise | [`ExitReason`](crate::ExitReason); a panic has its message and its place |
-//! | crash reports | the logger | the `log` crate, a [`CrashReport`](crate::process::CrashReport) event, and one line on stderr if nobody logs |
 //! | an interval of 0 | floods its receiver | [counts as 1 ms](crate::process::send_interval) |
 //! | end of the node | `init:stop/0` | [`Runtime::shutdown`](crate::Runtime::shutdown), which says what did not end |
 //!
@@ -527,10 +351,14 @@
 //!
 //! | OTP | why not |
 //! |---|---|
-//! | process dictionary, `$callers`, group leader | state is in `self`, and thread-locals move with no process |
+//! | the I/O protocol of group leaders | what a process prints goes where the program's output goes |
 //! | atoms | enums; a name is a text that is freed |
-//! | hibernate, garbage collection of one process | an idle pooled process is small already |
-//! | code change, `code_change/3`, releases | a Rust program is replaced as a whole |
+//! | `hibernate`, garbage collection of one process | an idle pooled process is small already |
+//! | code change, `:sys.change_code`, releases | a Rust program is replaced as a whole |
 //! | ports, NIFs, drivers | Rust calls what it wants, on a thread process if that blocks |
 //! | match specifications | closures |
 //! | distribution, `:global`, `Node` | one runtime is one node; pids and reasons have room for more |
+
+pub mod behaviours;
+
+pub mod services;
