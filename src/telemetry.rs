@@ -18,7 +18,7 @@
 //! # What is told
 //! | who | events |
 //! |---|---|
-//! | [`process`](crate::process) | [`Spawned`](crate::process::Spawned), [`Exited`](crate::process::Exited), [`ServerReport`](crate::process::ServerReport), [`CrashReport`](crate::process::CrashReport), [`DeadLetter`](crate::process::DeadLetter), [`DeadlockFound`](crate::process::DeadlockFound), [`ZombieCut`](crate::process::ZombieCut), [`ZombieEnded`](crate::process::ZombieEnded) |
+//! | [`process`](crate::process) | [`MailboxWatermark`](crate::process::MailboxWatermark), [`Spawned`](crate::process::Spawned), [`Exited`](crate::process::Exited), [`ServerReport`](crate::process::ServerReport), [`CrashReport`](crate::process::CrashReport), [`DeadLetter`](crate::process::DeadLetter), [`DeadlockFound`](crate::process::DeadlockFound), [`ZombieCut`](crate::process::ZombieCut), [`ZombieEnded`](crate::process::ZombieEnded) |
 //! | [`scheduler`](crate::scheduler) | [`LongTurn`](crate::scheduler::LongTurn) |
 //! | [`supervisor`](crate::supervisor) | [`SupervisorEvent`](crate::supervisor::SupervisorEvent): [what](crate::supervisor::What) happened to a child, from `Started` to `Draining` and `Drained` |
 //! | [`sys`](crate::sys) | [`Traced`](crate::sys::Traced), for processes that are [traced](crate::sys::trace) |
