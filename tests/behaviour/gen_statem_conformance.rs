@@ -19,7 +19,6 @@ const ROWS: &str = "
 const NO_NODES: &str = "there is one node";
 const NO_OTHER_RETURN: &str =
     "a callback returns Init, Next or Enter with their actions; nothing else compiles";
-const NO_SYS: &str = "there are no system messages that look into a machine's state";
 
 const EXCUSED: &[Excused] = &[
     ("statem.start7", NO_NODES),
@@ -37,18 +36,6 @@ const EXCUSED: &[Excused] = &[
     (
         "statem.pop_too_many",
         "a machine has the callbacks of its type, to the end: there is no stack of modules",
-    ),
-    ("statem.sys1", NO_SYS),
-    ("statem.get_state", NO_SYS),
-    ("statem.replace_state", NO_SYS),
-    ("statem.format_status", NO_SYS),
-    (
-        "statem.enter_loop",
-        "a running process does not turn into a machine: start is the only way in",
-    ),
-    (
-        "statem.reply_by_alias",
-        "an answer goes to a slot of its call, never to a mailbox: there are no aliases",
     ),
 ];
 

@@ -17,6 +17,7 @@ mod gen_statem_conformance;
 mod gen_statem_ends;
 mod gen_statem_events;
 mod gen_statem_property;
+mod gen_statem_sys;
 mod gen_statem_timeouts;
 mod machine;
 mod stage;
