@@ -9,7 +9,7 @@ use perennial::gen_statem::{self, Cx, Event, Init, Next, Timeout};
 use perennial::prelude::*;
 use perennial::process::{self, CallError, Kind, Recipient, RegisterError, ServerReport, Unalias};
 use perennial::supervisor::{PartitionSupervisor, Partitions};
-use perennial::sys::{self, Incoming, Shown, Switch, SysError, SysEvent};
+use perennial::sys::{self, Incoming, Shown, SysError, SysEvent};
 use perennial::time::Clock;
 use std::cell::RefCell;
 use std::sync::mpsc;
