@@ -63,7 +63,7 @@
 //! | `{abs, true}` | an `Instant` instead of a `Duration` |
 //! | `{state_timeout, cancel}`, `{state_timeout, update, C}` | [`cancel(Timeout::State)`](Next::cancel), [`update(Timeout::State, msg)`](Next::update) |
 //! | `sys:get_state`, `sys:replace_state` of `{S, D}` | [`sys`](crate::sys) of `(State, Self)`, and [`inspect`](GenStatem::inspect) |
-//! | `enter_loop` | [`enter_loop`] |
+//! | `enter_loop` | [`enter_loop`](enter_loop()) |
 //! | `state_enter` | [`STATE_ENTER`](GenStatem::STATE_ENTER), [`enter`](GenStatem::enter), [`Enter`] |
 //!
 //! # The order of events
