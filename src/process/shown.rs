@@ -19,8 +19,8 @@ const PANICKED: &str = "format_status panicked";
 /// What others are shown of a server: whoever asks for its [status](crate::sys::get_status), and whoever reads
 /// the report of its failure.
 ///
-/// [`GenServer::format_status`](crate::GenServer::format_status) may change or hide any of it; if that panics
-/// all of it is hidden.
+/// [`GenServer::format_status`](crate::GenServer::format_status), or that of a [`GenStatem`](crate::GenStatem), may
+/// change or hide any of it; if that panics all of it is hidden.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Shown {

@@ -1,6 +1,7 @@
 //! A child that does what a script says, and writes down what happens to it.
 
 use crate::stage::{LONG, eventually};
+use crate::support::record;
 use perennial::prelude::*;
 use perennial::process::{self, Kind};
 use perennial::supervisor::{self, ChildInfo, ChildState, ServerChild};
@@ -269,6 +270,7 @@ pub(crate) fn crash() -> ExitReason {
 /// Plays a case with children of both kinds in runtimes whose time is moved by hand.
 pub(crate) fn by_hand(case: impl Fn(&ManualClock)) {
     for kind in [Kind::Pooled, Kind::Thread] {
+        let _play = record::play(&[kind]);
         let (clock, hand) = Clock::manual();
         let builder = Runtime::builder().workers(2).default_kind(kind);
         let runtime = builder.clock(clock).build().unwrap();
@@ -286,6 +288,7 @@ pub(crate) fn by_hand(case: impl Fn(&ManualClock)) {
 /// Plays a case with children of both kinds, each in a runtime that is empty and without zombies at the end.
 pub(crate) fn on_both_kinds(case: impl Fn()) {
     for kind in [Kind::Pooled, Kind::Thread] {
+        let _play = record::play(&[kind]);
         let runtime = Runtime::builder()
             .workers(2)
             .default_kind(kind)

@@ -1,7 +1,8 @@
 //! How supervisors start, and what becomes of children that do not.
 
 use crate::actor::{Actor, Log, Manner, Start, Tree, on_both_kinds};
-use crate::stage::{LONG, eventually};
+use crate::stage::{KINDS, LONG, eventually};
+use crate::support::record;
 use perennial::prelude::*;
 use perennial::process::{self, Received, StartError};
 use perennial::supervisor::{
@@ -287,16 +288,23 @@ fn tree_of_two_hundred_levels_needs_one_worker() {
             }))
         }
     }
-    let runtime = Runtime::builder().workers(1).spare_max(0).build().unwrap();
-    let entered = runtime.enter();
-    let tree = Tree::of(below(Log::default(), 200));
-    assert_eq!(process::counts().processes, 202);
-    tree.stop();
-    assert_eq!(process::counts().processes, 0);
-    let _left = Tree::of(below(Log::default(), 200));
-    drop(entered);
-    let report = runtime.shutdown(LONG);
-    assert_eq!((report.zombies, report.killed), (0, 0), "{report:?}");
+    for kind in KINDS {
+        let _play = record::play(&[kind]);
+        let runtime = Runtime::builder()
+            .workers(1)
+            .spare_max(0)
+            .default_kind(kind);
+        let runtime = runtime.build().unwrap();
+        let entered = runtime.enter();
+        let tree = Tree::of(below(Log::default(), 200));
+        assert_eq!(process::counts().processes, 202);
+        tree.stop();
+        assert_eq!(process::counts().processes, 0);
+        let _left = Tree::of(below(Log::default(), 200));
+        drop(entered);
+        let report = runtime.shutdown(LONG);
+        assert_eq!((report.zombies, report.killed), (0, 0), "{report:?}");
+    }
 }
 
 /// Rows: sup.sup_start_fail

@@ -83,10 +83,15 @@ fn what_comes_after_the_resume_is_handled_after_what_was_held() {
         sys::suspend(&clerk).unwrap();
         clerk.cast(Msg::Add(1));
         let (gate, wait) = gate();
+        let (busy, is_busy) = mpsc::channel();
         let looks = aside(&clerk, |clerk| {
-            sys::with_state(clerk, move |_: &Clerk| wait()).unwrap();
+            let look = move |_: &Clerk| {
+                busy.send(()).unwrap();
+                wait();
+            };
+            sys::with_state(clerk, look).unwrap();
         });
-        eventually("it is busy with its state", || queue(&clerk) == 1);
+        is_busy.recv_timeout(LONG).unwrap();
         let resumes = aside(&clerk, |clerk| sys::resume(clerk).unwrap());
         eventually("the order to go on waits", || queue(&clerk) == 2);
         clerk.cast(Msg::Add(2));

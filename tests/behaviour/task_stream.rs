@@ -3,6 +3,7 @@
 use crate::stage::{
     KINDS, LONG, eventually, in_runtime, nothing_left, on_both_kinds, play, reason,
 };
+use crate::support::record;
 use perennial::prelude::*;
 use perennial::process::{self, Kind, Received, StartError};
 use perennial::supervisor::StartChildError;
@@ -128,6 +129,7 @@ fn timeout_is_the_last_item_of_a_plain_thread() {
 /// Plays a case on both kinds with a clock that the case moves.
 fn by_hand(case: impl Fn(Kind, ManualClock)) {
     for kind in KINDS {
+        let _play = record::play(&[kind]);
         let (clock, hand) = Clock::manual();
         let runtime = Runtime::builder().workers(2).clock(clock).build().unwrap();
         let entered = runtime.enter();
@@ -325,8 +327,12 @@ fn linked_stream_needs_a_process() {
 /// A timeout is a `Duration` and what happens after it an enum: only the number is left to be wrong.
 #[test]
 fn stream_without_concurrency_is_refused_when_it_is_made() {
-    let refused = task::stream([1], |n| n).max_concurrency(0).build();
-    assert_eq!(refused.err(), Some(StreamOptionError::MaxConcurrency));
+    on_both_kinds(|kind| {
+        let refused = play(kind, || {
+            task::stream([1], |n| n).max_concurrency(0).build().err()
+        });
+        assert_eq!(refused, Ok(Some(StreamOptionError::MaxConcurrency)));
+    });
     let text = StreamOptionError::MaxConcurrency.to_string();
     assert!(text.contains("max_concurrency"), "{text}");
 }

@@ -20,7 +20,7 @@
 //!    calls `record::play`. Where no process takes part, or it does not matter which, `record::whichever`.
 //! 3. If the test's file is new, name it here below, beside its neighbours.
 //! 4. A row that is not in `catalogue.rs` yet goes there. One that cannot be written down in Rust goes, with the reason,
-//!    into `EXCUSED` of `tests/process/conformance.rs` or `tests/service/conformance.rs`.
+//!    into its list `IMPOSSIBLE`.
 //!
 //! The last test waits for all others, joins what was recorded with the catalogue, prints the table, and fails if a row
 //! failed on a kind, was not played, or is forgotten. It needs the whole run: with a filter there is no table.
@@ -36,16 +36,16 @@
 #[path = "../behaviour/actor.rs"]
 mod actor;
 mod catalogue;
+#[path = "../behaviour/clerk.rs"]
+mod clerk;
+mod holders;
+#[path = "../behaviour/machine.rs"]
+mod machine;
 mod report;
 #[path = "../behaviour/stage.rs"]
 mod stage;
 #[path = "../support/mod.rs"]
 mod support;
-
-#[path = "../process/conformance.rs"]
-mod process_account;
-#[path = "../service/conformance.rs"]
-mod service_account;
 
 #[path = "../process/aliases.rs"]
 mod aliases;
@@ -68,6 +68,10 @@ mod table;
 #[path = "../process/timers.rs"]
 mod timers;
 
+#[path = "../behaviour/agent.rs"]
+mod agent;
+#[path = "../behaviour/dynamic.rs"]
+mod dynamic;
 #[path = "../behaviour/enter_loop.rs"]
 mod enter_loop;
 #[path = "../behaviour/gen_server_calls.rs"]
@@ -78,8 +82,48 @@ mod gen_server_ends;
 mod gen_server_messages;
 #[path = "../behaviour/gen_server_start.rs"]
 mod gen_server_start;
+#[path = "../behaviour/gen_statem_calls.rs"]
+mod gen_statem_calls;
+#[path = "../behaviour/gen_statem_ends.rs"]
+mod gen_statem_ends;
+#[path = "../behaviour/gen_statem_events.rs"]
+mod gen_statem_events;
+#[path = "../behaviour/gen_statem_sys.rs"]
+mod gen_statem_sys;
+#[path = "../behaviour/gen_statem_timeouts.rs"]
+mod gen_statem_timeouts;
+#[path = "../behaviour/partition.rs"]
+mod partition;
+#[path = "../behaviour/requests.rs"]
+mod requests;
+#[path = "../behaviour/supervisor_admin.rs"]
+mod supervisor_admin;
+#[path = "../behaviour/supervisor_auto.rs"]
+mod supervisor_auto;
+#[path = "../behaviour/supervisor_end.rs"]
+mod supervisor_end;
+#[path = "../behaviour/supervisor_restart.rs"]
+mod supervisor_restart;
+#[path = "../behaviour/supervisor_start.rs"]
+mod supervisor_start;
+#[path = "../behaviour/supervisor_view.rs"]
+mod supervisor_view;
+#[path = "../behaviour/sys.rs"]
+mod sys;
+#[path = "../behaviour/sys_debug.rs"]
+mod sys_debug;
+#[path = "../behaviour/sys_status.rs"]
+mod sys_status;
 #[path = "../behaviour/task.rs"]
 mod task;
+#[path = "../behaviour/task_callers.rs"]
+mod task_callers;
+#[path = "../behaviour/task_many.rs"]
+mod task_many;
+#[path = "../behaviour/task_stream.rs"]
+mod task_stream;
+#[path = "../behaviour/task_stream_ends.rs"]
+mod task_stream_ends;
 #[path = "../behaviour/task_supervisor.rs"]
 mod task_supervisor;
 
@@ -87,8 +131,20 @@ mod task_supervisor;
 mod application;
 #[path = "../service/application_env.rs"]
 mod application_env;
+#[path = "../service/application_life.rs"]
+mod application_life;
+#[path = "../service/logger.rs"]
+mod logger;
+#[path = "../service/pg.rs"]
+mod pg;
 #[path = "../service/registry.rs"]
 mod registry;
+#[path = "../service/registry_listeners.rs"]
+mod registry_listeners;
+#[path = "../service/registry_locks.rs"]
+mod registry_locks;
+#[path = "../service/registry_partitions.rs"]
+mod registry_partitions;
 #[path = "../service/stop_via.rs"]
 mod stop_via;
 

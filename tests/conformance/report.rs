@@ -1,10 +1,9 @@
 //! The table: what was played, joined with what there is to play.
 
-use crate::catalogue::{AWAITED, CASES, LATER, OUT_OF_SCOPE, names, suite};
+use crate::catalogue::{CASES, IMPOSSIBLE, LATER, OUT_OF_SCOPE, names, suite};
+use crate::holders::{self, Holders};
 use crate::support::LONG;
 use crate::support::record::{self, Score, Test};
-use crate::support::rows::{self, Excused};
-use crate::{process_account, service_account};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Write as _};
 use std::io::Write as _;
@@ -20,8 +19,7 @@ enum Fate {
     Later,
     Impossible(&'static str),
     OutOfScope(&'static str),
-    Awaited,
-    /// Nothing is known of it.
+    /// There is neither a test nor a reason.
     Forgotten,
 }
 
@@ -43,18 +41,16 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// Which tests hold which rows, as their documentation says.
-type Holders = BTreeMap<String, Vec<String>>;
-
 /// Waits until all tests have ended, prints the table, and fails if a row did.
 pub(crate) fn make() {
     if is_partial() {
         return say("only some of the tests were asked for: there is no table\n");
     }
-    let holders = rows::holders(&FOLDERS);
+    let holders = holders::read(&FOLDERS);
     let tests = wait_for(&holders);
     let mut faults = missing_tests(&holders, &tests);
     faults.extend(strangers(&holders));
+    faults.extend(needless(&holders));
     let fates = fates(&holders, &tests);
     faults.extend(broken(&fates));
     say(&listing(&fates, &holders));
@@ -124,10 +120,23 @@ fn strangers(holders: &Holders) -> Vec<String> {
         .collect()
 }
 
+/// Reasons for having no test that a row with a test has, or that no row has.
+fn needless(holders: &Holders) -> Vec<String> {
+    let cases: BTreeSet<&str> = CASES.split_whitespace().collect();
+    let later = LATER.iter().filter(|row| !row.ends_with(".*")).copied();
+    let excused = IMPOSSIBLE.iter().map(|(row, _)| *row).chain(later);
+    let fault = |row: &str| match (cases.contains(row), holders.contains_key(row)) {
+        (true, false) => None,
+        (true, true) => Some(format!("{row}: has a test, and a reason why there is none")),
+        (false, _) => Some(format!("{row}: has a reason, and is not in the catalogue")),
+    };
+    excused.filter_map(fault).collect()
+}
+
 fn fates(holders: &Holders, tests: &BTreeMap<String, Test>) -> Vec<(&'static str, Fate)> {
-    let excused: BTreeMap<&str, &str> = excuses().into_iter().collect();
+    let impossible: BTreeMap<&str, &str> = IMPOSSIBLE.iter().copied().collect();
     let cases = CASES.split_whitespace().map(|row| {
-        let fate = match (holders.get(row), excused.get(row)) {
+        let fate = match (holders.get(row), impossible.get(row)) {
             (Some(held_by), _) => {
                 let by: Vec<Option<&Test>> = held_by.iter().map(|name| tests.get(name)).collect();
                 Fate::Played(
@@ -137,7 +146,6 @@ fn fates(holders: &Holders, tests: &BTreeMap<String, Test>) -> Vec<(&'static str
             }
             (None, _) if names(LATER, row) => Fate::Later,
             (None, Some(why)) => Fate::Impossible(why),
-            (None, None) if names(AWAITED, row) => Fate::Awaited,
             (None, None) => Fate::Forgotten,
         };
         (row, fate)
@@ -146,10 +154,6 @@ fn fates(holders: &Holders, tests: &BTreeMap<String, Test>) -> Vec<(&'static str
         .iter()
         .map(|(row, why)| (*row, Fate::OutOfScope(why)));
     cases.chain(others).collect()
-}
-
-fn excuses() -> Vec<Excused> {
-    [process_account::EXCUSED, service_account::EXCUSED].concat()
 }
 
 /// How the tests of a row did together on one kind.
@@ -192,7 +196,6 @@ fn listing(fates: &[(&'static str, Fate)], holders: &Holders) -> String {
             ),
             Fate::Impossible(why) => not_played("impossible by types", why),
             Fate::OutOfScope(why) => not_played("out of scope", why),
-            Fate::Awaited => not_played("awaited", "its test is still to come"),
             Fate::Forgotten => not_played("FORGOTTEN", "no test, and no reason for that"),
         };
         writeln!(text, "{row:<52} {thread:<7} {pooled:<7} {note}").expect("text grows");
@@ -217,7 +220,7 @@ struct Line {
     later: usize,
     impossible: usize,
     out_of_scope: usize,
-    awaited: usize,
+    forgotten: usize,
 }
 
 impl Line {
@@ -231,20 +234,20 @@ impl Line {
             Fate::Later => self.later += 1,
             Fate::Impossible(_) => self.impossible += 1,
             Fate::OutOfScope(_) => self.out_of_scope += 1,
-            Fate::Awaited | Fate::Forgotten => self.awaited += 1,
+            Fate::Forgotten => self.forgotten += 1,
         }
     }
 
     fn text(&self, suite: &str) -> String {
         format!(
-            "{suite:<10} {:>7} {:>17} {:>17} {:>20} {:>20} {:>13} {:>8}\n",
+            "{suite:<10} {:>7} {:>17} {:>17} {:>20} {:>20} {:>13} {:>10}\n",
             self.cases,
             self.thread,
             self.pooled,
             self.later,
             self.impossible,
             self.out_of_scope,
-            self.awaited
+            self.forgotten
         )
     }
 }
@@ -257,7 +260,7 @@ fn summary(fates: &[(&'static str, Fate)]) -> String {
         total.add(fate);
     }
     let mut text = format!(
-        "\n{:<10} {:>7} {:>17} {:>17} {:>20} {:>20} {:>13} {:>8}\n",
+        "\n{:<10} {:>7} {:>17} {:>17} {:>20} {:>20} {:>13} {:>10}\n",
         "suite",
         "cases",
         "passed on thread",
@@ -265,7 +268,7 @@ fn summary(fates: &[(&'static str, Fate)]) -> String {
         "later: distribution",
         "impossible by types",
         "out of scope",
-        "awaited"
+        "forgotten"
     );
     for (suite, line) in &suites {
         text += &line.text(suite);

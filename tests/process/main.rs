@@ -6,7 +6,6 @@
 
 mod aliases;
 mod calls;
-mod conformance;
 mod deadlocks;
 mod deterministic;
 mod dictionary;

@@ -2,7 +2,8 @@
 //! the end of all; ids as in the table of conformance cases.
 
 use crate::application::{Log, application, halted, names, running, with_applications};
-use crate::stage::{LONG, ended, eventually, reason};
+use crate::stage::{KINDS, LONG, ended, eventually, reason};
+use crate::support::record;
 use perennial::application::{
     self, Application, Env, Halted, Mode, SHUTDOWN_TIMEOUT, StartApplicationError, Why,
 };
@@ -376,21 +377,31 @@ fn shutdown_function_hears_why_and_does_not_keep_anybody_when_it_fails() {
     assert_eq!(log.take(), ["Asked", "prep_stop", "-chat"]);
 }
 
+/// Plays a case with processes of each kind in a runtime in which some are killed.
+fn with_forced_ends(case: impl Fn(&Log)) {
+    for kind in KINDS {
+        let _play = record::play(&[kind]);
+        let runtime = Runtime::builder().workers(2).default_kind(kind);
+        let runtime = runtime.build().unwrap();
+        let entered = runtime.enter();
+        case(&Log::default());
+        drop(entered);
+        assert_eq!(runtime.shutdown(LONG).zombies, 0);
+    }
+}
+
 /// Rows: app.shutdown_timeout
 #[test]
 fn shutdown_function_that_hangs_is_killed_when_the_time_is_over() {
-    let runtime = Runtime::builder().workers(2).build().unwrap();
-    let entered = runtime.enter();
-    let log = Log::default();
-    application::set_shutdown_func(|_| process::sleep(Duration::MAX));
-    application::load(application("chat", &log)).unwrap();
-    let top = application::start("chat").unwrap();
-    let watch = process::watch(&top);
-    application::halt(Duration::from_millis(20));
-    assert!(halted().forced);
-    assert_eq!(reason(watch), ExitReason::Killed);
-    drop(entered);
-    assert_eq!(runtime.shutdown(LONG).zombies, 0);
+    with_forced_ends(|log| {
+        application::set_shutdown_func(|_| process::sleep(Duration::MAX));
+        application::load(application("chat", log)).unwrap();
+        let top = application::start("chat").unwrap();
+        let watch = process::watch(&top);
+        application::halt(Duration::from_millis(20));
+        assert!(halted().forced);
+        assert_eq!(reason(watch), ExitReason::Killed);
+    });
 }
 
 /// Rows: app.shutdown_timeout
@@ -398,29 +409,18 @@ fn shutdown_function_that_hangs_is_killed_when_the_time_is_over() {
 /// The others have as long as the environment says when one ends all.
 #[test]
 fn shutdown_timeout_holds_where_nobody_gave_a_deadline() {
-    let runtime = Runtime::builder().workers(2).build().unwrap();
-    let entered = runtime.enter();
-    let log = Log::default();
-    SHUTDOWN_TIMEOUT.set(Duration::from_millis(20));
-    let stuck = application("stuck", &log).prep_stop(|| process::sleep(Duration::MAX));
-    application::load(stuck).unwrap();
-    application::load(application("chat", &log).permanent()).unwrap();
-    application::start("stuck").unwrap();
-    let top = application::start("chat").unwrap();
-    process::exit(&top, ExitReason::Kill);
-    let halted = halted();
-    assert!(
-        matches!(
-            halted,
-            Halted {
-                why: Why::Ended(..),
-                forced: true
-            }
-        ),
-        "{halted:?}"
-    );
-    drop(entered);
-    assert_eq!(runtime.shutdown(LONG).zombies, 0);
+    with_forced_ends(|log| {
+        SHUTDOWN_TIMEOUT.set(Duration::from_millis(20));
+        let stuck = application("stuck", log).prep_stop(|| process::sleep(Duration::MAX));
+        application::load(stuck).unwrap();
+        application::load(application("chat", log).permanent()).unwrap();
+        application::start("stuck").unwrap();
+        let top = application::start("chat").unwrap();
+        process::exit(&top, ExitReason::Kill);
+        let halted = halted();
+        let Halted { why, forced } = &halted;
+        assert!(matches!(why, Why::Ended(..)) && *forced, "{halted:?}");
+    });
 }
 
 /// Rows: app.get_key

@@ -14,7 +14,6 @@ mod application_env;
 mod application_life;
 mod balancer;
 mod churn;
-mod conformance;
 mod limiter;
 mod logger;
 mod pg;

@@ -5,19 +5,21 @@ use crate::behaviour::gen_statem::agenda::Agenda;
 use crate::behaviour::gen_statem::next::{Entered, Made, Step};
 use crate::behaviour::gen_statem::timeouts::Changes;
 use crate::behaviour::gen_statem::timer::{Rang, Timer};
-use crate::behaviour::gen_statem::{Cx, Event, GenStatem, Next, Statem};
+use crate::behaviour::gen_statem::{Cx, Event, GenStatem, Init, Next, Statem};
 use crate::behaviour::request::Answered;
 use crate::behaviour::served::sealed::{Launch, Launched, Plan};
 use crate::behaviour::served::{Served, launch};
 use crate::process::behaviour::{Behaviour, Flow, InitEnd, InitFn};
+use crate::process::shown::Shown;
 use crate::process::{Context, Down, Exit, StartError};
 use crate::reason::ExitReason;
 use std::any::Any;
+use std::fmt;
 
 /// A machine's state and data, and what it keeps for itself.
-struct Machine<S: GenStatem> {
-    state: S::State,
-    data: S,
+pub(super) struct Machine<S: GenStatem> {
+    /// State and data, side by side as `sys` shows and replaces them.
+    current: (S::State, S),
     agenda: Agenda<Event<S>, S::Timer, S::Msg, Timer>,
     entering: Option<Entering<S>>,
 }
@@ -32,19 +34,25 @@ struct Entering<S: GenStatem> {
 
 /// `init` of a machine as the kernel runs it.
 fn init_fn<S: GenStatem>(args: S::Args) -> InitFn<Machine<S>> {
+    init_by(move |cx| S::init(args, cx))
+}
+
+/// The beginning of a machine whose state and data are made by `init`.
+pub(super) fn init_by<S: GenStatem>(
+    init: impl FnOnce(&mut Cx<S>) -> Init<S> + Send + 'static,
+) -> InitFn<Machine<S>> {
     Box::new(move |cx| {
         if S::TRAP_EXIT {
             cx.trap_exit(true);
         }
-        let init = S::init(args, cx);
-        let (state, data) = match init.made {
+        let init = init(cx);
+        let current = match init.made {
             Made::Ok(state, data) => (state, data),
             Made::Ignore => return Err(InitEnd::Ignore),
             Made::Stop(reason) => return Err(InitEnd::Stop(reason)),
         };
         let mut machine = Machine {
-            state,
-            data,
+            current,
             agenda: Agenda::new(S::EVENTS_MAX),
             entering: None,
         };
@@ -64,7 +72,8 @@ enum Move<State> {
 
 impl<S: GenStatem> Machine<S> {
     fn handle(&mut self, event: Event<S>, cx: &mut Cx<S>) -> Flow {
-        let next = self.data.handle(event, &self.state, cx);
+        let (state, data) = &mut self.current;
+        let next = data.handle(event, state, cx);
         self.follow(next, cx)
     }
 
@@ -72,8 +81,8 @@ impl<S: GenStatem> Machine<S> {
         let moved = match next.step {
             Step::Keep => Move::Kept,
             Step::Repeat => Move::Repeated,
-            Step::Next(state) if state == self.state => Move::Kept,
-            Step::Next(state) => Move::Changed(std::mem::replace(&mut self.state, state)),
+            Step::Next(state) if state == self.current.0 => Move::Kept,
+            Step::Next(state) => Move::Changed(std::mem::replace(&mut self.current.0, state)),
             Step::Stop(reason) => return Flow::Stop(reason),
         };
         let changed = matches!(moved, Move::Changed(_));
@@ -102,8 +111,8 @@ impl<S: GenStatem> Machine<S> {
     fn enter(&mut self, entering: Entering<S>, cx: &mut Cx<S>) -> Flow {
         let Entering { old, mut timeouts } = entering;
         let entered = {
-            let old = old.as_ref().unwrap_or(&self.state);
-            self.data.enter(old, &self.state, cx)
+            let (state, data) = &mut self.current;
+            data.enter(old.as_ref().unwrap_or(state), state, cx)
         };
         timeouts.extend(entered.timeouts);
         match entered.step {
@@ -154,6 +163,8 @@ impl<S: GenStatem> Launch<S::Args, S::Msg> for Statem<S> {
 impl<S: GenStatem> Behaviour for Machine<S> {
     type Msg = S::Msg;
     type Cx = Cx<S>;
+
+    const REPORTED: Option<&'static str> = Some("state machine");
 
     fn context(context: Context<S::Msg>) -> Cx<S> {
         Cx::new(context)
@@ -211,6 +222,28 @@ impl<S: GenStatem> Behaviour for Machine<S> {
     }
 
     fn terminate(&mut self, reason: &ExitReason, cx: &mut Cx<S>) {
-        self.data.terminate(reason, &self.state, cx);
+        let (state, data) = &mut self.current;
+        data.terminate(reason, state, cx);
+    }
+
+    fn state(&self) -> Option<&dyn Any> {
+        Some(&self.current)
+    }
+
+    fn state_mut(&mut self) -> Option<&mut dyn Any> {
+        Some(&mut self.current)
+    }
+
+    fn inspect(&self) -> Option<&dyn fmt::Debug> {
+        S::inspect(&self.current)
+    }
+
+    fn inspect_message(message: &S::Msg) -> Option<&dyn fmt::Debug> {
+        S::inspect_message(message)
+    }
+
+    fn format_status(&self, shown: &mut Shown) {
+        let (state, data) = &self.current;
+        data.format_status(state, shown);
     }
 }

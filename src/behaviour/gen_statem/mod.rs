@@ -62,6 +62,8 @@
 //! | `{timeout, T, C}`, `{state_timeout, T, C}`, `{{timeout, Name}, T, C}` | [`event_timeout`](Next::event_timeout), [`state_timeout`](Next::state_timeout), [`timeout`](Next::timeout) |
 //! | `{abs, true}` | an `Instant` instead of a `Duration` |
 //! | `{state_timeout, cancel}`, `{state_timeout, update, C}` | [`cancel(Timeout::State)`](Next::cancel), [`update(Timeout::State, msg)`](Next::update) |
+//! | `sys:get_state`, `sys:replace_state` of `{S, D}` | [`sys`](crate::sys) of `(State, Self)`, and [`inspect`](GenStatem::inspect) |
+//! | `enter_loop` | [`enter_loop`](enter_loop()) |
 //! | `state_enter` | [`STATE_ENTER`](GenStatem::STATE_ENTER), [`enter`](GenStatem::enter), [`Enter`] |
 //!
 //! # The order of events
@@ -89,6 +91,7 @@
 
 mod agenda;
 mod context;
+mod enter_loop;
 mod event;
 mod machine;
 mod next;
@@ -98,14 +101,17 @@ mod timer;
 pub use crate::behaviour::gen_server::{stop, stop_for};
 pub use agenda::TooManyEvents;
 pub use context::Cx;
+pub use enter_loop::{enter_loop, enter_loop_as};
 pub use event::Event;
 pub use next::{Enter, Init, Next};
 pub use timeouts::{Timeout, When};
 
 use crate::behaviour::gen_server;
+use crate::process::shown::Shown;
 use crate::process::{Ref, StartError};
 use crate::reason::ExitReason;
 use std::convert::Infallible;
+use std::fmt;
 use std::hash::Hash;
 use std::marker::PhantomData;
 
@@ -158,6 +164,57 @@ pub trait GenStatem: Sized + Send + 'static {
     /// of a machine that traps exits ends; never after a kill or an exit signal that is not trapped.
     fn terminate(&mut self, reason: &ExitReason, state: &Self::State, cx: &mut Cx<Self>) {
         let _ = (reason, state, cx);
+    }
+
+    /// What state and data look like to whoever looks into the machine with [`sys`](crate::sys), and in the report of
+    /// its failure: `Some(current)` if both have a `Debug` that may be shown. Nothing unless defined.
+    ///
+    /// It is asked only when somebody looks, and cut where it gets long.
+    ///
+    /// ```
+    /// use perennial::gen_statem::{Cx, Event, Init, Next};
+    /// use perennial::{prelude::*, sys};
+    /// #[derive(Debug, PartialEq)]
+    /// enum Door { Open, Shut }
+    /// #[derive(Debug)]
+    /// struct Visits(u32);
+    /// impl GenStatem for Visits {
+    ///     type Args = ();
+    ///     type Msg = ();
+    ///     type State = Door;
+    ///     type Timer = ();
+    ///     fn init(_: (), _: &mut Cx<Self>) -> Init<Self> { Init::ok(Door::Shut, Visits(0)) }
+    ///     fn handle(&mut self, _: Event<Self>, _: &Door, _: &mut Cx<Self>) -> Next<Self> {
+    ///         self.0 += 1;
+    ///         Next::next_state(Door::Open)
+    ///     }
+    ///     fn inspect(current: &(Door, Self)) -> Option<&dyn std::fmt::Debug> { Some(current) }
+    /// }
+    /// let door = gen_statem::start::<Visits>(())?;
+    /// door.cast(());
+    /// assert_eq!(sys::get_state(&door)?.as_deref(), Some("(Open, Visits(1))"));
+    /// let before = sys::replace_state(&door, |_: &(Door, Visits)| (Door::Shut, Visits(7)))?;
+    /// assert_eq!((before.0, before.1.0), (Door::Open, 1));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    fn inspect(current: &(Self::State, Self)) -> Option<&dyn fmt::Debug> {
+        let _ = current;
+        None
+    }
+
+    /// What a message looks like to whoever debugs the machine with [`sys`](crate::sys), and in the report of its
+    /// failure: `Some(msg)` if it has a `Debug` that may be shown. Nothing unless defined; what it costs is said at
+    /// [`GenServer::inspect_message`](crate::GenServer::inspect_message).
+    fn inspect_message(msg: &Self::Msg) -> Option<&dyn fmt::Debug> {
+        let _ = msg;
+        None
+    }
+
+    /// Changes what others are shown: hides a password in the data, shortens a message. Leaves it as it is unless
+    /// defined. If it panics they are shown nothing, and the machine goes on. It changes nothing but that, as
+    /// [`GenServer::format_status`](crate::GenServer::format_status).
+    fn format_status(&self, state: &Self::State, shown: &mut Shown) {
+        let _ = (state, shown);
     }
 }
 

@@ -38,7 +38,7 @@
 //! # How it dies
 //! As any supervisor. A partition that is being restarted is `NoProc` to those who send to it, the others go on.
 
-use crate::behaviour::gen_server::GenServer;
+use crate::behaviour::served::Served;
 use crate::behaviour::supervisor::api::{self, ChildInfo, Counts, Msg, Request};
 use crate::behaviour::supervisor::board;
 use crate::behaviour::supervisor::child::{Child, ServerChild};
@@ -62,8 +62,8 @@ pub trait TypedChild: Into<Child> {
     type Msg: Send + 'static;
 }
 
-impl<S: GenServer> TypedChild for ServerChild<S> {
-    type Msg = S::Msg;
+impl<S: Served> TypedChild for ServerChild<S> {
+    type Msg = <S as Served>::Msg;
 }
 
 impl TypedChild for DynamicSupervisor {

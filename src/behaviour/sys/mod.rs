@@ -1,8 +1,8 @@
 //! A look into a running process, and a hand on it: suspend and resume, the state, the status, counters, a
 //! trace, the last events, hooks.
 //!
-//! Works for whatever runs callbacks: servers and agents, supervisors, on either kind of process. A process that
-//! runs a closure ([`process::spawn`], a task) answers [`NotSupported`](SysError::NotSupported).
+//! Works for whatever runs callbacks: servers and agents, state machines, supervisors, on either kind of process. A
+//! process that runs a closure ([`process::spawn`], a task) answers [`NotSupported`](SysError::NotSupported).
 //!
 //! ```
 //! use perennial::prelude::*;

@@ -12,7 +12,8 @@ pub fn get_state(process: impl Into<ProcessId>) -> Result<Option<String>, SysErr
     ask(process.into(), |system| Ok(system.inspect()))
 }
 
-/// Looks at the state of a server of type `S`, inside of its process, between two callbacks.
+/// Looks at the state of a server of type `S`, inside of its process, between two callbacks. That of a
+/// [`GenStatem`](crate::GenStatem) `D` is `(D::State, D)`.
 ///
 /// ```
 /// use perennial::prelude::*;
