@@ -81,9 +81,12 @@ pub(super) fn tell(core: &Core, bound: Option<&Bound>, mark: Option<Watermark>) 
 mod tests {
     use super::*;
 
+    /// The bound, how many messages there are from step to step, and the marks with the steps at which they are told.
+    type Row = (usize, &'static [usize], &'static [(usize, Watermark)]);
+
     #[test]
     fn marks_are_told_once_each_in_turn() {
-        let table: [(usize, &[usize], &[(usize, Watermark)]); 3] = [
+        let table: [Row; 3] = [
             (
                 1,
                 &[0, 1, 1, 0, 1],
