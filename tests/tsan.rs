@@ -8,6 +8,16 @@
 //!   cargo +nightly test --test tsan --target x86_64-unknown-linux-gnu --target-dir target/tsan
 //! ```
 //!
+//! `--features chat` adds the chat. What is covered: the scenarios of `tests/tsan`, the modules that `tests/tsan/everything.rs` lists (of
+//! the conformance rows all modules of `tests/conformance/main.rs`, played on both kinds), at their default scale, and 18 kills in a chat.
+//! What is not: the properties and models that are single threads with many cases (`process::properties`, `registry_model`, …),
+//! panic hooks and signals, which are one for a whole program, the store's power cuts, the web's parsers, the seeds of
+//! `tests/deterministic` (a scenario and `process::deterministic` pass the baton here), and the few tests in `LEFT_OUT` of
+//! `tests/tsan/runner.rs`, each with its reason.
+//!
+//! libtest is not in the way: the runner is our own, since libtest's, which is not instrumented, would be reported itself. For the
+//! same reason the tests have a `std` of their own (`tests/tsan/std.rs`).
+//!
 //! `PERENNIAL_TSAN_ONLY=stress` plays what has that in its name, and no canaries unless they have.
 #![cfg_attr(tsan, feature(custom_test_frameworks, test), test_runner(runner::run))]
 
