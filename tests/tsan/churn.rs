@@ -52,11 +52,12 @@ fn registries_and_groups() {
             for member in GROUPS.get_members(&key) {
                 member.cast(format!("{me} {round}"));
             }
-            CROWDS.dispatch_parallel(&key, |members| {
+            let reached = CROWDS.dispatch_parallel(&key, |members| {
                 for (member, ()) in members {
                     member.cast(ShelfMsg::Put("all".to_owned()));
                 }
             });
+            reached.expect("no panic");
             GROUPS.leave(&key, &room).expect("it has joined");
             KEYS.select(|key, room, ()| Some((*key, room.clone())));
             if round % 2 == 0 {
