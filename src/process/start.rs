@@ -140,8 +140,9 @@ pub(crate) fn start<B: Behaviour>(
         current::checkpoint();
         return started;
     }
+    let watch = call::watch(&ack.pending);
     launch(&shared, &mut prepared, init, Some(ack.clone()))?;
-    let answer = wait::for_start(&ack.pending);
+    let answer = wait::for_start(&ack.pending, watch);
     let outcome = ack.outcome(answer);
     if let Err(StartError::Timeout | StartError::PoolExhausted | StartError::Exiting) = &outcome {
         abandon(&process, &prepared.started);

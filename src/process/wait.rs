@@ -25,21 +25,49 @@ const DEADLOCK_PROBE: Duration = Duration::from_millis(10);
 
 /// Waits for the answer of a call whose request is in the mailbox.
 pub(crate) fn for_answer<T: Send + 'static>(pending: &Arc<Pending<T>>) -> Answer<T> {
-    wait(pending, Part::Caller)
+    wait(pending)
 }
 
 /// Waits until a process that this one started has acknowledged that. Where the two wait for each other it is the
 /// other's call that fails, as it would anywhere else in its `init`.
-pub(crate) fn for_start(pending: &Arc<Pending<()>>) -> Answer<()> {
-    wait(pending, Part::Starter)
+///
+/// It has been watched since before it ran: whoever hears here of its end hears of it after all who are linked to it,
+/// as the starter itself may be.
+pub(crate) fn for_start(
+    pending: &Arc<Pending<()>>,
+    watch: Result<MonitorRef, CallError>,
+) -> Answer<()> {
+    let give_up = |error| pending.slot.close().unwrap_or(Err(error));
+    let monitor = match watch {
+        Ok(monitor) => monitor,
+        Err(error) => return give_up(error),
+    };
+    if let Some(answer) = quick(pending) {
+        call::unwatch(pending.target(), monitor);
+        return answer;
+    }
+    let parked =
+        |caller: Option<&Arc<dyn Process>>| parked(pending, caller, monitor, Part::Starter);
+    match blocking(pending.target(), parked) {
+        Some(answer) => answer,
+        None => {
+            call::unwatch(pending.target(), monitor);
+            give_up(CallError::PoolExhausted)
+        }
+    }
 }
 
-fn wait<T: Send + 'static>(pending: &Arc<Pending<T>>, part: Part) -> Answer<T> {
+fn wait<T: Send + 'static>(pending: &Arc<Pending<T>>) -> Answer<T> {
     if let Some(answer) = quick(pending) {
         return answer;
     }
     let give_up = |error| pending.slot.close().unwrap_or(Err(error));
-    match blocking(pending.target(), |caller| parked(pending, caller, part)) {
+    let watched = |caller: Option<&Arc<dyn Process>>| match call::watch(pending) {
+        Ok(monitor) => parked(pending, caller, monitor, Part::Caller),
+        // It ended. An answer that it gave before that still counts.
+        Err(error) => give_up(error),
+    };
+    match blocking(pending.target(), watched) {
         Some(answer) => answer,
         None => give_up(CallError::PoolExhausted),
     }
@@ -149,13 +177,9 @@ impl Drop for Published<'_> {
 fn parked<T: Send + 'static>(
     pending: &Arc<Pending<T>>,
     caller: Option<&Arc<dyn Process>>,
+    monitor: MonitorRef,
     part: Part,
 ) -> Answer<T> {
-    let monitor = match call::watch(pending) {
-        Ok(monitor) => monitor,
-        // It ended. An answer that it gave before that still counts.
-        Err(error) => return pending.slot.close().unwrap_or(Err(error)),
-    };
     let _published = Published::new(caller, Some((pending.target(), monitor)));
     until_answered(pending, caller, pending.deadline(), part)
         .unwrap_or_else(|error| pending.slot.close().unwrap_or(Err(error)))
