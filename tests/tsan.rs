@@ -23,12 +23,6 @@
 //! `PERENNIAL_TSAN_ONLY=stress` plays what has that in its name, and no canaries unless they have.
 #![cfg_attr(tsan, feature(custom_test_frameworks, test), test_runner(runner::run))]
 
-#[cfg(not(tsan))]
-#[test]
-fn sanitizer_is_asked_for_with_a_flag_of_its_own() {
-    assert!(cfg!(not(tsan)), "tests/tsan.rs says how it is built");
-}
-
 #[cfg(tsan)]
 extern crate self as std;
 #[cfg(tsan)]
