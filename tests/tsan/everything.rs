@@ -54,9 +54,9 @@ pub(crate) mod behaviour {
     mod gen_server_messages;
     mod gen_server_start;
     mod gen_statem_calls;
-    mod gen_statem_conformance;
     mod gen_statem_ends;
     mod gen_statem_events;
+    mod gen_statem_sys;
     mod gen_statem_timeouts;
     pub(crate) mod machine;
     mod partition;
@@ -71,7 +71,6 @@ pub(crate) mod behaviour {
     mod supervisor_regressions;
     mod supervisor_restart;
     mod supervisor_robust;
-    mod supervisor_rows;
     mod supervisor_sequences;
     mod supervisor_start;
     mod supervisor_stop;
