@@ -20,6 +20,9 @@
 //! libtest is not in the way: the runner is our own, since libtest's, which is not instrumented, would be reported itself. For the
 //! same reason the tests have a `std` of their own (`tests/tsan/std.rs`).
 //!
+//! What decides is the sanitizer: a test of a module whose rule did not hold, tens of times slower than anywhere else, is shown
+//! and does not count. A scenario that fails does.
+//!
 //! `PERENNIAL_TSAN_ONLY=stress` plays what has that in its name, and no canaries unless they have.
 #![cfg_attr(tsan, feature(custom_test_frameworks, test), test_runner(runner::run))]
 
