@@ -35,7 +35,7 @@ pub(crate) fn gap(args: &Args) -> Outcome {
         took += answered;
         sample.add(answered);
         if gap > Duration::from_micros(50) {
-            thread::sleep(gap);
+            process::sleep(gap);
         } else {
             let until = Instant::now() + gap;
             while Instant::now() < until {
@@ -149,7 +149,7 @@ pub(crate) fn flooded(args: &Args) -> Outcome {
         let answered = asked.elapsed();
         took += answered;
         sample.add(answered);
-        thread::sleep(Duration::from_micros(200));
+        process::sleep(Duration::from_micros(200));
     }
     FLOOD.store(false, Ordering::Relaxed);
     let flood: u64 = crowd.iter().map(get).sum();

@@ -24,8 +24,10 @@ pub(crate) enum Msg {
     Stop,
     Panic,
     /// Runs something inside the server.
-    Run(Box<dyn FnOnce(&mut Server, &mut Cx<Server>) -> Next<Msg> + Send>),
+    Run(Job),
 }
+
+type Job = Box<dyn FnOnce(&mut Server, &mut Cx<Server>) -> Next<Msg> + Send>;
 
 pub(crate) struct Server {
     pub(crate) count: u64,

@@ -2,6 +2,7 @@
 
 use crate::process::StartError;
 use crate::process::behaviour::{Behaviour, InitFn};
+use crate::process::core::Initial;
 use crate::process::start::{self, Options, Started};
 
 /// What a [`Spec`](crate::gen_server::Spec) starts and a [`ServerChild`](crate::supervisor::ServerChild) is: any
@@ -86,7 +87,7 @@ pub(crate) fn start_async<S: Served>(
 /// The options of something that says nothing about any.
 pub(crate) fn options<S: Served>() -> Options {
     Options {
-        initial: S::initial(),
+        initial: Initial(S::initial),
         ..Options::default()
     }
 }

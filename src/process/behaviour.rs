@@ -10,6 +10,7 @@ use crate::process::core::{Process, flag};
 use crate::process::current;
 use crate::process::death::End;
 use crate::process::debug::{Incoming, SysEvent, Then};
+use crate::process::mailbox::Batch;
 use crate::process::relations::Effect;
 use crate::process::report;
 use crate::process::shown::{self, Last, Shown};
@@ -20,7 +21,6 @@ use crate::process::unwind::{self, By};
 use crate::reason::ExitReason;
 use crate::sync::Arc;
 use std::any::Any;
-use std::collections::VecDeque;
 use std::fmt;
 use std::ops::DerefMut;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -64,6 +64,9 @@ pub(crate) trait Behaviour: Send + Sized + 'static {
     fn resume(&mut self, _value: Box<dyn Any + Send>, _cx: &mut Self::Cx) -> Flow {
         Flow::Loop
     }
+
+    /// Whether it keeps acknowledgements to tell them later.
+    const ACKS_LATER: bool = false;
 
     /// Whether the start counts as through when `init` is: it is told then, unless the behaviour keeps the
     /// acknowledgement to tell it later.
@@ -120,11 +123,12 @@ pub(crate) struct Body<B: Behaviour> {
     cx: B::Cx,
     /// Equals `true` if the behaviour asked to go on before the next entry.
     goes_on: bool,
-    pub(crate) batch: VecDeque<Entry<B::Msg>>,
+    /// What was taken from the mailbox behind the entry that is being handled.
+    pub(crate) batch: Batch<B::Msg>,
     /// What the last callback was given, for the report if it fails.
     last: Last,
     /// The text of the last message, if it is shown.
-    text: Option<Arc<str>>,
+    text: Option<Box<Arc<str>>>,
     /// What `sys` has switched on, if anything.
     pub(super) watched: Option<Box<Watched<B::Msg>>>,
 }
@@ -141,7 +145,7 @@ impl<B: Behaviour> Body<B> {
             stage: Stage::Init(init, ack),
             cx,
             goes_on: false,
-            batch: VecDeque::new(),
+            batch: None,
             last: Last::Nothing,
             text: None,
             watched: None,
@@ -151,6 +155,11 @@ impl<B: Behaviour> Body<B> {
     /// Equals `true` if the behaviour asked to go on before the next entry.
     pub(crate) fn goes_on(&self) -> bool {
         self.goes_on
+    }
+
+    /// Puts back what was taken out and is not to be handled yet.
+    pub(crate) fn put_back(&mut self, entry: Entry<B::Msg>) {
+        self.batch.get_or_insert_default().push_front(entry);
     }
 
     /// What is due before anything else: `init`.
@@ -242,7 +251,9 @@ impl<B: Behaviour> Body<B> {
                 self.last = Last::Message;
                 self.show(&message);
                 if self.watched.is_some() {
-                    self.tell(SysEvent::In(Incoming::Message(self.text.clone())));
+                    self.tell(SysEvent::In(Incoming::Message(
+                        self.text.as_deref().cloned(),
+                    )));
                 }
                 self.call_back(None, |state, cx| state.message(message, cx))?;
             }
@@ -251,7 +262,7 @@ impl<B: Behaviour> Body<B> {
                 self.last = Last::Call(call.caller());
                 self.show(&message);
                 if self.watched.is_some() {
-                    let incoming = Incoming::Call(call.caller(), self.text.clone());
+                    let incoming = Incoming::Call(call.caller(), self.text.as_deref().cloned());
                     self.tell(SysEvent::In(incoming));
                 }
                 core.begin_call(&call);
@@ -322,13 +333,13 @@ impl<B: Behaviour> Body<B> {
     fn show(&mut self, message: &B::Msg) {
         let text = shown::message(B::inspect_message(message));
         if text.is_some() || self.text.is_some() {
-            self.text = text;
+            self.text = text.map(Box::new);
         }
     }
 
     /// What the last callback was given, in words.
     pub(super) fn describe_last(&self) -> Option<String> {
-        self.last.describe(self.text.as_deref())
+        self.last.describe(self.text.as_ref().map(|text| &***text))
     }
 
     /// Tells those who watch of something.

@@ -21,7 +21,8 @@ use std::time::Duration;
 /// Every behaviour's own context derefs to this one, so that helpers serve them all.
 pub struct Context<M: Send + 'static> {
     me: Ref<M>,
-    idle: Idle,
+    /// Made when the first idle timeout is armed.
+    idle: Option<Box<Idle>>,
 }
 
 /// The idle timeout of a behaviour: whatever comes first takes it back.
@@ -34,10 +35,7 @@ struct Idle {
 
 impl<M: Send + 'static> Context<M> {
     pub(crate) fn new(me: Ref<M>) -> Self {
-        Context {
-            me,
-            idle: Idle::default(),
-        }
+        Context { me, idle: None }
     }
 
     /// The reference to this process.
@@ -52,7 +50,7 @@ impl<M: Send + 'static> Context<M> {
 
     /// Who started this process; [`Pid::INIT`] if a plain thread did.
     pub fn parent(&self) -> Pid {
-        self.me.mailbox().core().parent
+        self.me.mailbox().core().parent()
     }
 
     /// Links this process with another: when one ends, the other is sent an exit signal. Linking twice, or with
@@ -181,27 +179,19 @@ impl<M: Send + 'static> Context<M> {
 
     /// Something came: an idle timeout that was armed is taken back.
     pub(crate) fn disarm(&mut self) {
-        if !std::mem::take(&mut self.idle.armed) {
-            return;
-        }
-        self.idle.generation += 1;
-        if let Some(timer) = self.idle.timer.take() {
-            self.me
-                .mailbox()
-                .core()
-                .runtime
-                .scheduler()
-                .timers()
-                .cancel(timer);
+        if let Some(idle) = &mut self.idle
+            && let Some(timer) = idle.disarm()
+        {
+            let shared = &self.me.mailbox().core().runtime;
+            shared.scheduler().timers().cancel(timer);
         }
     }
 
     /// Arms the idle timeout. One of zero fires when all that waits now has been handled.
     pub(crate) fn arm(&mut self, delay: Duration) {
         self.disarm();
-        self.idle.armed = true;
-        self.idle.generation += 1;
-        let generation = self.idle.generation;
+        let idle = self.idle.get_or_insert_default();
+        let generation = idle.arm();
         if delay.is_zero() {
             self.me.mailbox().push_signal(Signal::Timeout(generation));
             return;
@@ -217,19 +207,39 @@ impl<M: Send + 'static> Context<M> {
                 process.wake();
             }
         };
-        self.idle.timer = Some(shared.scheduler().timers().insert(at, Box::new(fire)));
+        idle.timer = Some(shared.scheduler().timers().insert(at, Box::new(fire)));
     }
 
     /// Equals `true` if the idle timeout of this generation is still meant; it is spent then.
     pub(crate) fn times_out(&mut self, generation: u64) -> bool {
-        if !self.idle.armed || self.idle.generation != generation {
+        self.idle
+            .as_mut()
+            .is_some_and(|idle| idle.times_out(generation))
+    }
+}
+
+impl Idle {
+    /// Takes the timeout back; its timer is to be cancelled.
+    fn disarm(&mut self) -> Option<TimerKey> {
+        if !std::mem::take(&mut self.armed) {
+            return None;
+        }
+        self.generation += 1;
+        self.timer.take()
+    }
+
+    fn arm(&mut self) -> u64 {
+        self.armed = true;
+        self.generation += 1;
+        self.generation
+    }
+
+    fn times_out(&mut self, generation: u64) -> bool {
+        if !self.armed || self.generation != generation {
             return false;
         }
-        self.idle = Idle {
-            generation,
-            timer: None,
-            armed: false,
-        };
+        self.timer = None;
+        self.armed = false;
         true
     }
 }

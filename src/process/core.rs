@@ -7,9 +7,11 @@ use crate::process::relations::Relations;
 use crate::process::runtime::Shared;
 use crate::process::system::SystemMsg;
 use crate::reason::ExitReason;
+use crate::scheduler::Runnable;
 use crate::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use crate::sync::{Arc, Parker, RankedMutex, rank};
 use std::any::Any;
+use std::fmt;
 
 /// Which kind of process: on a thread of its own, or run by the scheduler's pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -18,6 +20,22 @@ pub enum Kind {
     Thread,
     /// Event driven on the pool: a few hundred bytes.
     Pooled,
+}
+
+/// What a process runs, by name: a function, which is one word where a text is two.
+#[derive(Clone, Copy)]
+pub(crate) struct Initial(pub(crate) fn() -> &'static str);
+
+impl Default for Initial {
+    fn default() -> Self {
+        Initial(|| "")
+    }
+}
+
+impl fmt::Debug for Initial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str((self.0)())
+    }
 }
 
 pub(crate) mod flag {
@@ -31,8 +49,8 @@ pub(crate) mod flag {
     pub(crate) const ENDING: u32 = 1 << 3;
     /// The identity is gone: released, or cut from a zombie.
     pub(crate) const GONE: u32 = 1 << 4;
-    /// The process runs user code at this moment.
-    pub(crate) const RUNNING: u32 = 1 << 5;
+    /// The process leads a group of its own.
+    pub(crate) const LEADS: u32 = 1 << 5;
     /// The process is a supervisor: a runtime that stops asks it first.
     pub(crate) const SUPERVISOR: u32 = 1 << 6;
     /// The process runs callbacks, and meets system messages between them.
@@ -42,27 +60,29 @@ pub(crate) mod flag {
 }
 
 /// The part of a process that does not depend on its messages.
+///
+/// The fields are in this order: what seldom changes first, what the running process touches with each message last,
+/// so that in a pooled process the former keeps the latter apart from the queue that senders write to.
+#[repr(C)]
 pub(crate) struct Core {
     pub(crate) pid: Pid,
-    pub(crate) parent: Pid,
-    /// Who leads the group it belongs to: its parent's leader as a rule, itself if it leads one, nobody
-    /// ([`Pid::INIT`]) for what no process started.
-    pub(crate) group_leader: Pid,
     pub(crate) kind: Kind,
-    pub(crate) flags: AtomicU32,
+    /// Grows with each process of a runtime: who is older, whatever slots were reused.
+    pub(crate) order: u64,
+    /// What the process runs, for reports: names the server's type or that of the closure.
+    pub(crate) initial: Initial,
+    pub(crate) lineage: Lineage,
     pub(crate) runtime: Arc<Shared>,
     /// Guards links, monitors, names and queued signals. Lock order: name shard, then relations in the order
     /// of pids, then a mailbox. Nothing of the user's runs under it.
     pub(crate) relations: RankedMutex<Relations, { rank::RELATIONS }>,
+    /// A leaf lock.
+    waiting: RankedMutex<Option<Box<Waiting>>, { rank::WAITING }>,
     /// The address of the call that the running callback received, 0 for none.
     current_call: AtomicUsize,
-    /// A leaf lock.
-    waiting: RankedMutex<Waiting, { rank::WAITING }>,
-    /// Grows with each process of a runtime: who is older, whatever slots were reused.
-    pub(crate) order: u64,
-    /// What the process runs, for reports: the name of the server's type or the place of the closure.
-    pub(crate) initial: &'static str,
-    pub(crate) lineage: Lineage,
+    pub(crate) flags: AtomicU32,
+    /// How many entries the running turn has taken and not yet handled.
+    taken: AtomicU32,
 }
 
 /// How to reach a process that waits inside the library.
@@ -87,26 +107,47 @@ pub(crate) enum Edge {
 impl Core {
     pub(crate) fn new(
         pid: Pid,
-        parent: Pid,
-        group_leader: Pid,
+        lineage: Lineage,
         kind: Kind,
         runtime: Arc<Shared>,
-        initial: &'static str,
+        initial: Initial,
     ) -> Self {
         Core {
             pid,
-            parent,
-            group_leader,
             kind,
             order: runtime.next_reference(),
+            initial,
+            lineage,
             flags: AtomicU32::new(runtime.process_flags),
             runtime,
             relations: RankedMutex::default(),
-            current_call: AtomicUsize::new(0),
             waiting: RankedMutex::default(),
-            initial,
-            lineage: Lineage::default(),
+            current_call: AtomicUsize::new(0),
+            taken: AtomicU32::new(0),
         }
+    }
+
+    /// Who started the process; [`Pid::INIT`] if a plain thread did.
+    pub(crate) fn parent(&self) -> Pid {
+        self.lineage.parent()
+    }
+
+    /// Who leads the group that it belongs to: its parent's leader as a rule, itself if it leads one, nobody
+    /// ([`Pid::INIT`]) for what no process started.
+    pub(crate) fn group_leader(&self) -> Pid {
+        if self.has(flag::LEADS) {
+            self.pid
+        } else {
+            self.lineage.leader()
+        }
+    }
+
+    /// On whose behalf it runs, the newest first.
+    pub(crate) fn callers(&self) -> Vec<Pid> {
+        let relations = self.relations.lock();
+        relations
+            .callers()
+            .map_or_else(Vec::new, |callers| callers.to_vec())
     }
 
     pub(crate) fn has(&self, flags: u32) -> bool {
@@ -122,32 +163,48 @@ impl Core {
         self.flags.fetch_and(!flags, Ordering::AcqRel)
     }
 
+    /// How many entries the process has taken from its mailbox and not yet handled.
+    pub(crate) fn taken(&self) -> usize {
+        self.taken.load(Ordering::Relaxed) as usize
+    }
+
+    /// Only the process itself writes this.
+    pub(crate) fn note_taken(&self, count: usize) {
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
+        if self.taken.load(Ordering::Relaxed) != count {
+            self.taken.store(count, Ordering::Relaxed);
+        }
+    }
+
     pub(crate) fn traps_exit(&self) -> bool {
         self.has(flag::TRAP_EXIT)
     }
 
     /// Publishes where this process waits, and for which call's answer.
     pub(crate) fn start_waiting(&self, parker: Arc<Parker>, call: Option<Arc<dyn PendingCall>>) {
-        *self.waiting.lock() = Waiting {
+        let waiting = Box::new(Waiting {
             parker: Some(parker),
             call,
             under: None,
-        };
+        });
+        let had = self.waiting.lock().replace(waiting);
+        drop(had);
     }
 
     pub(crate) fn stop_waiting(&self) {
-        let had = std::mem::take(&mut *self.waiting.lock());
+        let had = self.waiting.lock().take();
         drop(had);
     }
 
     /// Publishes that a process waits on top of the stack of this one.
     pub(crate) fn start_lying_under(&self, top: &Arc<dyn Process>) {
-        self.waiting.lock().under = Some(top.clone());
+        self.waiting.lock().get_or_insert_default().under = Some(top.clone());
     }
 
     /// What this process waits for, once it has parked, or somebody has on top of its stack.
     pub(crate) fn waits_for(&self) -> Option<Edge> {
         let waiting = self.waiting.lock();
+        let waiting = waiting.as_ref()?;
         let call = waiting.call.clone().map(Edge::Call);
         call.or_else(|| waiting.under.clone().map(Edge::Under))
     }
@@ -159,12 +216,17 @@ impl Core {
 
     /// Equals `true` while the process waits inside the library.
     pub(crate) fn waits(&self) -> bool {
-        self.waiting.lock().parker.is_some()
+        let waiting = self.waiting.lock();
+        waiting
+            .as_ref()
+            .is_some_and(|waiting| waiting.parker.is_some())
     }
 
     /// Wakes the process if it waits inside the library, so that it looks at its flags.
     pub(crate) fn interrupt(&self) {
-        let parker = self.waiting.lock().parker.clone();
+        let waiting = self.waiting.lock();
+        let parker = waiting.as_ref().and_then(|waiting| waiting.parker.clone());
+        drop(waiting);
         if let Some(parker) = parker {
             parker.unpark();
         }
@@ -194,7 +256,7 @@ pub(crate) fn address(call: &Arc<dyn PendingCall>) -> usize {
 }
 
 /// A process as the kernel sees it, whatever messages it takes.
-pub(crate) trait Process: Send + Sync + 'static {
+pub(crate) trait Process: Any + Send + Sync {
     fn core(&self) -> &Core;
 
     /// Appends an entry that every process understands. Called with the relations of this process locked, so
@@ -203,6 +265,16 @@ pub(crate) trait Process: Send + Sync + 'static {
 
     /// Makes the process look at its mailbox and its flags.
     fn wake(self: Arc<Self>);
+
+    /// What the scheduler runs; only a pooled process is something of the kind.
+    fn into_task(self: Arc<Self>) -> Option<Arc<dyn Runnable>> {
+        None
+    }
+
+    /// Equals `true` while it runs, be it that it waits inside the library meanwhile.
+    fn is_running(&self) -> bool {
+        true
+    }
 
     /// Refuses messages from now on; what is in the mailbox stays for [`close`](Process::close).
     fn seal(&self);

@@ -21,6 +21,8 @@ pub(crate) struct End {
     pub(crate) reason: ExitReason,
     /// Equals `true` if the end is the process's own doing, so that an abnormal one is reported.
     own: bool,
+    /// Equals `true` if there is nothing to say of it.
+    quiet: bool,
 }
 
 impl End {
@@ -31,12 +33,20 @@ impl End {
 
     /// By what it did itself: a return, a stop, a panic.
     pub(crate) fn by_itself(reason: ExitReason) -> Self {
-        End { reason, own: true }
+        End {
+            reason,
+            own: true,
+            quiet: false,
+        }
     }
 
     /// By a signal: whoever sent it has the report.
     pub(crate) fn by_signal(reason: ExitReason) -> Self {
-        End { reason, own: false }
+        End {
+            reason,
+            own: false,
+            quiet: false,
+        }
     }
 
     /// Equals `true` if it is to be reported.
@@ -44,9 +54,18 @@ impl End {
         self.own && !self.reason.is_clean()
     }
 
+    /// Equals `true` if it was [`quiet`](End::quiet) from the beginning.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
     /// Not worth a word.
     pub(crate) fn quiet(reason: ExitReason) -> Self {
-        End { reason, own: false }
+        End {
+            reason,
+            own: false,
+            quiet: true,
+        }
     }
 }
 

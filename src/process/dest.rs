@@ -82,9 +82,22 @@ pub trait Dest: sealed::Sealed {
     #[doc(hidden)]
     fn resolve(&self) -> Target<Self::Msg>;
 
+    /// The process itself, if that is what this is: there is nothing to resolve then.
+    #[doc(hidden)]
+    fn local(&self) -> Option<&Ref<Self::Msg>> {
+        None
+    }
+
     /// Sends a message and forgets it: never fails, and blocks only if the mailbox is bounded with
     /// [`Overflow::Block`]. What reaches nobody is a [`DeadLetter`] event.
     fn cast(&self, message: Self::Msg) {
+        if let Some(local) = self.local() {
+            current::checkpoint();
+            if let Err(refused) = push(local, Entry::Message(message)) {
+                undelivered(Some(local.pid()), refused.into());
+            }
+            return;
+        }
         let to = self.resolve();
         let pid = match &to {
             Target::Local(local) => Some(local.pid()),
@@ -92,8 +105,7 @@ pub trait Dest: sealed::Sealed {
             _ => None,
         };
         if let Err(error) = deliver(to, Entry::Message(message)) {
-            dead_letter::<Self::Msg>(pid, &error);
-            drop(error);
+            undelivered(pid, error);
         }
     }
 
@@ -123,7 +135,10 @@ pub trait Dest: sealed::Sealed {
         &self,
         make: impl FnOnce(ReplyTo<T>) -> Self::Msg,
     ) -> Result<T, CallError> {
-        call(self.resolve(), Some(CALL_TIMEOUT), make)
+        match self.local() {
+            Some(local) => call_local(local, Some(CALL_TIMEOUT), make),
+            None => call(self.resolve(), Some(CALL_TIMEOUT), make),
+        }
     }
 
     /// [`call`](Dest::call) with a timeout of one's own; [`Duration::MAX`] is for ever.
@@ -135,7 +150,10 @@ pub trait Dest: sealed::Sealed {
         timeout: Duration,
         make: impl FnOnce(ReplyTo<T>) -> Self::Msg,
     ) -> Result<T, CallError> {
-        call(self.resolve(), Some(timeout), make)
+        match self.local() {
+            Some(local) => call_local(local, Some(timeout), make),
+            None => call(self.resolve(), Some(timeout), make),
+        }
     }
 
     /// Sends a request and goes on: the [`ReqId`] is for waiting for the answer later, also together with
@@ -159,6 +177,15 @@ enum Undelivered<M> {
     NoConnection(Entry<M>),
 }
 
+impl<M> From<Refused<M>> for Undelivered<M> {
+    fn from(refused: Refused<M>) -> Self {
+        match refused {
+            Refused::Closed(entry) => Undelivered::NoProc(entry),
+            Refused::Full(entry) => Undelivered::Full(entry),
+        }
+    }
+}
+
 fn message_of<M>(entry: Entry<M>) -> M {
     match entry {
         Entry::Message(message) | Entry::Call(message, _) | Entry::Aliased(message, _) => message,
@@ -166,9 +193,10 @@ fn message_of<M>(entry: Entry<M>) -> M {
     }
 }
 
+/// Tells of a message that reached nobody, and drops it.
 #[cold]
-fn dead_letter<M>(to: Option<Pid>, error: &Undelivered<M>) {
-    let cause = match error {
+fn undelivered<M>(to: Option<Pid>, error: Undelivered<M>) {
+    let cause = match &error {
         Undelivered::NoProc(_) => DeadLetterCause::NoProc,
         Undelivered::WrongMessageType(_) => DeadLetterCause::WrongMessageType,
         Undelivered::Full(_) => DeadLetterCause::Full,
@@ -179,6 +207,7 @@ fn dead_letter<M>(to: Option<Pid>, error: &Undelivered<M>) {
     runtime::current()
         .telemetry
         .emit(|| DeadLetter { to, message, cause });
+    drop(error);
 }
 
 /// Sends a message that counts only as long as an alias is active.
@@ -198,10 +227,7 @@ pub(crate) fn deliver_aliased<M: Send + 'static>(
 fn deliver<M: Send + 'static>(to: Target<M>, entry: Entry<M>) -> Result<(), Undelivered<M>> {
     current::checkpoint();
     match to {
-        Target::Local(local) => push(&local, entry).map_err(|refused| match refused {
-            Refused::Closed(entry) => Undelivered::NoProc(entry),
-            Refused::Full(entry) => Undelivered::Full(entry),
-        }),
+        Target::Local(local) => push(&local, entry).map_err(Undelivered::from),
         Target::NoProc => Err(Undelivered::NoProc(entry)),
         Target::WrongMessageType(_) => Err(Undelivered::WrongMessageType(entry)),
         Target::NoConnection => Err(Undelivered::NoConnection(entry)),
@@ -210,7 +236,7 @@ fn deliver<M: Send + 'static>(to: Target<M>, entry: Entry<M>) -> Result<(), Unde
 
 /// Pushes an entry; waits for room if the mailbox is bounded so and the sender may wait.
 pub(super) fn push<M: Send + 'static>(to: &Ref<M>, entry: Entry<M>) -> Result<(), Refused<M>> {
-    let mut refused = match to.mailbox().clone().push(entry) {
+    let mut refused = match to.push(entry) {
         Err(Refused::Full(entry)) => entry,
         other => return other,
     };
@@ -233,7 +259,7 @@ pub(super) fn push<M: Send + 'static>(to: &Ref<M>, entry: Entry<M>) -> Result<()
         let parker: Arc<crate::sync::Parker> = Arc::default();
         bound.waiting.lock().push(Arc::clone(&parker));
         // Looking again after saying that one waits: room made in between would be missed otherwise.
-        refused = match to.mailbox().clone().push(refused) {
+        refused = match to.push(refused) {
             Err(Refused::Full(entry)) => entry,
             other => return other,
         };
@@ -249,16 +275,32 @@ fn call<M: Send + 'static, T: Send + 'static>(
     timeout: Option<Duration>,
     make: impl FnOnce(ReplyTo<T>) -> M,
 ) -> Answer<T> {
+    match to {
+        Target::Local(local) => call_local(&local, timeout, make),
+        to => {
+            current::checkpoint();
+            if current::leaving() {
+                return Err(CallError::Exiting);
+            }
+            local(to).and_then(|local| call_local(&local, timeout, make))
+        }
+    }
+}
+
+fn call_local<M: Send + 'static, T: Send + 'static>(
+    local: &Ref<M>,
+    timeout: Option<Duration>,
+    make: impl FnOnce(ReplyTo<T>) -> M,
+) -> Answer<T> {
     current::checkpoint();
     if current::leaving() {
         return Err(CallError::Exiting);
     }
-    let local = local(to)?;
     if current::pid() == local.pid() {
         return Err(CallError::CallingSelf);
     }
-    let pending = Arc::new(Pending::new(local.process(), deadline(&local, timeout)));
-    request(&local, &pending, make)?;
+    let pending = Arc::new(Pending::new(local.process(), deadline(local, timeout)));
+    request(local, &pending, make)?;
     wait::for_answer(&pending)
 }
 
@@ -386,6 +428,10 @@ impl<M: Send + 'static> Dest for Ref<M> {
     fn resolve(&self) -> Target<M> {
         Target::Local(self.clone())
     }
+
+    fn local(&self) -> Option<&Ref<M>> {
+        Some(self)
+    }
 }
 
 impl<M: Send + 'static> sealed::Sealed for Name<M> {}
@@ -412,6 +458,10 @@ impl<D: Dest> Dest for &D {
 
     fn resolve(&self) -> Target<D::Msg> {
         (**self).resolve()
+    }
+
+    fn local(&self) -> Option<&Ref<D::Msg>> {
+        (**self).local()
     }
 }
 

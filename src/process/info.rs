@@ -77,7 +77,7 @@ pub(crate) fn info_of(process: &Arc<dyn Process>) -> Option<Info> {
         Status::Exiting
     } else if waits || !scheduled {
         Status::Waiting
-    } else if core.has(flag::RUNNING) {
+    } else if process.is_running() {
         Status::Running
     } else {
         Status::Runnable
@@ -88,11 +88,13 @@ pub(crate) fn info_of(process: &Arc<dyn Process>) -> Option<Info> {
         status,
         registered_name: relations.name(),
         label: relations.label(),
-        parent: core.parent,
+        parent: core.parent(),
         ancestors: core.lineage.ancestors().to_vec(),
-        callers: core.lineage.callers().to_vec(),
-        group_leader: core.group_leader,
-        initial: core.initial,
+        callers: relations
+            .callers()
+            .map_or_else(Vec::new, |callers| callers.to_vec()),
+        group_leader: core.group_leader(),
+        initial: (core.initial.0)(),
         links: relations.links(),
         monitors: relations.watching(),
         monitored_by: relations.watchers(),
@@ -121,7 +123,9 @@ pub fn processes() -> Vec<Pid> {
 pub(crate) fn group(leader: Pid) -> Vec<Pid> {
     let belongs = |process: &Arc<dyn Process>| {
         let core = process.core();
-        core.group_leader == leader && core.pid != leader && core.relations.lock().ended().is_none()
+        core.group_leader() == leader
+            && core.pid != leader
+            && core.relations.lock().ended().is_none()
     };
     let all = runtime::current().table.all();
     let group = all.iter().filter(|process| belongs(process));

@@ -4,50 +4,58 @@
 use crate::pid::Pid;
 use crate::process::core::{Core, Process};
 use crate::process::current;
-use crate::sync::{Arc, OnceLock};
+use crate::sync::Arc;
 
 /// How many ancestors, and how many callers, a process remembers: more than any tree is deep that somebody drew. A
 /// chain of processes each of which starts the next would remember all of them otherwise.
 const LINEAGE_MAX: usize = 256;
 
-/// Whom a process descends from, and what its own children will.
-#[derive(Default)]
-pub(crate) struct Lineage {
-    from: Option<Arc<[Pid]>>,
-    /// The process itself and its ancestors: made when it starts its first child, and shared by all.
-    family: OnceLock<Arc<[Pid]>>,
-    /// On whose behalf it runs; only tasks have any.
-    callers: Option<Arc<[Pid]>>,
+/// What the children of one process have in common: it is made when the first of them starts.
+pub(crate) struct Family {
+    /// The process and its ancestors, itself first.
+    pids: Box<[Pid]>,
+    /// Who leads the group that it belongs to.
+    leader: Pid,
 }
 
+/// Whom a process descends from: nobody, if a plain thread started it.
+#[derive(Default)]
+pub(crate) struct Lineage(Option<Arc<Family>>);
+
 impl Lineage {
-    /// Of a process that `parent` starts on behalf of `callers`.
-    pub(crate) fn of(parent: Option<&Arc<dyn Process>>, callers: Option<Arc<[Pid]>>) -> Self {
-        Lineage {
-            from: parent.map(|parent| parent.core().lineage.family(parent.core())),
-            family: OnceLock::new(),
-            callers,
-        }
+    /// Of a process that `parent` starts.
+    pub(crate) fn of(parent: Option<&Arc<dyn Process>>) -> Self {
+        Lineage(parent.map(|parent| family(parent.core())))
     }
 
-    fn family(&self, core: &Core) -> Arc<[Pid]> {
-        let family = || behind(core.pid, self.ancestors());
-        self.family.get_or_init(family).clone()
+    /// Who started the process; [`Pid::INIT`] if a plain thread did.
+    pub(crate) fn parent(&self) -> Pid {
+        self.ancestors().first().copied().unwrap_or(Pid::INIT)
     }
 
     /// Who started the process, who started that one, and so on.
     pub(crate) fn ancestors(&self) -> &[Pid] {
-        self.from.as_deref().unwrap_or_default()
+        self.0.as_ref().map_or(&[], |family| &family.pids)
     }
 
-    /// On whose behalf it runs, the newest first.
-    pub(crate) fn callers(&self) -> &[Pid] {
-        self.callers.as_deref().unwrap_or_default()
+    /// Who leads the group of the parent; [`Pid::INIT`] if there is none.
+    pub(crate) fn leader(&self) -> Pid {
+        self.0.as_ref().map_or(Pid::INIT, |family| family.leader)
     }
 }
 
+fn family(core: &Core) -> Arc<Family> {
+    let make = || {
+        Arc::new(Family {
+            pids: behind(core.pid, core.lineage.ancestors()),
+            leader: core.group_leader(),
+        })
+    };
+    core.relations.lock().family(make)
+}
+
 /// A chain with one more at its head.
-fn behind(first: Pid, rest: &[Pid]) -> Arc<[Pid]> {
+fn behind<C: FromIterator<Pid>>(first: Pid, rest: &[Pid]) -> C {
     let all = [first].into_iter().chain(rest.iter().copied());
     all.take(LINEAGE_MAX).collect()
 }
@@ -56,7 +64,7 @@ fn behind(first: Pid, rest: &[Pid]) -> Arc<[Pid]> {
 pub(crate) fn callers_from_here() -> Option<Arc<[Pid]>> {
     current::with(|process| {
         let core = process?.core();
-        Some(behind(core.pid, core.lineage.callers()))
+        Some(behind(core.pid, &core.callers()))
     })
 }
 
@@ -72,7 +80,7 @@ pub(crate) fn callers_from_here() -> Option<Arc<[Pid]>> {
 /// }).unwrap();
 /// ```
 pub fn ancestors() -> Vec<Pid> {
-    of_current(Lineage::ancestors)
+    of_current(|core| core.lineage.ancestors().to_vec())
 }
 
 /// On whose behalf the process that runs on this thread works, the newest first: Elixir's `$callers`. A task has its
@@ -91,12 +99,9 @@ pub fn ancestors() -> Vec<Pid> {
 /// }).unwrap();
 /// ```
 pub fn callers() -> Vec<Pid> {
-    of_current(Lineage::callers)
+    of_current(Core::callers)
 }
 
-fn of_current(chain: impl FnOnce(&Lineage) -> &[Pid]) -> Vec<Pid> {
-    current::with(|process| {
-        let lineage = process.map(|process| &process.core().lineage);
-        lineage.map_or_else(Vec::new, |lineage| chain(lineage).to_vec())
-    })
+fn of_current(chain: impl FnOnce(&Core) -> Vec<Pid>) -> Vec<Pid> {
+    current::with(|process| process.map_or_else(Vec::new, |process| chain(process.core())))
 }

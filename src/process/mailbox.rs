@@ -39,6 +39,16 @@ pub(crate) struct Pushed<M> {
     pub(crate) mark: Option<Watermark>,
 }
 
+impl<M> Default for Pushed<M> {
+    fn default() -> Self {
+        Pushed {
+            wake: false,
+            dropped: None,
+            mark: None,
+        }
+    }
+}
+
 /// The queue of a mailbox behind its lock.
 pub(crate) type LockedQueue<M> = RankedMutex<Queue<M>, { rank::MAILBOX }>;
 
@@ -92,23 +102,35 @@ impl Bound {
     }
 }
 
+/// Entries behind the first; made when there are two at a time, which most processes never have.
+pub(crate) type Batch<M> = Option<Box<VecDeque<Entry<M>>>>;
+
+/// How many places a queue keeps that has run empty; what a burst took beyond that is given back.
+const PLACES_KEPT_MAX: usize = 256;
+
 /// The queue of a pooled process. Entries are taken in batches; what one sender sent stays in order.
 pub(crate) struct Queue<M> {
     /// The first entry is kept in place: most processes never have two at a time.
     first: Option<Entry<M>>,
-    rest: VecDeque<Entry<M>>,
+    rest: Batch<M>,
+    /// What a bounded queue counts.
+    count: Option<Box<Count>>,
     /// Equals `true` while the process is in a run queue or runs.
     scheduled: bool,
     /// Equals `true` if the process was told to look at its flags while it was scheduled: it may have looked
     /// already, so it has to run once more before it goes idle.
     poked: bool,
     closed: bool,
-    /// How many bounded entries there are here.
+}
+
+#[derive(Default)]
+struct Count {
+    /// How many bounded entries there are in the queue.
     bounded: usize,
-    /// Equals `true` from the high mark of a bounded mailbox to its low one.
+    /// Equals `true` from the high mark of the mailbox to its low one.
     is_high: bool,
     /// What the process puts aside, if it does.
-    aside: Option<Box<Aside>>,
+    aside: Option<Aside>,
 }
 
 /// What a suspended process has taken out and put aside. It counts as in the mailbox.
@@ -120,29 +142,52 @@ struct Aside {
     excess: usize,
 }
 
+/// What a process that asks for its next entry gets.
+pub(crate) enum Next<M> {
+    Entry(Entry<M>),
+    /// There is none.
+    Empty,
+    /// There is none, and the process is idle from now on. What the queue does not keep is to be dropped with no
+    /// lock held.
+    Idle(Batch<M>),
+}
+
+impl Count {
+    fn aside(&self) -> usize {
+        self.aside.as_ref().map_or(0, |aside| aside.bounded)
+    }
+
+    fn mark(&mut self, bound: &Bound) -> Option<Watermark> {
+        let waiting = self.bounded + self.aside();
+        watermark::crossed(&mut self.is_high, waiting, bound.max)
+    }
+}
+
 impl<M> Queue<M> {
     /// A queue that counts as scheduled: whoever makes it lets go with [`idle`](Queue::idle).
     pub(crate) fn new() -> Self {
         Queue {
             first: None,
-            rest: VecDeque::new(),
+            rest: None,
+            count: None,
             scheduled: true,
             poked: false,
             closed: false,
-            bounded: 0,
-            is_high: false,
-            aside: None,
         }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.first.is_none() && self.rest.as_ref().is_none_or(|rest| rest.is_empty())
     }
 
     /// Appends, and marks the process as to be run; `true` if it was idle.
     ///
     /// Invariant: while `first` is empty so is `rest`, or `first` was taken and `rest` is what follows it.
     fn append(&mut self, entry: Entry<M>) -> bool {
-        if self.first.is_none() && self.rest.is_empty() {
+        if self.is_empty() {
             self.first = Some(entry);
         } else {
-            self.rest.push_back(entry);
+            self.rest.get_or_insert_default().push_back(entry);
         }
         !std::mem::replace(&mut self.scheduled, true)
     }
@@ -156,17 +201,22 @@ impl<M> Queue<M> {
         if self.closed {
             return Err(Refused::Closed(entry));
         }
-        let Some(bound) = bound else {
-            return Ok(Pushed {
+        match bound {
+            None => Ok(Pushed {
                 wake: self.append(entry),
                 dropped: None,
                 mark: None,
-            });
-        };
-        let aside = self.aside.as_ref().map_or(0, |aside| aside.bounded);
-        if self.bounded + aside < bound.max {
-            self.bounded += 1;
-            let mark = self.mark(bound);
+            }),
+            Some(bound) => self.push_bounded(entry, bound),
+        }
+    }
+
+    fn push_bounded(&mut self, entry: Entry<M>, bound: &Bound) -> Result<Pushed<M>, Refused<M>> {
+        let count = self.count.get_or_insert_default();
+        let aside = count.aside();
+        if count.bounded + aside < bound.max {
+            count.bounded += 1;
+            let mark = count.mark(bound);
             return Ok(Pushed {
                 wake: self.append(entry),
                 dropped: None,
@@ -181,11 +231,11 @@ impl<M> Queue<M> {
                 mark: None,
             }),
             Overflow::DropOldest if aside > 0 => {
-                if let Some(aside) = &mut self.aside {
+                if let Some(aside) = &mut count.aside {
                     aside.bounded -= 1;
                     aside.excess += 1;
                 }
-                self.bounded += 1;
+                count.bounded += 1;
                 Ok(Pushed {
                     wake: self.append(entry),
                     dropped: None,
@@ -207,8 +257,9 @@ impl<M> Queue<M> {
         if self.first.as_ref().is_some_and(Entry::is_bounded) {
             return self.first.take();
         }
-        let at = self.rest.iter().position(Entry::is_bounded)?;
-        self.rest.remove(at)
+        let rest = self.rest.as_mut()?;
+        let at = rest.iter().position(Entry::is_bounded)?;
+        rest.remove(at)
     }
 
     /// Appends a signal without waking; nothing if the queue is closed.
@@ -220,49 +271,56 @@ impl<M> Queue<M> {
         }
     }
 
-    /// Takes all that waits into `batch`, which is empty; `false` if nothing does.
-    pub(crate) fn take(&mut self, batch: &mut VecDeque<Entry<M>>) -> bool {
-        if !self.rest.is_empty() {
-            std::mem::swap(&mut self.rest, batch);
-        }
-        if let Some(first) = self.first.take() {
-            batch.push_front(first);
-        }
-        !batch.is_empty()
+    /// Takes the entry that waits longest, and moves all behind it into `batch`, which is empty. If there is none
+    /// and the process `may_rest`, it goes idle.
+    pub(crate) fn next(&mut self, batch: &mut Batch<M>, may_rest: bool) -> Next<M> {
+        let first = match self.first.take() {
+            Some(first) => first,
+            None => match self.rest.as_mut().and_then(|rest| rest.pop_front()) {
+                Some(first) => first,
+                None if may_rest && self.idle() => return Next::Idle(self.surplus()),
+                None => return Next::Empty,
+            },
+        };
+        std::mem::swap(&mut self.rest, batch);
+        Next::Entry(first)
+    }
+
+    /// The places of an empty queue, if they are more than are kept.
+    fn surplus(&mut self) -> Batch<M> {
+        self.rest.take_if(|rest| rest.capacity() > PLACES_KEPT_MAX)
     }
 
     /// Takes the entry that waits longest; whether the mailbox was full until now, and the mark it has come to.
     fn pop(&mut self, bound: &Bound) -> Option<(Entry<M>, bool, Option<Watermark>)> {
-        let entry = self.first.take().or_else(|| self.rest.pop_front())?;
+        let from_rest = || self.rest.as_mut().and_then(|rest| rest.pop_front());
+        let entry = self.first.take().or_else(from_rest)?;
+        let count = self.count.get_or_insert_default();
         let counts = entry.is_bounded();
-        let was_full = counts && self.bounded == bound.max;
-        self.bounded -= usize::from(counts);
-        if let Some(aside) = &mut self.aside {
+        let was_full = counts && count.bounded == bound.max;
+        count.bounded -= usize::from(counts);
+        if let Some(aside) = &mut count.aside {
             aside.bounded += usize::from(counts);
             return Some((entry, false, None));
         }
-        let mark = self.mark(bound);
+        let mark = count.mark(bound);
         Some((entry, was_full, mark))
-    }
-
-    fn mark(&mut self, bound: &Bound) -> Option<Watermark> {
-        let aside = self.aside.as_ref().map_or(0, |aside| aside.bounded);
-        watermark::crossed(&mut self.is_high, self.bounded + aside, bound.max)
     }
 
     /// Counts from now on what is taken as still here; or no more. How many of the oldest entries that were put
     /// aside have to make room.
     pub(crate) fn set_aside(&mut self, on: bool) -> usize {
+        let count = self.count.get_or_insert_default();
         if on {
-            self.aside.get_or_insert_default();
+            count.aside.get_or_insert_default();
             return 0;
         }
-        self.aside.take().map_or(0, |aside| aside.excess)
+        count.aside.take().map_or(0, |aside| aside.excess)
     }
 
     /// How many more of those there are since this was last asked.
     pub(crate) fn excess(&mut self) -> usize {
-        let aside = self.aside.as_mut();
+        let aside = self.count.as_mut().and_then(|count| count.aside.as_mut());
         aside.map_or(0, |aside| std::mem::take(&mut aside.excess))
     }
 
@@ -277,8 +335,7 @@ impl<M> Queue<M> {
 
     /// Goes idle if nothing waits; `false`, and still scheduled, if something does.
     pub(crate) fn idle(&mut self) -> bool {
-        let empty = self.first.is_none() && self.rest.is_empty();
-        self.scheduled = std::mem::take(&mut self.poked) || !empty;
+        self.scheduled = std::mem::take(&mut self.poked) || !self.is_empty();
         !self.scheduled
     }
 
@@ -290,7 +347,7 @@ impl<M> Queue<M> {
     /// Closes the queue; what was in it.
     pub(crate) fn close(&mut self) -> VecDeque<Entry<M>> {
         self.closed = true;
-        let mut entries = std::mem::take(&mut self.rest);
+        let mut entries = self.rest.take().map_or_else(VecDeque::new, |rest| *rest);
         if let Some(first) = self.first.take() {
             entries.push_front(first);
         }
@@ -302,7 +359,8 @@ impl<M> Queue<M> {
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.rest.len() + usize::from(self.first.is_some())
+        let rest = self.rest.as_ref().map_or(0, |rest| rest.len());
+        rest + usize::from(self.first.is_some())
     }
 }
 
@@ -316,8 +374,8 @@ mod tests {
     /// A pooled process as the rules of `pooled` have it: whoever finds it idle runs it, in place of a worker.
     struct Model {
         queue: LockedQueue<usize>,
-        /// Taken by a turn, as the body of a process is.
-        body: Mutex<Option<VecDeque<Entry<usize>>>>,
+        /// Held for a turn, as the body of a process is.
+        body: Mutex<Batch<usize>>,
         running: AtomicBool,
         handled: AtomicUsize,
         /// Set before the process is told to look at its flags, which the beginning of a turn does.
@@ -331,7 +389,7 @@ mod tests {
             assert!(queue.idle());
             Arc::new(Model {
                 queue: LockedQueue::new(queue),
-                body: Mutex::new(Some(VecDeque::new())),
+                body: Mutex::new(None),
                 running: AtomicBool::new(false),
                 handled: AtomicUsize::new(0),
                 flag: AtomicBool::new(false),
@@ -354,24 +412,29 @@ mod tests {
             }
         }
 
+        /// Idle from the moment that nothing is left; another turn may begin before this one has let go of the body.
         fn run(&self) {
             loop {
+                let mut batch = self.body.lock();
                 assert!(
                     !self.running.swap(true, Ordering::AcqRel),
                     "two turns at once"
                 );
-                let mut batch = self.body.lock().take().expect("left by the turn before");
                 if self.flag.load(Ordering::Acquire) {
                     self.seen.store(true, Ordering::Release);
                 }
-                while self.queue.lock().take(&mut batch) {
-                    self.handled.fetch_add(batch.len(), Ordering::AcqRel);
-                    batch.clear();
-                }
-                self.running.store(false, Ordering::Release);
-                *self.body.lock() = Some(batch);
-                if self.queue.lock().idle() {
-                    return;
+                loop {
+                    // As a turn does that the lock of the body keeps from others beyond its last look.
+                    self.running.store(false, Ordering::Release);
+                    match self.queue.lock().next(&mut batch, true) {
+                        Next::Entry(_) => {
+                            self.running.store(true, Ordering::Release);
+                            let behind = batch.as_mut().map_or(0, |batch| batch.drain(..).count());
+                            self.handled.fetch_add(1 + behind, Ordering::AcqRel);
+                        }
+                        Next::Idle(_) => return,
+                        Next::Empty => break,
+                    }
                 }
             }
         }

@@ -1,8 +1,8 @@
 //! Models of the kernel: what two threads do with the relations of two processes, in every order of their steps.
 
-use crate::pid::Pid;
-use crate::process::core::{Core, Kind, Process, Signal, flag};
+use crate::process::core::{Core, Initial, Kind, Process, Signal, flag};
 use crate::process::death::{self, End};
+use crate::process::lineage::Lineage;
 use crate::process::relations::Effect;
 use crate::process::runtime::{Runtime, Shared};
 use crate::process::{ProcessId, link, monitor};
@@ -123,11 +123,10 @@ fn still(shared: &Arc<Shared>) -> Arc<Still> {
     let pid = shared.table.reserve().expect("there is room for two");
     let core = Core::new(
         pid,
-        Pid::INIT,
-        Pid::INIT,
+        Lineage::default(),
         Kind::Pooled,
         shared.clone(),
-        "still",
+        Initial(|| "still"),
     );
     let still = Arc::new(Still {
         core,

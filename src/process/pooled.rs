@@ -11,35 +11,38 @@ use crate::process::core::{Core, Process, Signal, flag};
 use crate::process::current;
 use crate::process::death::{self, End};
 use crate::process::error::CallError;
-use crate::process::mailbox::{Bound, LockedQueue, Queue, Refused};
+use crate::process::mailbox::{Batch, Bound, LockedQueue, Next, Pushed, Queue, Refused};
 use crate::process::reference::{Mailbox, Ref};
 use crate::process::signal::Entry;
 use crate::process::start::Ack;
-use crate::process::watermark;
 use crate::reason::ExitReason;
 use crate::scheduler::{Runnable, Turn};
-use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::sync::{Arc, Mutex, Parker};
-use std::collections::VecDeque;
+use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// How many entries a turn handles at most, so that neighbours get theirs.
 const TURN_MAX: usize = 256;
 
 /// A process that runs on the pool.
+///
+/// The fields are in this order: what senders write to first, what the running turn writes to last, and what seldom
+/// changes in between, so that the two do not meet in one line of the cache.
+#[repr(C)]
 pub(crate) struct Pooled<B: Behaviour> {
-    core: Core,
-    bound: Option<Box<Bound>>,
     queue: LockedQueue<B::Msg>,
-    /// How many entries the running turn has taken and not yet handled.
-    taken: AtomicUsize,
-    /// Empty while a turn runs, and after the end. Never held while anything runs.
-    body: Mutex<Option<Box<Body<B>>>>,
+    bound: Option<Box<Bound>>,
+    core: Core,
+    /// Held for a turn, and by nobody else for longer than a look; empty after the end.
+    body: Mutex<Option<Body<B>>>,
 }
 
 /// How a turn ended.
 enum Outcome {
+    /// The process is idle.
     Idle,
+    /// Nothing is left, and it is not idle yet.
+    Empty,
     Budget,
 }
 
@@ -49,7 +52,6 @@ impl<B: Behaviour> Pooled<B> {
             core,
             bound: bound.map(Box::new),
             queue: LockedQueue::new(Queue::new()),
-            taken: AtomicUsize::new(0),
             body: Mutex::new(None),
         })
     }
@@ -58,45 +60,51 @@ impl<B: Behaviour> Pooled<B> {
         Ref::new(self.clone())
     }
 
-    /// Gives the process what it runs, and lets it run.
-    pub(crate) fn launch(self: Arc<Self>, init: InitFn<B>, ack: Option<Arc<Ack>>) {
+    fn new_body(self: &Arc<Self>, init: InitFn<B>, ack: Option<Arc<Ack>>) -> Body<B> {
         let cx = B::context(Context::new(self.reference()));
-        *self.body.lock() = Some(Box::new(Body::new(cx, init, ack)));
-        let scheduler = self.core.runtime.clone();
-        scheduler.scheduler().schedule(self);
+        Body::new(cx, init, ack)
     }
 
-    /// Runs `init` here, on the thread of the starter, with the process as the current one; the reason of the
-    /// end if it is not up afterwards.
-    pub(crate) fn launch_inline(self: Arc<Self>, init: InitFn<B>, ack: Arc<Ack>) {
+    /// Gives the process what it runs, and lets it run.
+    pub(crate) fn launch(self: &Arc<Self>, init: InitFn<B>, ack: Option<Arc<Ack>>) {
+        let body = self.new_body(init, ack);
+        *self.body.lock() = Some(body);
+        self.core.runtime.scheduler().schedule(self.clone());
+    }
+
+    /// Runs `init` here, on the thread of the starter, with the process as the current one. If it is not up afterwards,
+    /// the end that its `init` came to, and why it ended after all.
+    pub(crate) fn launch_inline(
+        self: &Arc<Self>,
+        init: InitFn<B>,
+        ack: Option<Arc<Ack>>,
+    ) -> Result<(), (Failed, ExitReason)> {
         let process: Arc<dyn Process> = self.clone();
-        let cx = B::context(Context::new(self.reference()));
-        let mut body = Box::new(Body::new(cx, init, Some(ack)));
+        let mut place = self.body.lock();
+        let body = place.insert(self.new_body(init, ack));
         let entered = current::enter(process.clone());
         let made = catch_unwind(AssertUnwindSafe(|| body.init()));
         let end = match made {
-            Ok(Ok(())) => None,
-            Ok(Err(end)) => Some(end),
-            Err(payload) => Some(body.crashed(&process, payload)),
-        };
-        match end {
-            Some(end) => self.end(&process, end, body),
-            None => {
-                *self.body.lock() = Some(body);
+            Ok(Ok(())) => {
+                // What `init` asked to go on with runs in a turn, before anything that waits.
+                let goes_on = body.goes_on();
+                drop(place);
                 drop(entered);
-                self.rest();
+                if goes_on || !self.queue.lock().idle() {
+                    self.core.runtime.scheduler().schedule(self.clone());
+                }
+                return Ok(());
             }
-        }
-    }
-
-    /// Goes idle, or to a run queue if something came.
-    fn rest(self: Arc<Self>) {
-        // What `init` asked to go on with runs in a turn, before anything that waits.
-        let goes_on = self.body.lock().as_ref().is_some_and(|body| body.goes_on());
-        if goes_on || !self.queue.lock().idle() {
-            let runtime = self.core.runtime.clone();
-            runtime.scheduler().schedule(self);
-        }
+            Ok(Err(end)) => end,
+            Err(payload) => body.crashed(&process, payload),
+        };
+        let failed = match end.is_quiet() {
+            true => Failed::Ignored,
+            false => Failed::Ended,
+        };
+        let body = place.take();
+        drop(place);
+        Err((failed, self.end(&process, end, body)))
     }
 
     fn turn(
@@ -104,82 +112,121 @@ impl<B: Behaviour> Pooled<B> {
         me: &Arc<dyn Process>,
         body: &mut Body<B>,
         mut budget: usize,
+        may_rest: bool,
     ) -> Result<Outcome, End> {
         body.prepare(me)?;
         loop {
-            let goes_on = body.goes_on();
-            if !goes_on && body.batch.is_empty() && !self.refill(&mut body.batch) {
-                return Ok(Outcome::Idle);
-            }
-            if budget == 0 {
-                return Ok(Outcome::Budget);
-            }
-            budget -= 1;
-            if goes_on {
-                body.go_on(me)?;
-            } else if let Some(entry) = body.batch.pop_front() {
-                self.taken.store(body.waiting(), Ordering::Relaxed);
-                body.handle(me, entry)?;
-                if body.is_suspended() {
-                    self.taken.store(body.waiting(), Ordering::Relaxed);
+            if body.goes_on() {
+                if budget == 0 {
+                    return Ok(Outcome::Budget);
                 }
+                budget -= 1;
+                body.go_on(me)?;
+                continue;
+            }
+            let entry = match body.batch.as_mut().and_then(|batch| batch.pop_front()) {
+                Some(entry) if budget > 0 => entry,
+                Some(entry) => {
+                    body.put_back(entry);
+                    return Ok(Outcome::Budget);
+                }
+                None if budget == 0 => return Ok(Outcome::Budget),
+                None => match self.next(&mut body.batch, may_rest) {
+                    Next::Entry(entry) => entry,
+                    Next::Empty => return Ok(Outcome::Empty),
+                    Next::Idle(surplus) => {
+                        drop(surplus);
+                        return Ok(Outcome::Idle);
+                    }
+                },
+            };
+            budget -= 1;
+            self.core.note_taken(body.waiting());
+            body.handle(me, entry)?;
+            if body.is_suspended() {
+                self.core.note_taken(body.waiting());
             }
         }
     }
 
     /// How many entries the turn that begins may handle.
-    fn budget(&self, flags: u32) -> usize {
-        if flags & flag::DETERMINISTIC == 0 {
+    fn budget(&self) -> usize {
+        if !self.core.has(flag::DETERMINISTIC) {
             return TURN_MAX;
         }
         self.core.runtime.scheduler().budget().unwrap_or(TURN_MAX)
     }
 
-    /// Takes what waits, from a bounded mailbox one at a time: what is out of the queue can make no room any more.
-    fn refill(&self, batch: &mut VecDeque<Entry<B::Msg>>) -> bool {
+    /// The entry that waits longest, and what is behind it; from a bounded mailbox one at a time: what is out of the
+    /// queue can make no room any more.
+    fn next(&self, batch: &mut Batch<B::Msg>, may_rest: bool) -> Next<B::Msg> {
         match &self.bound {
-            None => self.queue.lock().take(batch),
-            Some(bound) => {
-                batch.extend(bound.pop(&self.queue, &self.core));
-                !batch.is_empty()
-            }
+            None => self.queue.lock().next(batch, may_rest),
+            Some(bound) => match bound.pop(&self.queue, &self.core) {
+                Some(entry) => Next::Entry(entry),
+                None => Next::Empty,
+            },
         }
     }
 
-    fn end(&self, me: &Arc<dyn Process>, end: End, mut body: Box<Body<B>>) {
-        let waiting = body.take_waiting();
-        self.taken.store(waiting.len(), Ordering::Relaxed);
+    fn end(&self, me: &Arc<dyn Process>, end: End, body: Option<Body<B>>) -> ExitReason {
+        let mut body = body;
+        let waiting = body.as_mut().map(Body::take_waiting).unwrap_or_default();
+        self.core.note_taken(waiting.len());
         let reason = death::die(me, end, || drop(body));
         close_entries(waiting, &reason);
+        reason
     }
+}
+
+/// What a start came to whose process is not up.
+pub(crate) enum Failed {
+    /// Its `init` chose to ignore the start.
+    Ignored,
+    Ended,
 }
 
 impl<B: Behaviour> Runnable for Pooled<B> {
     fn run(self: Arc<Self>) -> Turn {
-        let Some(mut body) = self.body.lock().take() else {
+        // One handle for the thread and one for the turn: this one, seen as what it is.
+        let me: Arc<dyn Process> = self;
+        let any: &dyn Any = &*me;
+        let Some(this) = any.downcast_ref::<Self>() else {
             return Turn::Done;
         };
-        let me: Arc<dyn Process> = self.clone();
+        let mut place = this.body.lock();
+        let Some(body) = place.as_mut() else {
+            return Turn::Done;
+        };
         let entered = current::enter(me.clone());
-        let budget = self.budget(self.core.set(flag::RUNNING));
-        let outcome = catch_unwind(AssertUnwindSafe(|| self.turn(&me, &mut body, budget)));
+        // In a deterministic runtime another one may go first between the turn and its last look.
+        let may_rest = !this.core.has(flag::DETERMINISTIC);
+        let budget = this.budget();
+        let outcome = catch_unwind(AssertUnwindSafe(|| this.turn(&me, body, budget, may_rest)));
         let end = match outcome {
             Ok(Ok(outcome)) => {
-                if self.core.clear(flag::RUNNING) & flag::DETERMINISTIC != 0 {
+                if !may_rest {
                     current::put_aside(&me);
                 }
-                *self.body.lock() = Some(body);
+                // From here on another worker may run it.
+                drop(place);
                 drop(entered);
-                return match outcome {
-                    Outcome::Budget => Turn::Again(self),
-                    Outcome::Idle if self.queue.lock().idle() => Turn::Done,
-                    Outcome::Idle => Turn::Again(self),
+                let done = match outcome {
+                    Outcome::Idle => true,
+                    Outcome::Empty => this.queue.lock().idle(),
+                    Outcome::Budget => false,
                 };
+                if done {
+                    return Turn::Done;
+                }
+                return me.into_task().map_or(Turn::Done, Turn::Again);
             }
             Ok(Err(end)) => end,
             Err(payload) => body.crashed(&me, payload),
         };
-        self.end(&me, end, body);
+        let body = place.take();
+        drop(place);
+        this.end(&me, end, body);
         Turn::Done
     }
 
@@ -200,9 +247,16 @@ impl<B: Behaviour> Process for Pooled<B> {
     fn wake(self: Arc<Self>) {
         let idle = self.queue.lock().schedule();
         if idle {
-            let runtime = self.core.runtime.clone();
-            runtime.scheduler().schedule(self);
+            self.core.runtime.scheduler().schedule(self.clone());
         }
+    }
+
+    fn into_task(self: Arc<Self>) -> Option<Arc<dyn Runnable>> {
+        Some(self)
+    }
+
+    fn is_running(&self) -> bool {
+        self.body.try_lock().is_none()
     }
 
     fn seal(&self) {
@@ -218,7 +272,7 @@ impl<B: Behaviour> Process for Pooled<B> {
     }
 
     fn mailbox_len(&self) -> usize {
-        self.queue.lock().len() + self.taken.load(Ordering::Relaxed)
+        self.queue.lock().len() + self.core.taken()
     }
 
     fn is_scheduled(&self) -> bool {
@@ -226,9 +280,8 @@ impl<B: Behaviour> Process for Pooled<B> {
     }
 
     fn run_in_place(self: Arc<Self>) {
-        let runtime = self.core.runtime.clone();
-        let task: Arc<dyn Runnable> = self;
-        runtime.scheduler().run_in_place(&task);
+        let task: Arc<dyn Runnable> = self.clone();
+        self.core.runtime.scheduler().run_in_place(&task);
     }
 
     fn fall_asleep(&self) -> Option<Arc<Parker>> {
@@ -250,15 +303,8 @@ impl<B: Behaviour> Process for Pooled<B> {
 }
 
 impl<B: Behaviour> Mailbox<B::Msg> for Pooled<B> {
-    fn push(self: Arc<Self>, entry: Entry<B::Msg>) -> Result<(), Refused<B::Msg>> {
-        let pushed = self.queue.lock().push(entry, self.bound.as_deref())?;
-        watermark::tell(&self.core, self.bound.as_deref(), pushed.mark);
-        if pushed.wake {
-            let runtime = self.core.runtime.clone();
-            runtime.scheduler().schedule(self);
-        }
-        overflowed(pushed.dropped);
-        Ok(())
+    fn push(&self, entry: Entry<B::Msg>) -> Result<Pushed<B::Msg>, Refused<B::Msg>> {
+        self.queue.lock().push(entry, self.bound.as_deref())
     }
 
     fn bound(&self) -> Option<&Bound> {

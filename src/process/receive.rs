@@ -2,7 +2,7 @@
 
 use crate::process::behaviour::StopRequest;
 use crate::process::context::Context;
-use crate::process::core::{Process, flag};
+use crate::process::core::Process;
 use crate::process::current;
 use crate::process::exit;
 use crate::process::relations::Effect;
@@ -237,10 +237,6 @@ impl<M: Send + 'static> ThreadContext<M> {
 
     pub(crate) fn process(&self) -> Arc<dyn Process> {
         self.thread.clone()
-    }
-
-    pub(crate) fn begin(&self) {
-        self.thread.core().set(flag::RUNNING);
     }
 }
 

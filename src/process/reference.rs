@@ -2,16 +2,18 @@
 
 use crate::pid::Pid;
 use crate::process::core::Process;
-use crate::process::mailbox::{Bound, Refused};
+use crate::process::mailbox::{Bound, Pushed, Refused};
+use crate::process::pooled::overflowed;
 use crate::process::signal::Entry;
+use crate::process::watermark;
 use crate::sync::Arc;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
 /// A process as those see it who know its messages.
 pub(crate) trait Mailbox<M>: Process {
-    /// Appends a message or a call, and wakes the process if need be.
-    fn push(self: Arc<Self>, entry: Entry<M>) -> Result<(), Refused<M>>;
+    /// Appends a message or a call. What is left to do afterwards comes back.
+    fn push(&self, entry: Entry<M>) -> Result<Pushed<M>, Refused<M>>;
 
     /// The bound of the mailbox, if it has one.
     fn bound(&self) -> Option<&Bound>;
@@ -40,6 +42,23 @@ impl<M: Send + 'static> Ref<M> {
 
     pub(crate) fn mailbox(&self) -> &Arc<dyn Mailbox<M>> {
         &self.0
+    }
+
+    /// Appends a message or a call, and wakes the process if need be.
+    pub(crate) fn push(&self, entry: Entry<M>) -> Result<(), Refused<M>> {
+        let pushed = self.0.push(entry)?;
+        if pushed.wake
+            && let Some(task) = self.0.clone().into_task()
+        {
+            self.0.core().runtime.scheduler().schedule(task);
+        }
+        if pushed.mark.is_some() {
+            watermark::tell(self.0.core(), self.0.bound(), pushed.mark);
+        }
+        if pushed.dropped.is_some() {
+            overflowed(pushed.dropped);
+        }
+        Ok(())
     }
 
     pub(crate) fn process(&self) -> Arc<dyn Process> {

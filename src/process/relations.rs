@@ -13,6 +13,7 @@ use crate::pid::{MonitorRef, Pid};
 use crate::process::alias::AliasState;
 use crate::process::call::PendingCall;
 use crate::process::dictionary::Dictionary;
+use crate::process::lineage::Family;
 use crate::process::signal::{Down, Exit, Tag};
 use crate::process::unwind::By;
 use crate::reason::ExitReason;
@@ -76,16 +77,19 @@ enum Links {
     #[default]
     None,
     One(Pid),
-    Many(Pids),
+    /// In a box, as most processes have one link at most.
+    Many(Box<Pids>),
 }
 
 /// The board of one process.
 #[derive(Default)]
 pub(crate) struct Relations {
     /// Why the process ended, once it has.
-    ended: Option<ExitReason>,
+    ended: Option<Box<ExitReason>>,
     links: Links,
     more: Option<Box<More>>,
+    /// Equals `true` once the names were given back: from then on none may be taken.
+    nameless: bool,
 }
 
 /// What most processes never need.
@@ -99,13 +103,15 @@ struct More {
     exit_next: u64,
     downs: BTreeMap<MonitorRef, QueuedDown>,
     name: Option<Arc<str>>,
-    /// Equals `true` once the names were given back: from then on none may be taken.
-    nameless: bool,
     /// The name that was given back, for the crash report.
     had_name: Option<Arc<str>>,
     label: Option<Arc<str>>,
     at_death: Vec<Arc<dyn AtDeath>>,
     dictionary: Dictionary,
+    /// What the children of this process descend from.
+    family: Option<Arc<Family>>,
+    /// On whose behalf the process runs, the newest first; only tasks have any.
+    callers: Option<Arc<[Pid]>>,
 }
 
 /// The other end of a monitor that this process holds.
@@ -144,6 +150,7 @@ pub(crate) struct QueuedDown {
 pub(crate) type Belongings = (Option<Arc<str>>, Vec<Arc<dyn AtDeath>>);
 
 /// Whom a process that just ended has to tell.
+#[derive(Default)]
 pub(crate) struct Obituary {
     pub(crate) links: Vec<Pid>,
     pub(crate) watchers: Vec<(MonitorRef, Watcher)>,
@@ -161,7 +168,7 @@ impl Relations {
     }
 
     pub(crate) fn ended(&self) -> Option<&ExitReason> {
-        self.ended.as_ref()
+        self.ended.as_deref()
     }
 
     // ## Links
@@ -175,7 +182,7 @@ impl Relations {
             }
             Links::One(one) if *one == pid => false,
             Links::One(one) => {
-                self.links = Links::Many(Pids::from_iter([*one, pid]));
+                self.links = Links::Many(Box::new(Pids::from_iter([*one, pid])));
                 true
             }
             Links::Many(many) => many.insert(pid),
@@ -227,7 +234,7 @@ impl Relations {
         monitor: MonitorRef,
         watcher: Watcher,
     ) -> Result<(), ExitReason> {
-        if let Some(reason) = &self.ended {
+        if let Some(reason) = self.ended() {
             return Err(reason.clone());
         }
         self.more().watchers.insert(monitor, watcher);
@@ -377,6 +384,21 @@ impl Relations {
         Some(queued.down.clone())
     }
 
+    // ## Descent
+
+    /// What the children of this process descend from, made when the first one starts.
+    pub(crate) fn family(&mut self, make: impl FnOnce() -> Arc<Family>) -> Arc<Family> {
+        self.more().family.get_or_insert_with(make).clone()
+    }
+
+    pub(crate) fn callers(&self) -> Option<&Arc<[Pid]>> {
+        self.more.as_ref()?.callers.as_ref()
+    }
+
+    pub(crate) fn set_callers(&mut self, callers: Arc<[Pid]>) {
+        self.more().callers = Some(callers);
+    }
+
     // ## Dictionary
 
     /// What the process keeps beside its state; only that process looks there.
@@ -397,10 +419,10 @@ impl Relations {
 
     /// Takes a name; the one it has, or nothing if it may take none any more.
     pub(crate) fn take_name(&mut self, name: Arc<str>) -> Result<(), Option<Arc<str>>> {
-        let more = self.more();
-        if more.nameless {
+        if self.nameless {
             return Err(None);
         }
+        let more = self.more();
         match &more.name {
             Some(name) => Err(Some(name.clone())),
             None => {
@@ -426,10 +448,10 @@ impl Relations {
 
     /// Adds a clean-up, once each; `false` if the process has begun to give back what it had.
     pub(crate) fn at_death(&mut self, cleanup: &Arc<dyn AtDeath>) -> bool {
-        let more = self.more();
-        if more.nameless {
+        if self.nameless {
             return false;
         }
+        let more = self.more();
         if !more
             .at_death
             .iter()
@@ -445,10 +467,12 @@ impl Relations {
     /// Gives back the name and the clean-ups; from now on none can be added. `None` if they have been given back:
     /// whoever does that first ends the process, and so nobody hears of the end before it is done.
     pub(crate) fn give_back(&mut self) -> Option<Belongings> {
-        let more = self.more();
-        if std::mem::replace(&mut more.nameless, true) {
+        if std::mem::replace(&mut self.nameless, true) {
             return None;
         }
+        let Some(more) = &mut self.more else {
+            return Some(Belongings::default());
+        };
         let name = more.name.take();
         if name.is_some() {
             more.had_name.clone_from(&name);
@@ -461,17 +485,26 @@ impl Relations {
         if self.ended.is_some() {
             return None;
         }
-        self.ended = Some(reason);
+        self.ended = Some(Box::new(reason));
         let links = self.links();
         self.links = Links::None;
-        let more = self.more.take().map(|more| *more).unwrap_or_default();
-        let (label, had_name) = (more.label, more.had_name);
-        self.more = Some(Box::new(More {
-            label,
-            had_name,
-            nameless: true,
-            ..More::default()
-        }));
+        self.nameless = true;
+        let Some(more) = self.more.take() else {
+            return Some(Obituary {
+                links,
+                ..Obituary::default()
+            });
+        };
+        // What reports and observers still ask for.
+        let (label, had_name, callers) = (more.label, more.had_name, more.callers);
+        if label.is_some() || had_name.is_some() || callers.is_some() {
+            self.more = Some(Box::new(More {
+                label,
+                had_name,
+                callers,
+                ..More::default()
+            }));
+        }
         Some(Obituary {
             links,
             watchers: more.watchers.into_iter().collect(),

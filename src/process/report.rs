@@ -211,7 +211,7 @@ pub(crate) fn crash(
         pid: core.pid,
         name,
         label,
-        initial: core.initial,
+        initial: (core.initial.0)(),
         kind: core.kind,
         reason: reason.clone(),
         ancestors: ancestors.iter().copied().take(NAMED_MAX).collect(),
@@ -241,7 +241,7 @@ pub(crate) fn server(
         name,
         label,
         behaviour,
-        initial: core.initial,
+        initial: (core.initial.0)(),
         shown: shown(),
         client: last.client().map(|pid| client(&core.runtime, pid)),
     };
@@ -286,7 +286,7 @@ fn neighbours(shared: &Shared, from: Pid, links: &[Pid]) -> Vec<Neighbour> {
             pid,
             name: relations.name(),
             label: relations.label(),
-            initial: core.initial,
+            initial: (core.initial.0)(),
             links_len: links.len(),
             mailbox_len,
         });

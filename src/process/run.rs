@@ -1,7 +1,7 @@
 //! Processes that run a closure: on a thread of their own, or on the thread that is there.
 
 use crate::pid::MonitorRef;
-use crate::process::core::{Process, flag};
+use crate::process::core::{Initial, Process, flag};
 use crate::process::current;
 use crate::process::death::{self, End};
 use crate::process::error::StartError;
@@ -148,7 +148,7 @@ pub fn run<M: Send + 'static, T>(
 
 fn options<F>(_main: &F) -> Options {
     Options {
-        initial: std::any::type_name::<F>(),
+        initial: Initial(std::any::type_name::<F>),
         ..Options::default()
     }
 }
@@ -176,7 +176,6 @@ fn body<M: Send + 'static>(
     let mut cx = ThreadContext::new(thread.clone());
     let process: Arc<dyn Process> = cx.process();
     let _entered = current::enter(process.clone());
-    cx.begin();
     let ran = catch_unwind(AssertUnwindSafe(|| {
         current::checkpoint();
         main(&mut cx);
@@ -196,6 +195,6 @@ fn body<M: Send + 'static>(
 
 /// A reference to a process that could not even be given a pid of its own.
 fn unborn<M: Send + 'static>(options: &Options, error: &StartError) -> Ref<M> {
-    log::error!(target: "perennial::process", "spawn of {}: {error}", options.initial);
+    log::error!(target: "perennial::process", "spawn of {:?}: {error}", options.initial);
     start::dead(options)
 }

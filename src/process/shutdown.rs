@@ -112,7 +112,7 @@ fn supervisors(shared: &Shared) -> Vec<Arc<dyn Process>> {
         process.is_some_and(|process| process.core().has(flag::SUPERVISOR))
     };
     all.retain(|process| {
-        process.core().has(flag::SUPERVISOR) && !supervises(process.core().parent)
+        process.core().has(flag::SUPERVISOR) && !supervises(process.core().parent())
     });
     all.sort_by_key(|process| std::cmp::Reverse(process.core().order));
     all
@@ -120,7 +120,7 @@ fn supervisors(shared: &Shared) -> Vec<Arc<dyn Process>> {
 
 /// On behalf of its parent: from nobody else does a supervisor take it, nor a server that traps exits.
 fn ask(process: &Arc<dyn Process>) {
-    exit::send(process, process.core().parent, ExitReason::Shutdown);
+    exit::send(process, process.core().parent(), ExitReason::Shutdown);
 }
 
 /// Waits in real time: a runtime with a clock that is moved by hand has to stop as well.

@@ -3,14 +3,14 @@
 use crate::pid::{MonitorRef, Pid, TimerRef};
 use crate::process::behaviour::{Behaviour, InitFn};
 use crate::process::call::{self, Pending, PendingCall};
-use crate::process::core::{Core, Kind, Process, flag};
+use crate::process::core::{Core, Initial, Kind, Process, flag};
 use crate::process::death::{self, End};
 use crate::process::error::{CallError, StartError};
 use crate::process::lineage::Lineage;
 use crate::process::mailbox::{Bound, Overflow};
 use crate::process::name::{Claim, RegisterError};
 use crate::process::oneshot::Answer;
-use crate::process::pooled::Pooled;
+use crate::process::pooled::{Failed, Pooled};
 use crate::process::reference::Ref;
 use crate::process::report::Spawned;
 use crate::process::runtime::Shared;
@@ -19,7 +19,7 @@ use crate::process::{current, exit, link, monitor, runtime, threads, wait, watch
 use crate::reason::ExitReason;
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{self, Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How a process is to be started.
 #[derive(Clone, Debug, Default)]
@@ -46,7 +46,7 @@ pub(crate) struct Options {
     /// Leads a group of its own, to which all belong that it starts, and all that those start.
     pub(crate) leads: bool,
     /// What it runs, for reports.
-    pub(crate) initial: &'static str,
+    pub(crate) initial: Initial,
 }
 
 /// A process that was started.
@@ -62,6 +62,13 @@ pub(crate) struct Ack {
 }
 
 impl Ack {
+    fn new(process: &Arc<dyn Process>, deadline: Option<Instant>) -> Self {
+        Ack {
+            pending: Arc::new(Pending::new(process.clone(), deadline)),
+            ignored: AtomicBool::new(false),
+        }
+    }
+
     pub(crate) fn up(&self) {
         drop(self.pending.slot.put(Ok(())));
     }
@@ -108,38 +115,18 @@ pub(crate) fn start<B: Behaviour>(
     }
     let timeout = options.timeout;
     let mut prepared = prepare::<B>(&options)?;
+    // While a plain thread unwinds, `init` would find its own process unwinding.
+    let inline = timeout.is_none() && !options.asynchronous && !sync::thread::panicking();
+    if inline && let Kinds::Pooled(pooled) = &prepared.body {
+        let up = start_inline(pooled, init);
+        // A start that failed may have ended its linked starter.
+        current::checkpoint();
+        return up.map(|()| prepared.started);
+    }
     let process = prepared.started.reference.process();
     let shared = process.core().runtime.clone();
     let deadline = timeout.and_then(|timeout| shared.clock.now().checked_add(timeout));
-    let ack = Ack {
-        pending: Arc::new(Pending::new(process.clone(), deadline)),
-        ignored: AtomicBool::new(false),
-    };
-    let ack = Arc::new(ack);
-    // While a plain thread unwinds, `init` would find its own process unwinding.
-    let inline = timeout.is_none()
-        && !options.asynchronous
-        && matches!(prepared.body, Kinds::Pooled(_))
-        && !sync::thread::panicking();
-    if inline && let Kinds::Pooled(pooled) = prepared.body {
-        pooled.launch_inline(init, ack.clone());
-        let answer = match ack.pending.slot.take() {
-            Some(answer) => answer,
-            None => Err(CallError::Exited(
-                process
-                    .core()
-                    .relations
-                    .lock()
-                    .ended()
-                    .cloned()
-                    .unwrap_or(ExitReason::Killed),
-            )),
-        };
-        let started = ack.outcome(answer).map(|()| prepared.started);
-        // A start that failed may have ended its linked starter.
-        current::checkpoint();
-        return started;
-    }
+    let ack = Arc::new(Ack::new(&process, deadline));
     let watch = call::watch(&ack.pending);
     launch(&shared, &mut prepared, init, Some(ack.clone()))?;
     let answer = wait::for_start(&ack.pending, watch);
@@ -149,6 +136,30 @@ pub(crate) fn start<B: Behaviour>(
     }
     current::checkpoint();
     outcome.map(|()| prepared.started)
+}
+
+/// Runs `init` on the thread of the starter. Only a behaviour that tells later that it is up is waited for.
+fn start_inline<B: Behaviour>(pooled: &Arc<Pooled<B>>, init: InitFn<B>) -> Result<(), StartError> {
+    if !B::ACKS_LATER {
+        return pooled
+            .launch_inline(init, None)
+            .map_err(|(failed, reason)| match failed {
+                Failed::Ignored => StartError::Ignored,
+                Failed::Ended => StartError::Exit(reason),
+            });
+    }
+    let process: Arc<dyn Process> = pooled.clone();
+    let ack = Arc::new(Ack::new(&process, None));
+    let up = pooled.launch_inline(init, Some(ack.clone()));
+    let answer = match (ack.pending.slot.take(), up) {
+        (Some(answer), _) => answer,
+        (None, Err((_, reason))) => Err(CallError::Exited(reason)),
+        (None, Ok(())) => {
+            let ended = process.core().relations.lock().ended().cloned();
+            Err(CallError::Exited(ended.unwrap_or(ExitReason::Killed)))
+        }
+    };
+    ack.outcome(answer)
 }
 
 /// Starts a process whose `init` runs in its own time; `then` is told what came of it, on whatever thread that
@@ -269,8 +280,7 @@ pub(crate) fn dead<M: Send + 'static>(options: &Options) -> Ref<M> {
     let pid = Pid::from_parts(0, u32::MAX, 0);
     let core = Core::new(
         pid,
-        current::pid(),
-        Pid::INIT,
+        Lineage::of(current::process().as_ref()),
         Kind::Thread,
         runtime::current(),
         options.initial,
@@ -314,8 +324,8 @@ fn stillborn(process: &Arc<dyn Process>, error: &StartError) {
     for linked in links {
         link::part(process, linked);
     }
-    let monitors = core.relations.lock().remove_watchers_of(core.parent);
-    if let Some(parent) = core.runtime.process(core.parent) {
+    let monitors = core.relations.lock().remove_watchers_of(core.parent());
+    if let Some(parent) = core.runtime.process(core.parent()) {
         let mut relations = parent.core().relations.lock();
         for monitor in monitors {
             relations.unwatch(monitor);
@@ -336,7 +346,7 @@ fn launch<B: Behaviour>(
     ));
     match &prepared.body {
         Kinds::Pooled(pooled) => {
-            pooled.clone().launch(init, ack);
+            pooled.launch(init, ack);
             Ok(())
         }
         Kinds::Thread(thread) => {
@@ -387,16 +397,20 @@ fn core(
         return Err(StartError::RuntimeStopped);
     }
     let pid = shared.table.reserve().ok_or(StartError::TooManyProcesses)?;
-    let leader = match parent {
-        _ if options.leads => pid,
-        Some(parent) => parent.core().group_leader,
-        None => Pid::INIT,
-    };
-    let lineage = Lineage::of(parent, options.callers.clone());
-    let parent = parent.map_or(Pid::INIT, |parent| parent.core().pid);
-    let mut core = Core::new(pid, parent, leader, kind, shared.clone(), options.initial);
-    core.lineage = lineage;
-    core.set(options.flags);
+    let core = Core::new(
+        pid,
+        Lineage::of(parent),
+        kind,
+        shared.clone(),
+        options.initial,
+    );
+    let leads = if options.leads { flag::LEADS } else { 0 };
+    if options.flags | leads != 0 {
+        core.set(options.flags | leads);
+    }
+    if let Some(callers) = &options.callers {
+        core.relations.lock().set_callers(callers.clone());
+    }
     Ok(core)
 }
 
@@ -480,7 +494,7 @@ fn enrol<M: Send + 'static>(
         Some(parent) if options.monitor => Some(monitor::monitor_by(parent, pid.into())),
         _ => None,
     };
-    let parent = process.core().parent;
+    let parent = process.core().parent();
     shared.telemetry.emit(|| Spawned { pid, parent });
     Ok(monitor)
 }

@@ -176,7 +176,7 @@ impl<B: Behaviour> Body<B> {
             .watched
             .as_ref()
             .map_or(0, |watched| watched.held.len());
-        self.batch.len() + held
+        self.batch.as_ref().map_or(0, |batch| batch.len()) + held
     }
 
     /// What was taken from the mailbox and not handled; the process has ended.
@@ -184,7 +184,9 @@ impl<B: Behaviour> Body<B> {
         let watched = self.watched.as_mut();
         let mut waiting =
             watched.map_or_else(VecDeque::new, |watched| std::mem::take(&mut watched.held));
-        waiting.append(&mut self.batch);
+        if let Some(mut batch) = self.batch.take() {
+            waiting.append(&mut batch);
+        }
         waiting
     }
 
@@ -246,7 +248,7 @@ impl<B: Behaviour> Body<B> {
                 let seen = relations.peek_exit(core.pid, id, core.traps_exit());
                 drop(relations);
                 match seen {
-                    Some(Effect::Deliver(exit)) if exit.from == core.parent => {
+                    Some(Effect::Deliver(exit)) if exit.from == core.parent() => {
                         self.wake_up(me);
                         return self.meet(me, Entry::Exit(id));
                     }
@@ -277,8 +279,12 @@ impl<B: Behaviour> Body<B> {
         watched.suspended = false;
         let mut held = std::mem::take(&mut watched.held);
         make_room(&mut held, me.set_aside(false));
-        held.append(&mut self.batch);
-        self.batch = held;
+        if let Some(mut batch) = self.batch.take() {
+            held.append(&mut batch);
+        }
+        if !held.is_empty() {
+            self.batch = Some(Box::new(held));
+        }
     }
 }
 

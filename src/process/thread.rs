@@ -5,15 +5,14 @@ use crate::process::context::Context;
 use crate::process::core::{Core, Process, Signal, flag};
 use crate::process::current;
 use crate::process::death::{self, End};
-use crate::process::mailbox::{Bound, LockedQueue, Queue, Refused};
-use crate::process::pooled::{close_entries, overflowed};
+use crate::process::mailbox::{Bound, LockedQueue, Pushed, Queue, Refused};
+use crate::process::pooled::close_entries;
 use crate::process::reference::{Mailbox, Ref};
 use crate::process::signal::Entry;
 use crate::process::start::Ack;
 use crate::process::wait;
-use crate::process::watermark;
 use crate::reason::ExitReason;
-use crate::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use crate::sync::atomic::{AtomicU8, Ordering};
 use crate::sync::channel::{Receiver, Sender, unbounded};
 use crate::sync::{Arc, Parker};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -27,8 +26,6 @@ pub(crate) struct Thread<M: Send + 'static> {
     /// [`SLEEPS`], [`CLOSED`] and [`DETERMINISTIC`]. Every change is a read-modify-write, so all of them have one order: what a sender put into the
     /// inbox before its own is seen by whoever comes after it.
     state: AtomicU8,
-    /// How many entries were taken out and have not been handled.
-    taken: AtomicUsize,
 }
 
 /// The thread is about to wait for an entry, or does.
@@ -63,7 +60,6 @@ impl<M: Send + 'static> Thread<M> {
             inbox,
             parker: Arc::default(),
             state: AtomicU8::new(state),
-            taken: AtomicUsize::new(0),
         })
     }
 
@@ -185,7 +181,7 @@ impl<M: Send + 'static> Process for Thread<M> {
             Inbox::Channel(_, receiver) => receiver.len(),
             Inbox::Bounded(_, queue) => queue.lock().len(),
         };
-        inside + self.taken.load(Ordering::Relaxed)
+        inside + self.core.taken()
     }
 
     fn is_scheduled(&self) -> bool {
@@ -224,7 +220,7 @@ impl<M: Send + 'static> Process for Thread<M> {
 }
 
 impl<M: Send + 'static> Mailbox<M> for Thread<M> {
-    fn push(self: Arc<Self>, entry: Entry<M>) -> Result<(), Refused<M>> {
+    fn push(&self, entry: Entry<M>) -> Result<Pushed<M>, Refused<M>> {
         let state = self.state.load(Ordering::Acquire);
         if state & CLOSED != 0 {
             return Err(Refused::Closed(entry));
@@ -241,15 +237,17 @@ impl<M: Send + 'static> Mailbox<M> for Thread<M> {
                 if self.wake_up() & CLOSED != 0 {
                     self.drain();
                 }
+                Ok(Pushed::default())
             }
             Inbox::Bounded(bound, queue) => {
                 let pushed = queue.lock().push(entry, Some(bound))?;
-                watermark::tell(&self.core, Some(bound), pushed.mark);
-                overflowed(pushed.dropped);
                 self.wake_up();
+                Ok(Pushed {
+                    wake: false,
+                    ..pushed
+                })
             }
         }
-        Ok(())
     }
 
     fn bound(&self) -> Option<&Bound> {
@@ -268,7 +266,6 @@ pub(crate) fn run_behaviour<B: Behaviour>(
 ) {
     let me: Arc<dyn Process> = thread.clone();
     let _entered = current::enter(me.clone());
-    me.core().set(flag::RUNNING);
     let cx = B::context(Context::new(thread.reference()));
     let mut body = Box::new(Body::new(cx, init, ack));
     let ended = catch_unwind(AssertUnwindSafe(|| -> Result<(), End> {
@@ -279,9 +276,9 @@ pub(crate) fn run_behaviour<B: Behaviour>(
                 continue;
             }
             // What was held while it was suspended comes before what is in the mailbox.
-            let entry = match body.batch.pop_front() {
+            let entry = match body.batch.as_mut().and_then(|batch| batch.pop_front()) {
                 Some(entry) => {
-                    thread.taken.store(body.waiting(), Ordering::Relaxed);
+                    thread.core.note_taken(body.waiting());
                     Some(entry)
                 }
                 None => thread.next(None),
@@ -289,7 +286,7 @@ pub(crate) fn run_behaviour<B: Behaviour>(
             if let Some(entry) = entry {
                 body.handle(&me, entry)?;
                 if body.is_suspended() {
-                    thread.taken.store(body.waiting(), Ordering::Relaxed);
+                    thread.core.note_taken(body.waiting());
                 }
             }
         }
@@ -300,7 +297,7 @@ pub(crate) fn run_behaviour<B: Behaviour>(
         Err(payload) => body.crashed(&me, payload),
     };
     let waiting = body.take_waiting();
-    thread.taken.store(waiting.len(), Ordering::Relaxed);
+    thread.core.note_taken(waiting.len());
     let reason = death::die(&me, end, || drop(body));
     close_entries(waiting, &reason);
 }

@@ -14,8 +14,13 @@ use std::fmt;
 /// A server's state, and what its last callback left to do.
 pub(crate) struct Server<S: GenServer> {
     state: S,
-    continues: Option<S::Msg>,
-    answer: Option<Deferred>,
+    left: Option<Box<Left<S::Msg>>>,
+}
+
+/// What a callback leaves to do; most leave nothing.
+enum Left<M> {
+    Continue(M),
+    Answer(Deferred),
 }
 
 impl<S: GenServer> Server<S> {
@@ -24,12 +29,12 @@ impl<S: GenServer> Server<S> {
             Next::Loop => Flow::Loop,
             Next::Timeout(delay) => Flow::Timeout(delay),
             Next::Continue(msg) => {
-                self.continues = Some(msg);
+                self.left = Some(Box::new(Left::Continue(msg)));
                 Flow::Continue
             }
             Next::Stop(reason) => Flow::Stop(reason),
             Next::StopReply(reason, answer) => {
-                self.answer = Some(answer);
+                self.left = Some(Box::new(Left::Answer(answer)));
                 Flow::Stop(reason)
             }
         }
@@ -56,11 +61,7 @@ pub(super) fn init_by<S: GenServer>(
             Init::Ignore => return Err(InitEnd::Ignore),
             Init::Stop(reason) => return Err(InitEnd::Stop(reason)),
         };
-        let mut server = Server {
-            state,
-            continues: None,
-            answer: None,
-        };
+        let mut server = Server { state, left: None };
         let flow = server.follow(next);
         Ok((server, flow))
     })
@@ -128,7 +129,7 @@ impl<S: GenServer> Behaviour for Server<S> {
     }
 
     fn resume_continue(&mut self, cx: &mut Cx<S>) -> Flow {
-        let Some(msg) = self.continues.take() else {
+        let Some(Left::Continue(msg)) = self.left.take().map(|left| *left) else {
             return Flow::Loop;
         };
         let next = self.state.handle_continue(msg, cx);
@@ -145,7 +146,7 @@ impl<S: GenServer> Behaviour for Server<S> {
     }
 
     fn terminated(&mut self) {
-        if let Some(Deferred(answer)) = self.answer.take() {
+        if let Some(Left::Answer(Deferred(answer))) = self.left.take().map(|left| *left) {
             answer();
         }
     }

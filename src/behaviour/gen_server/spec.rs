@@ -124,6 +124,6 @@ impl<S: Served> Spec<S> {
 
 impl<S: Served> fmt::Debug for Spec<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Spec<{}>({:?})", self.options.initial, self.options)
+        write!(f, "Spec<{:?}>({:?})", self.options.initial, self.options)
     }
 }

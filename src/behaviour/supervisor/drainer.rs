@@ -12,6 +12,7 @@ use crate::behaviour::supervisor::gate::{Emptied, Gate};
 use crate::behaviour::supervisor::restart::Shutdown;
 use crate::pid::TimerRef;
 use crate::process::behaviour::{Behaviour, Flow};
+use crate::process::core::Initial;
 use crate::process::core::{Signal, flag};
 use crate::process::start::{self, Options};
 use crate::process::{Context, Down, Exit, Kind, cancel_timer};
@@ -103,7 +104,7 @@ impl From<Drainer> for Child {
                 flags: flag::TRAP_EXIT,
                 link: true,
                 label: Some(drainer.id.clone()),
-                initial: "drainer",
+                initial: Initial(|| "drainer"),
                 ..Options::default()
             };
             let state = Draining {

@@ -17,6 +17,7 @@ use crate::behaviour::supervisor::restart::{AutoShutdown, Intensity, Restart, Sh
 use crate::behaviour::supervisor::slot::{Event, Slot, Status};
 use crate::pid::Pid;
 use crate::process::behaviour::{Behaviour, Flow, InitFn};
+use crate::process::core::Initial;
 use crate::process::core::flag;
 use crate::process::start::{self, Options};
 use crate::process::{Context, Down, Exit, Kind, ReplyTo, StartError, cancel_timer, link};
@@ -63,7 +64,7 @@ pub(super) fn launch(supervisor: DynamicSupervisor) -> (Options, InitFn<Dynamic>
         name: supervisor.name.clone(),
         label: supervisor.label.clone(),
         flags: flag::SUPERVISOR | flag::TRAP_EXIT,
-        initial: "dynamic supervisor",
+        initial: Initial(|| "dynamic supervisor"),
         ..Options::default()
     };
     let (restarts, period) = supervisor.intensity;

@@ -17,6 +17,7 @@ use crate::behaviour::supervisor::slot::{Event, Status};
 use crate::behaviour::supervisor::{Supervisor, SupervisorError};
 use crate::pid::Pid;
 use crate::process::behaviour::{Behaviour, Flow, InitEnd, InitFn};
+use crate::process::core::Initial;
 use crate::process::core::flag;
 use crate::process::start::{Ack, Options};
 use crate::process::{Context, Down, Exit, Kind, StartError};
@@ -58,7 +59,7 @@ pub(super) fn launch(supervisor: Supervisor) -> (Options, InitFn<Machine>) {
         label: supervisor.label.clone(),
         flags: flag::SUPERVISOR | flag::TRAP_EXIT,
         asynchronous: true,
-        initial: "supervisor",
+        initial: Initial(|| "supervisor"),
         ..Options::default()
     };
     (
@@ -263,6 +264,8 @@ impl Behaviour for Machine {
     fn context(context: Context<Msg>) -> SupCx {
         SupCx(context)
     }
+
+    const ACKS_LATER: bool = true;
 
     fn take_ack(&mut self, ack: Arc<Ack>) -> Option<Arc<Ack>> {
         self.ack = Some(ack);

@@ -156,7 +156,7 @@ fn kill_tree(shared: &Arc<Shared>, root: &Arc<dyn Process>, killed: &mut Vec<Kil
             let (id, supervisor) = known
                 .get(&core.pid)
                 .cloned()
-                .unwrap_or_else(|| ("".into(), Some(core.parent)));
+                .unwrap_or_else(|| ("".into(), Some(core.parent())));
             killed.push(KilledProcess {
                 pid: core.pid,
                 id,
@@ -184,7 +184,7 @@ fn remains(
     all.sort_by_key(|process| process.core().order);
     all.retain(|process| {
         let core = process.core();
-        let of_tree = known.contains_key(&core.pid) || supervisors.contains(&core.parent);
+        let of_tree = known.contains_key(&core.pid) || supervisors.contains(&core.parent());
         if of_tree && core.has(flag::SUPERVISOR) {
             supervisors.insert(core.pid);
         }

@@ -48,7 +48,7 @@ impl Scope {
             Scope::One(one) => one.clone().resolve(shared).0 == supervisor,
             Scope::Tree(root) => {
                 let (root, _, _) = root.clone().resolve(shared);
-                let up = |pid: &Pid| Some(shared.process(*pid)?.core().parent);
+                let up = |pid: &Pid| Some(shared.process(*pid)?.core().parent());
                 std::iter::successors(Some(supervisor), up).any(|pid| pid == root)
             }
         }

@@ -5,6 +5,7 @@ use crate::behaviour::task::job::Job;
 use crate::pid::Pid;
 use crate::process::behaviour::InitFn;
 use crate::process::call::Pending;
+use crate::process::core::Initial;
 use crate::process::core::Process;
 use crate::process::lineage::callers_from_here;
 use crate::process::start::{self, Options};
@@ -39,7 +40,7 @@ pub fn spec<T: Send + 'static, F: FnOnce() -> T + Send + 'static>(run: F) -> Spe
 pub(super) fn options<F>() -> Options {
     Options {
         kind: Some(Kind::Thread),
-        initial: std::any::type_name::<F>(),
+        initial: Initial(std::any::type_name::<F>),
         ..Options::default()
     }
 }
@@ -154,6 +155,6 @@ pub(super) fn launch(
 
 impl<F> fmt::Debug for Spec<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Spec<{}>({:?})", self.options.initial, self.options)
+        write!(f, "Spec<{:?}>({:?})", self.options.initial, self.options)
     }
 }
