@@ -45,11 +45,13 @@ thread_local! {
 }
 
 /// Says whether handlers run on this thread; what was said before.
+#[inline]
 pub(crate) fn set_emitting(emitting: bool) -> bool {
     EMITTING.replace(emitting)
 }
 
 /// Equals `true` while handlers run on this thread: they are none of the code of the process that emits.
+#[inline]
 pub(crate) fn emitting() -> bool {
     EMITTING.get()
 }

@@ -31,7 +31,7 @@ pub(crate) fn go_on_as<B: Behaviour>(cx: &mut ThreadContext<B::Msg>, init: InitF
             if body.goes_on() {
                 body.go_on(&me)?;
             } else if let Some(entry) = cx.next_entry() {
-                body.handle(&me, entry)?;
+                body.handle(&me, me.core(), entry)?;
             }
         }
     }));

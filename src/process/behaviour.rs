@@ -6,7 +6,7 @@
 
 use crate::process::call::PendingCall;
 use crate::process::context::Context;
-use crate::process::core::{Process, flag};
+use crate::process::core::{Core, Process, flag};
 use crate::process::current;
 use crate::process::death::End;
 use crate::process::debug::{Incoming, SysEvent, Then};
@@ -168,13 +168,13 @@ impl<B: Behaviour> Body<B> {
             return Err(End::by_signal(ExitReason::Killed));
         }
         if matches!(self.stage, Stage::Init(..)) {
-            self.init()?;
+            self.init(me.core())?;
         }
         Ok(())
     }
 
     /// Runs `init`; afterwards the process is up, and whoever started it knows.
-    pub(crate) fn init(&mut self) -> Result<(), End> {
+    pub(crate) fn init(&mut self, core: &Core) -> Result<(), End> {
         let Stage::Init(init, ack) = std::mem::replace(&mut self.stage, Stage::Down) else {
             return Ok(());
         };
@@ -182,7 +182,7 @@ impl<B: Behaviour> Body<B> {
         let made = init(&mut self.cx);
         current::fail_unanswered(current::end_callback());
         // Before there is a state, so that its end does without `terminate`.
-        let overtaken = self.overtaken();
+        let overtaken = self.overtaken(core);
         match made {
             Ok((state, _)) if overtaken.is_some() => {
                 // Dropped where every state is.
@@ -220,16 +220,16 @@ impl<B: Behaviour> Body<B> {
         if self.watched.is_some() {
             self.tell(SysEvent::In(Incoming::Continue));
         }
-        self.call_back(None, |state, cx| state.resume_continue(cx))
+        self.call_back(me.core(), None, |state, cx| state.resume_continue(cx))
     }
 
     /// Handles one entry. What the behaviour goes on with has to come before the next one.
     pub(crate) fn handle(
         &mut self,
         me: &Arc<dyn Process>,
+        core: &Core,
         entry: Entry<B::Msg>,
     ) -> Result<(), End> {
-        let core = me.core();
         if core.has(flag::KILLED | flag::GONE) {
             // The entry is dropped here. If it is a call its caller must hear of the kill, which the death path
             // tells, and not that a living process gave no answer.
@@ -239,12 +239,16 @@ impl<B: Behaviour> Body<B> {
         if self.is_suspended() {
             return self.handle_suspended(me, entry);
         }
-        self.meet(me, entry)
+        self.meet(me, core, entry)
     }
 
     /// Calls back for an entry.
-    pub(super) fn meet(&mut self, me: &Arc<dyn Process>, entry: Entry<B::Msg>) -> Result<(), End> {
-        let core = me.core();
+    pub(super) fn meet(
+        &mut self,
+        me: &Arc<dyn Process>,
+        core: &Core,
+        entry: Entry<B::Msg>,
+    ) -> Result<(), End> {
         match entry {
             Entry::Message(message) => {
                 self.cx.disarm();
@@ -255,7 +259,7 @@ impl<B: Behaviour> Body<B> {
                         self.text.as_deref().cloned(),
                     )));
                 }
-                self.call_back(None, |state, cx| state.message(message, cx))?;
+                self.call_back(core, None, |state, cx| state.message(message, cx))?;
             }
             Entry::Call(message, call) => {
                 self.cx.disarm();
@@ -266,14 +270,15 @@ impl<B: Behaviour> Body<B> {
                     self.tell(SysEvent::In(incoming));
                 }
                 core.begin_call(&call);
-                let done = self.call_back(Some(&call), |state, cx| state.message(message, cx));
+                let done =
+                    self.call_back(core, Some(&call), |state, cx| state.message(message, cx));
                 core.end_call();
                 done?;
             }
             Entry::Aliased(message, alias) => {
                 if alias.meets(me) {
                     self.cx.disarm();
-                    self.call_back(None, |state, cx| state.message(message, cx))?;
+                    self.call_back(core, None, |state, cx| state.message(message, cx))?;
                 }
             }
             Entry::Exit(id) => {
@@ -289,7 +294,7 @@ impl<B: Behaviour> Body<B> {
                             let incoming = Incoming::Exit(exit.from, exit.reason.clone());
                             self.tell(SysEvent::In(incoming));
                         }
-                        self.call_back(None, |state, cx| state.exit(exit, cx))?;
+                        self.call_back(core, None, |state, cx| state.exit(exit, cx))?;
                     }
                     Some(Effect::Die(reason)) => return Err(End::by_signal(reason)),
                     Some(Effect::Ignore) | None => {}
@@ -304,7 +309,7 @@ impl<B: Behaviour> Body<B> {
                         let reason = down.reason.clone();
                         self.tell(SysEvent::In(Incoming::Down(monitor, down.pid, reason)));
                     }
-                    self.call_back(None, |state, cx| state.down(down, cx))?;
+                    self.call_back(core, None, |state, cx| state.down(down, cx))?;
                 }
             }
             Entry::Resume(value) => {
@@ -313,7 +318,7 @@ impl<B: Behaviour> Body<B> {
                 if self.watched.is_some() {
                     self.tell(SysEvent::In(Incoming::Internal));
                 }
-                self.call_back(None, |state, cx| state.resume(value, cx))?;
+                self.call_back(core, None, |state, cx| state.resume(value, cx))?;
             }
             Entry::Timeout(generation) => {
                 if self.cx.times_out(generation) {
@@ -321,7 +326,7 @@ impl<B: Behaviour> Body<B> {
                     if self.watched.is_some() {
                         self.tell(SysEvent::In(Incoming::Timeout));
                     }
-                    self.call_back(None, |state, cx| state.timeout(cx))?;
+                    self.call_back(core, None, |state, cx| state.timeout(cx))?;
                 }
             }
             Entry::System(message) => self.system(me, message)?,
@@ -365,6 +370,7 @@ impl<B: Behaviour> Body<B> {
 
     pub(super) fn call_back(
         &mut self,
+        core: &Core,
         call: Option<&Arc<dyn PendingCall>>,
         run: impl FnOnce(&mut B, &mut B::Cx) -> Flow,
     ) -> Result<(), End> {
@@ -374,7 +380,7 @@ impl<B: Behaviour> Body<B> {
         current::begin_callback(call.and_then(|call| call.deadline()));
         let flow = run(state, &mut self.cx);
         let unanswered = current::end_callback();
-        if let Some(end) = self.overtaken() {
+        if let Some(end) = self.overtaken(core) {
             return Err(end);
         }
         if self.watched.is_some() {
@@ -389,11 +395,16 @@ impl<B: Behaviour> Body<B> {
 
     /// What came first, whatever the callback that has just returned wants to happen: a kill, or an exit of its
     /// own whose unwind it caught.
-    pub(super) fn overtaken(&mut self) -> Option<End> {
-        let core = self.cx.me().mailbox().core();
+    #[inline]
+    pub(super) fn overtaken(&mut self, core: &Core) -> Option<End> {
         if !core.has(flag::KILLED | flag::GONE | flag::EXIT_QUEUED) {
             return None;
         }
+        self.overtaken_by(core)
+    }
+
+    #[cold]
+    fn overtaken_by(&mut self, core: &Core) -> Option<End> {
         if core.has(flag::KILLED | flag::GONE) {
             return Some(End::by_signal(ExitReason::Killed));
         }

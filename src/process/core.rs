@@ -150,25 +150,30 @@ impl Core {
             .map_or_else(Vec::new, |callers| callers.to_vec())
     }
 
+    #[inline]
     pub(crate) fn has(&self, flags: u32) -> bool {
         self.flags.load(Ordering::Acquire) & flags != 0
     }
 
     /// Sets flags; the ones that were set before.
+    #[inline]
     pub(crate) fn set(&self, flags: u32) -> u32 {
         self.flags.fetch_or(flags, Ordering::AcqRel)
     }
 
+    #[inline]
     pub(crate) fn clear(&self, flags: u32) -> u32 {
         self.flags.fetch_and(!flags, Ordering::AcqRel)
     }
 
     /// How many entries the process has taken from its mailbox and not yet handled.
+    #[inline]
     pub(crate) fn taken(&self) -> usize {
         self.taken.load(Ordering::Relaxed) as usize
     }
 
     /// Only the process itself writes this.
+    #[inline]
     pub(crate) fn note_taken(&self, count: usize) {
         let count = u32::try_from(count).unwrap_or(u32::MAX);
         if self.taken.load(Ordering::Relaxed) != count {
@@ -176,6 +181,7 @@ impl Core {
         }
     }
 
+    #[inline]
     pub(crate) fn traps_exit(&self) -> bool {
         self.has(flag::TRAP_EXIT)
     }
@@ -210,6 +216,7 @@ impl Core {
     }
 
     /// The address of the call that the running callback received, 0 for none.
+    #[inline]
     pub(crate) fn current_call(&self) -> usize {
         self.current_call.load(Ordering::Acquire)
     }
@@ -233,16 +240,19 @@ impl Core {
     }
 
     /// Remembers which call the running callback received; a deadlock is looked for along these.
+    #[inline]
     pub(crate) fn begin_call(&self, call: &Arc<dyn PendingCall>) {
         call.received();
         self.current_call.store(address(call), Ordering::Release);
     }
 
+    #[inline]
     pub(crate) fn end_call(&self) {
         self.current_call.store(0, Ordering::Release);
     }
 
     /// The call of this address is being answered: the running callback has it in hand no more, if it had.
+    #[inline]
     pub(crate) fn answers(&self, call: usize) {
         if self.current_call() == call {
             self.end_call();
@@ -251,6 +261,7 @@ impl Core {
 }
 
 /// The identity of a pending call while somebody holds it.
+#[inline]
 pub(crate) fn address(call: &Arc<dyn PendingCall>) -> usize {
     Arc::as_ptr(call).cast::<()>() as usize
 }

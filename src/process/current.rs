@@ -10,71 +10,116 @@ use crate::reason::ExitReason;
 use crate::sync::{Arc, Parker, thread};
 use crate::telemetry;
 use std::cell::{Cell, OnceCell, RefCell};
+use std::mem::ManuallyDrop;
 use std::time::Instant;
 
 thread_local! {
-    static PROCESS: RefCell<Option<Arc<dyn Process>>> = const { RefCell::new(None) };
+    static HERE: Here = const {
+        Here {
+            process: RefCell::new(ManuallyDrop::new(None)),
+            deadline: Cell::new(None),
+            in_callback: Cell::new(false),
+            has_unanswered: Cell::new(false),
+            hurries: Cell::new(false),
+        }
+    };
     /// Whose stack the running process is on top of, from the bottom up: it runs in place of a process that
     /// calls it, or is being started by one.
     static BELOW: RefCell<Vec<Arc<dyn Process>>> = const { RefCell::new(Vec::new()) };
-    /// When the request that the running callback handles is due: nested calls inherit it.
-    static DEADLINE: Cell<Option<Instant>> = const { Cell::new(None) };
-    /// Equals `true` while a behaviour's callback runs: its end decides what became of dropped requests.
-    static IN_CALLBACK: Cell<bool> = const { Cell::new(false) };
+    /// Requests that the running callback has dropped.
     static UNANSWERED: RefCell<Vec<Arc<dyn PendingCall>>> = const { RefCell::new(Vec::new()) };
     static ENTERED: RefCell<Vec<Arc<Shared>>> = const { RefCell::new(Vec::new()) };
-    /// Equals `true` while a timer fires, as all others wait for it.
-    static HURRIES: Cell<bool> = const { Cell::new(false) };
     static PARKER: OnceCell<Arc<Parker>> = const { OnceCell::new() };
+}
+
+/// What every message touches. Nothing in it is dropped, so a look at it is a look at memory, until the thread's last
+/// moment.
+struct Here {
+    /// Set and taken back by [`Entered`], which lies on the stack of the thread, so nothing is left in it.
+    process: RefCell<ManuallyDrop<Option<Arc<dyn Process>>>>,
+    /// When the request that the running callback handles is due: nested calls inherit it.
+    deadline: Cell<Option<Instant>>,
+    /// Equals `true` while a behaviour's callback runs: its end decides what became of dropped requests.
+    in_callback: Cell<bool>,
+    /// Equals `true` while there is something in `UNANSWERED`.
+    has_unanswered: Cell<bool>,
+    /// Equals `true` while a timer fires, as all others wait for it.
+    hurries: Cell<bool>,
+}
+
+impl Here {
+    #[inline]
+    fn replace(&self, process: Option<Arc<dyn Process>>) -> Option<Arc<dyn Process>> {
+        ManuallyDrop::into_inner(self.process.replace(ManuallyDrop::new(process)))
+    }
 }
 
 /// Puts a process onto this thread until dropped; what was there before comes back.
 pub(crate) struct Entered {
     /// Equals `true` if there was a process before.
     nested: bool,
-    deadline: Option<Instant>,
     in_callback: bool,
     emitting: bool,
-    unanswered: Vec<Arc<dyn PendingCall>>,
+    deadline: Option<Instant>,
+    /// A process that runs in place of a waiting one decides only about its own requests.
+    unanswered: Unanswered,
 }
 
 /// Makes `process` the current one of this thread.
+#[inline]
 pub(crate) fn enter(process: Arc<dyn Process>) -> Entered {
-    let before = PROCESS.replace(Some(process));
-    let nested = before.is_some();
-    BELOW.with_borrow_mut(|below| below.extend(before));
-    Entered {
-        nested,
-        deadline: DEADLINE.replace(None),
-        in_callback: IN_CALLBACK.replace(false),
-        emitting: telemetry::set_emitting(false),
-        // A process that runs in place of a waiting one decides only about its own requests.
-        unanswered: UNANSWERED.take(),
-    }
+    HERE.with(|here| {
+        let before = here.replace(Some(process));
+        let nested = before.is_some();
+        if nested {
+            BELOW.with_borrow_mut(|below| below.extend(before));
+        }
+        Entered {
+            nested,
+            deadline: here.deadline.replace(None),
+            in_callback: here.in_callback.replace(false),
+            emitting: telemetry::set_emitting(false),
+            unanswered: take_unanswered(here),
+        }
+    })
 }
 
 impl Drop for Entered {
+    #[inline]
     fn drop(&mut self) {
-        let before = if self.nested {
-            BELOW.with_borrow_mut(Vec::pop)
-        } else {
-            None
-        };
-        let process = PROCESS.replace(before);
-        DEADLINE.set(self.deadline);
-        IN_CALLBACK.set(self.in_callback);
-        telemetry::set_emitting(self.emitting);
-        let left = UNANSWERED.replace(std::mem::take(&mut self.unanswered));
-        drop((process, left));
+        HERE.with(|here| {
+            let before = if self.nested {
+                BELOW.with_borrow_mut(Vec::pop)
+            } else {
+                None
+            };
+            let process = here.replace(before);
+            here.deadline.set(self.deadline);
+            here.in_callback.set(self.in_callback);
+            telemetry::set_emitting(self.emitting);
+            let left = take_unanswered(here);
+            if let Some(unanswered) = self.unanswered.take() {
+                here.has_unanswered.set(true);
+                UNANSWERED.set(unanswered);
+            }
+            drop((process, left));
+        });
     }
 }
 
+#[inline]
+fn take_unanswered(here: &Here) -> Unanswered {
+    here.has_unanswered
+        .replace(false)
+        .then(|| UNANSWERED.take())
+}
+
+/// Requests that a callback has dropped without an answer; as a rule none.
+pub(crate) type Unanswered = Option<Vec<Arc<dyn PendingCall>>>;
+
 /// The process that runs on this thread.
 pub(crate) fn process() -> Option<Arc<dyn Process>> {
-    PROCESS
-        .try_with(|process| process.borrow().clone())
-        .ok()
-        .flatten()
+    with(|process| process.cloned())
 }
 
 /// Whose stack the process that runs on this thread is on top of.
@@ -88,18 +133,13 @@ pub(crate) fn required() -> Result<Arc<dyn Process>, NotAProcess> {
 }
 
 /// Looks at the process that runs on this thread without counting a reference.
+#[inline]
 pub(crate) fn with<R>(look: impl FnOnce(Option<&Arc<dyn Process>>) -> R) -> R {
-    let mut look = Some(look);
-    let seen = PROCESS.try_with(|process| look.take().map(|look| look(process.borrow().as_ref())));
-    match (seen, look) {
-        (Ok(Some(result)), _) => result,
-        (_, Some(look)) => look(None),
-        // The closure was taken only if it ran, and then there was a result.
-        (_, None) => unreachable!("a closure that ran gave a result"),
-    }
+    HERE.with(|here| look(here.process.borrow().as_ref()))
 }
 
 /// The pid of the process that runs on this thread; [`Pid::INIT`] on a plain thread.
+#[inline]
 pub(crate) fn pid() -> Pid {
     with(|process| process.map_or(Pid::INIT, |process| process.core().pid))
 }
@@ -133,25 +173,40 @@ pub(crate) fn parker() -> Arc<Parker> {
 }
 
 /// When the request that the running callback handles is due.
+#[inline]
 pub(crate) fn deadline() -> Option<Instant> {
-    DEADLINE.get()
+    HERE.with(|here| here.deadline.get())
 }
 
 /// A callback begins: what it calls inherits `deadline`.
+#[inline]
 pub(crate) fn begin_callback(deadline: Option<Instant>) {
-    DEADLINE.set(deadline);
-    IN_CALLBACK.set(true);
+    HERE.with(|here| {
+        here.deadline.set(deadline);
+        here.in_callback.set(true);
+    });
 }
 
 /// A callback has ended, well or not; the requests that it dropped without an answer.
-pub(crate) fn end_callback() -> Vec<Arc<dyn PendingCall>> {
-    DEADLINE.set(None);
-    IN_CALLBACK.set(false);
-    UNANSWERED.take()
+#[inline]
+pub(crate) fn end_callback() -> Unanswered {
+    HERE.with(|here| {
+        here.deadline.set(None);
+        here.in_callback.set(false);
+        take_unanswered(here)
+    })
 }
 
 /// Requests that were dropped by a process that lives on.
-pub(crate) fn fail_unanswered(unanswered: Vec<Arc<dyn PendingCall>>) {
+#[inline]
+pub(crate) fn fail_unanswered(unanswered: Unanswered) {
+    if let Some(unanswered) = unanswered {
+        fail_all(unanswered);
+    }
+}
+
+#[cold]
+fn fail_all(unanswered: Vec<Arc<dyn PendingCall>>) {
     for call in unanswered {
         call.fail(CallError::NoReply);
     }
@@ -161,15 +216,19 @@ pub(crate) fn fail_unanswered(unanswered: Vec<Arc<dyn PendingCall>>) {
 /// meant: the end of the callback that runs, or, if the thread unwinds, the end of the process or the next look
 /// at its mailbox.
 pub(crate) fn leave_unanswered(call: Arc<dyn PendingCall>) -> bool {
-    if !IN_CALLBACK.get() && !thread::panicking() {
-        return false;
-    }
-    UNANSWERED.with_borrow_mut(|unanswered| unanswered.push(call));
-    true
+    HERE.with(|here| {
+        if !here.in_callback.get() && !thread::panicking() {
+            return false;
+        }
+        here.has_unanswered.set(true);
+        UNANSWERED.with_borrow_mut(|unanswered| unanswered.push(call));
+        true
+    })
 }
 
 /// The running process meets what was sent to it: a kill always, an exit signal if it is deadly. Returns only
 /// if there is nothing of the kind, or if the thread unwinds already.
+#[inline]
 pub(crate) fn checkpoint() {
     with(|process| {
         if let Some(process) = process
@@ -206,6 +265,7 @@ pub(crate) fn another_may_go_first() {
 }
 
 /// A place where in a deterministic runtime another process may go first; in any other, nothing.
+#[inline]
 pub(crate) fn put_aside(process: &Arc<dyn Process>) {
     let core = process.core();
     if core.has(flag::DETERMINISTIC) {
@@ -215,6 +275,7 @@ pub(crate) fn put_aside(process: &Arc<dyn Process>) {
 
 /// Equals `true` while the process that runs on this thread leaves its code or drops its state: what it does
 /// then are its destructors, which may neither wait nor begin another unwind.
+#[inline]
 pub(crate) fn leaving() -> bool {
     with(|process| {
         process.is_some_and(|process| thread::panicking() || process.core().has(flag::ENDING))
@@ -223,12 +284,12 @@ pub(crate) fn leaving() -> bool {
 
 /// What runs on this thread until the guard is dropped must not wait, whatever it sends to: others wait for it.
 pub(crate) fn forbid_waiting() -> Hurry {
-    Hurry(HURRIES.replace(true))
+    Hurry(HERE.with(|here| here.hurries.replace(true)))
 }
 
 /// Equals `true` where a send to a full mailbox does not wait for room.
 pub(crate) fn must_not_wait() -> bool {
-    leaving() || HURRIES.get()
+    leaving() || HERE.with(|here| here.hurries.get())
 }
 
 /// See [`forbid_waiting`].
@@ -236,7 +297,7 @@ pub(crate) struct Hurry(bool);
 
 impl Drop for Hurry {
     fn drop(&mut self) {
-        HURRIES.set(self.0);
+        HERE.with(|here| here.hurries.set(self.0));
     }
 }
 

@@ -235,11 +235,18 @@ fn deliver<M: Send + 'static>(to: Target<M>, entry: Entry<M>) -> Result<(), Unde
 }
 
 /// Pushes an entry; waits for room if the mailbox is bounded so and the sender may wait.
+#[inline]
 pub(super) fn push<M: Send + 'static>(to: &Ref<M>, entry: Entry<M>) -> Result<(), Refused<M>> {
-    let mut refused = match to.push(entry) {
-        Err(Refused::Full(entry)) => entry,
-        other => return other,
-    };
+    match to.push(entry) {
+        Err(Refused::Full(entry)) => push_in_time(to, entry),
+        other => other,
+    }
+}
+
+/// Waits for room, as far as the bound and the sender allow.
+#[cold]
+fn push_in_time<M: Send + 'static>(to: &Ref<M>, entry: Entry<M>) -> Result<(), Refused<M>> {
+    let mut refused = entry;
     let Some(bound) = to.mailbox().bound() else {
         return Err(Refused::Full(refused));
     };

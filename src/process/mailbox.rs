@@ -34,7 +34,7 @@ pub(crate) struct Pushed<M> {
     /// The process was idle: it has to be woken.
     pub(crate) wake: bool,
     /// A message that made room, to be dropped with no lock held.
-    pub(crate) dropped: Option<Entry<M>>,
+    pub(crate) dropped: Option<Box<Entry<M>>>,
     /// The mark that the mailbox has come to, to be told with no lock held.
     pub(crate) mark: Option<Watermark>,
 }
@@ -176,6 +176,7 @@ impl<M> Queue<M> {
         }
     }
 
+    #[inline]
     fn is_empty(&self) -> bool {
         self.first.is_none() && self.rest.as_ref().is_none_or(|rest| rest.is_empty())
     }
@@ -183,6 +184,7 @@ impl<M> Queue<M> {
     /// Appends, and marks the process as to be run; `true` if it was idle.
     ///
     /// Invariant: while `first` is empty so is `rest`, or `first` was taken and `rest` is what follows it.
+    #[inline]
     fn append(&mut self, entry: Entry<M>) -> bool {
         if self.is_empty() {
             self.first = Some(entry);
@@ -193,6 +195,7 @@ impl<M> Queue<M> {
     }
 
     /// Appends a message or a call, as far as the bound allows.
+    #[inline]
     pub(crate) fn push(
         &mut self,
         entry: Entry<M>,
@@ -211,6 +214,7 @@ impl<M> Queue<M> {
         }
     }
 
+    #[cold]
     fn push_bounded(&mut self, entry: Entry<M>, bound: &Bound) -> Result<Pushed<M>, Refused<M>> {
         let count = self.count.get_or_insert_default();
         let aside = count.aside();
@@ -227,7 +231,7 @@ impl<M> Queue<M> {
             Overflow::Reject | Overflow::Block(_) => Err(Refused::Full(entry)),
             Overflow::DropNewest => Ok(Pushed {
                 wake: false,
-                dropped: Some(entry),
+                dropped: Some(Box::new(entry)),
                 mark: None,
             }),
             Overflow::DropOldest if aside > 0 => {
@@ -245,7 +249,7 @@ impl<M> Queue<M> {
             Overflow::DropOldest => match self.remove_oldest() {
                 Some(oldest) => Ok(Pushed {
                     wake: self.append(entry),
-                    dropped: Some(oldest),
+                    dropped: Some(Box::new(oldest)),
                     mark: None,
                 }),
                 None => Err(Refused::Full(entry)),

@@ -83,7 +83,7 @@ impl<B: Behaviour> Pooled<B> {
         let mut place = self.body.lock();
         let body = place.insert(self.new_body(init, ack));
         let entered = current::enter(process.clone());
-        let made = catch_unwind(AssertUnwindSafe(|| body.init()));
+        let made = catch_unwind(AssertUnwindSafe(|| body.init(&self.core)));
         let end = match made {
             Ok(Ok(())) => {
                 // What `init` asked to go on with runs in a turn, before anything that waits.
@@ -142,7 +142,7 @@ impl<B: Behaviour> Pooled<B> {
             };
             budget -= 1;
             self.core.note_taken(body.waiting());
-            body.handle(me, entry)?;
+            body.handle(me, &self.core, entry)?;
             if body.is_suspended() {
                 self.core.note_taken(body.waiting());
             }

@@ -45,6 +45,7 @@ impl<M: Send + 'static> Ref<M> {
     }
 
     /// Appends a message or a call, and wakes the process if need be.
+    #[inline]
     pub(crate) fn push(&self, entry: Entry<M>) -> Result<(), Refused<M>> {
         let pushed = self.0.push(entry)?;
         if pushed.wake
@@ -52,13 +53,17 @@ impl<M: Send + 'static> Ref<M> {
         {
             self.0.core().runtime.scheduler().schedule(task);
         }
-        if pushed.mark.is_some() {
-            watermark::tell(self.0.core(), self.0.bound(), pushed.mark);
-        }
-        if pushed.dropped.is_some() {
-            overflowed(pushed.dropped);
+        if pushed.mark.is_some() || pushed.dropped.is_some() {
+            self.make_good(pushed);
         }
         Ok(())
+    }
+
+    /// What a bounded mailbox leaves to do.
+    #[cold]
+    fn make_good(&self, pushed: Pushed<M>) {
+        watermark::tell(self.0.core(), self.0.bound(), pushed.mark);
+        overflowed(pushed.dropped.map(|entry| *entry));
     }
 
     pub(crate) fn process(&self) -> Arc<dyn Process> {

@@ -361,6 +361,7 @@ impl Shared {
         }))
     }
 
+    #[inline]
     pub(crate) fn scheduler(&self) -> &Scheduler {
         &self.scheduler
     }

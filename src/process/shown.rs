@@ -76,6 +76,7 @@ pub(crate) enum Last {
 }
 
 /// A message as its behaviour shows it, if it does.
+#[inline]
 pub(crate) fn message(message: Option<&dyn fmt::Debug>) -> Option<Arc<str>> {
     message.map(|message| bounded::debug(message, MESSAGE_MAX).into())
 }

@@ -217,7 +217,7 @@ impl<B: Behaviour> Body<B> {
         message(&mut seen);
         let ends = seen.ends;
         current::fail_unanswered(current::end_callback());
-        if let Some(end) = self.overtaken() {
+        if let Some(end) = self.overtaken(me.core()) {
             return Err(end);
         }
         let is_idle = |watched: &Watched<B::Msg>| !watched.suspended && watched.debug.is_off();
@@ -225,7 +225,7 @@ impl<B: Behaviour> Body<B> {
             self.watched = None;
         }
         match ends {
-            Some(reason) => self.meet(me, Entry::Resume(Box::new(StopRequest(reason)))),
+            Some(reason) => self.meet(me, me.core(), Entry::Resume(Box::new(StopRequest(reason)))),
             None => Ok(()),
         }
     }
@@ -240,7 +240,7 @@ impl<B: Behaviour> Body<B> {
             Entry::System(message) => return self.system(me, message),
             Entry::Resume(value) if value.is::<StopRequest>() => {
                 self.wake_up(me);
-                return self.meet(me, Entry::Resume(value));
+                return self.meet(me, me.core(), Entry::Resume(value));
             }
             Entry::Exit(id) => {
                 let core = me.core();
@@ -250,7 +250,7 @@ impl<B: Behaviour> Body<B> {
                 match seen {
                     Some(Effect::Deliver(exit)) if exit.from == core.parent() => {
                         self.wake_up(me);
-                        return self.meet(me, Entry::Exit(id));
+                        return self.meet(me, me.core(), Entry::Exit(id));
                     }
                     Some(Effect::Deliver(_)) => self.hold(me, Entry::Exit(id)),
                     Some(Effect::Die(reason)) => return Err(End::by_signal(reason)),

@@ -284,7 +284,7 @@ pub(crate) fn run_behaviour<B: Behaviour>(
                 None => thread.next(None),
             };
             if let Some(entry) = entry {
-                body.handle(&me, entry)?;
+                body.handle(&me, &thread.core, entry)?;
                 if body.is_suspended() {
                     thread.core.note_taken(body.waiting());
                 }

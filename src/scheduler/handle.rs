@@ -167,6 +167,7 @@ impl Scheduler {
 
     /// Gives a task a turn soon. From a worker of this pool it runs next on that worker, unless it is stolen;
     /// from any other thread it queues for all workers. After shutdown the task is dropped.
+    #[inline]
     pub(crate) fn schedule(&self, task: Task) {
         if self.0.stopping() {
             drop_caught(task);

@@ -61,6 +61,7 @@ impl Sleep {
     }
 
     /// As [`Sleep::notify`], for a task in the calling worker's own queue: cheaper, and allowed to miss a sleeper.
+    #[inline]
     pub(super) fn hint(&self) {
         let word = self.word.load(Ordering::Relaxed);
         if sleeping(word) > 0 && searching(word) == 0 {

@@ -30,6 +30,7 @@ pub(crate) enum Turn {
 pub(super) type Task = Arc<dyn Runnable>;
 
 /// One turn; the task again if it wants another one. A panic ends here: it is no reason to lose a worker.
+#[inline]
 pub(super) fn give_turn(task: Task) -> Option<Task> {
     match catch_unwind(AssertUnwindSafe(|| task.run())) {
         Ok(Turn::Done) => None,

@@ -6,6 +6,7 @@ use super::task::{Task, give_turn};
 use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
 use std::cell::{Cell, RefCell};
+use std::mem::ManuallyDrop;
 use std::ptr::addr_eq;
 use std::rc::Rc;
 use std::time::Instant;
@@ -21,7 +22,9 @@ const LIFO_MAX: u32 = 16;
 const IN_PLACE_MAX: u32 = 8;
 
 thread_local! {
-    static CURRENT: RefCell<Option<Rc<Worker>>> = const { RefCell::new(None) };
+    /// Set and taken back by [`run`], so nothing is left in it, and a look at it is a look at memory.
+    static CURRENT: RefCell<ManuallyDrop<Option<Rc<Worker>>>> =
+        const { RefCell::new(ManuallyDrop::new(None)) };
 }
 
 /// A worker, on its own thread.
@@ -50,10 +53,7 @@ pub(super) enum Exit {
 
 /// The worker that the calling thread is, for whichever pool.
 pub(super) fn here() -> Option<Rc<Worker>> {
-    CURRENT
-        .try_with(|current| current.borrow().clone())
-        .ok()
-        .flatten()
+    CURRENT.with_borrow(|current| current.as_ref().cloned())
 }
 
 /// The worker that the calling thread is, if it works for this pool.
@@ -62,15 +62,12 @@ pub(super) fn current(pool: &Arc<Pool>) -> Option<Rc<Worker>> {
 }
 
 /// As [`current`], without a new handle.
+#[inline]
 fn with_current<R>(pool: &Arc<Pool>, f: impl FnOnce(&Rc<Worker>) -> R) -> Option<R> {
-    CURRENT
-        .try_with(|current| {
-            let current = current.borrow();
-            let worker = current.as_ref()?;
-            Arc::ptr_eq(&worker.pool, pool).then(|| f(worker))
-        })
-        .ok()
-        .flatten()
+    CURRENT.with_borrow(|current| {
+        let worker = current.as_ref()?;
+        Arc::ptr_eq(&worker.pool, pool).then(|| f(worker))
+    })
 }
 
 /// Runs a worker on the calling thread until it has to leave; gives its queue back.
@@ -85,9 +82,9 @@ pub(super) fn run(pool: &Arc<Pool>, index: usize, queue: Owner<Task>) -> (Exit, 
         blocked: Cell::new(false),
         seed: Cell::new(2 * index as u64 + 1),
     });
-    CURRENT.set(Some(worker.clone()));
+    CURRENT.set(ManuallyDrop::new(Some(worker.clone())));
     let exit = worker.run();
-    CURRENT.set(None);
+    drop(ManuallyDrop::into_inner(CURRENT.take()));
     let worker = Rc::into_inner(worker).expect("nobody keeps a worker beyond its turns");
     (exit, worker.queue)
 }
@@ -178,6 +175,7 @@ impl Worker {
     }
 
     /// The next task without looking at the other workers.
+    #[inline]
     fn next(&self) -> Option<Task> {
         let queues = &self.pool.queues;
         let tick = self.tick.get().wrapping_add(1);
@@ -201,6 +199,7 @@ impl Worker {
             .or_else(|| queues.take_injected_batch(&self.queue))
     }
 
+    #[inline]
     fn turn(&self, task: Task) {
         let slot = &self.pool.slots[self.index];
         slot.begin_turn();
@@ -212,6 +211,7 @@ impl Worker {
     }
 
     /// To the LIFO slot: runs next.
+    #[inline]
     fn push_next(&self, task: Task) {
         // If the slot was empty nobody is woken: this worker itself runs the task next, and the watchdog sees to
         // it if that takes long.
