@@ -307,8 +307,8 @@ fn call_local<M: Send + 'static, T: Send + 'static>(
         return Err(CallError::CallingSelf);
     }
     let pending = Arc::new(Pending::new(local.process(), deadline(local, timeout)));
-    request(local, &pending, make)?;
-    wait::for_answer(&pending)
+    let notify = request(local, &pending, make)?;
+    wait::for_answer(&pending, notify)
 }
 
 pub(super) fn local<M: Send + 'static>(to: Target<M>) -> Result<Ref<M>, CallError> {
@@ -333,15 +333,20 @@ fn deadline<M: Send + 'static>(to: &Ref<M>, timeout: Option<Duration>) -> Option
     [own, current::deadline()].into_iter().flatten().min()
 }
 
-/// Puts the request of a call into the mailbox.
+/// Puts the request of a call into the mailbox; `true` if the caller, who looks on for the answer, has to notify the
+/// scheduler later.
 fn request<M: Send + 'static, T: Send + 'static>(
     to: &Ref<M>,
     pending: &Arc<Pending<T>>,
     make: impl FnOnce(ReplyTo<T>) -> M,
-) -> Result<(), CallError> {
+) -> Result<bool, CallError> {
     let message = make(ReplyTo::new(pending.clone()));
-    match push(to, Entry::Call(message, pending.clone())) {
-        Ok(()) => Ok(()),
+    let pushed = match to.push_watched(Entry::Call(message, pending.clone())) {
+        Err(Refused::Full(entry)) => push_in_time(to, entry).map(|()| false),
+        pushed => pushed,
+    };
+    match pushed {
+        Ok(notify) => Ok(notify),
         Err(Refused::Closed(entry)) => {
             give_up(pending, entry);
             Err(CallError::NoProc)

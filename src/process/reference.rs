@@ -59,6 +59,22 @@ impl<M: Send + 'static> Ref<M> {
         Ok(())
     }
 
+    /// As [`push`](Ref::push), for a caller who is about to look on for the answer: `true` if it has to notify the
+    /// scheduler when it has looked for a while.
+    #[inline]
+    pub(crate) fn push_watched(&self, entry: Entry<M>) -> Result<bool, Refused<M>> {
+        let pushed = self.0.push(entry)?;
+        let task = pushed.wake.then(|| self.0.clone().into_task()).flatten();
+        let later = task.is_some_and(|task| {
+            let scheduler = self.0.core().runtime.scheduler();
+            scheduler.schedule_watched(task)
+        });
+        if pushed.mark.is_some() || pushed.dropped.is_some() {
+            self.make_good(pushed);
+        }
+        Ok(later)
+    }
+
     /// What a bounded mailbox leaves to do.
     #[cold]
     fn make_good(&self, pushed: Pushed<M>) {

@@ -147,7 +147,7 @@ pub(crate) fn ask<T: Send + 'static>(
         drop(guarded(|| drop(asked.slot.put(Ok(answer)))));
     });
     send(&process, message)?;
-    wait::for_answer(&pending)?
+    wait::for_answer(&pending, false)?
 }
 
 /// Puts a system message into a mailbox. It is there before the process ends, or not at all.

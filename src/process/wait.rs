@@ -15,6 +15,9 @@ use std::time::{Duration, Instant};
 /// costs far more).
 const SPINS: u32 = 100;
 
+/// After how many of them it has a sleeping worker come, if it has not done so before.
+const SPINS_ALONE: u32 = 20;
+
 /// Whether spinning makes sense: on one core nobody can answer meanwhile. Asked once, because the system reads
 /// files to find out.
 static SPIN: Lazy<bool> =
@@ -24,8 +27,11 @@ static SPIN: Lazy<bool> =
 const DEADLOCK_PROBE: Duration = Duration::from_millis(10);
 
 /// Waits for the answer of a call whose request is in the mailbox.
-pub(crate) fn for_answer<T: Send + 'static>(pending: &Arc<Pending<T>>) -> Answer<T> {
-    wait(pending)
+///
+/// With `notify` the scheduler has not been told of the request yet: somebody was awake who is likely to find it before a
+/// worker that sleeps could get up.
+pub(crate) fn for_answer<T: Send + 'static>(pending: &Arc<Pending<T>>, notify: bool) -> Answer<T> {
+    wait(pending, notify)
 }
 
 /// Waits until a process that this one started has acknowledged that. Where the two wait for each other it is the
@@ -42,7 +48,7 @@ pub(crate) fn for_start(
         Ok(monitor) => monitor,
         Err(error) => return give_up(error),
     };
-    if let Some(answer) = quick(pending) {
+    if let Some(answer) = quick(pending, false) {
         call::unwatch(pending.target(), monitor);
         return answer;
     }
@@ -57,8 +63,8 @@ pub(crate) fn for_start(
     }
 }
 
-fn wait<T: Send + 'static>(pending: &Arc<Pending<T>>) -> Answer<T> {
-    if let Some(answer) = quick(pending) {
+fn wait<T: Send + 'static>(pending: &Arc<Pending<T>>, notify: bool) -> Answer<T> {
+    if let Some(answer) = quick(pending, notify) {
         return answer;
     }
     let give_up = |error| pending.slot.close().unwrap_or(Err(error));
@@ -86,7 +92,7 @@ pub(crate) fn for_result<T: Send + 'static>(
     pending: &Arc<Pending<T>>,
     deadline: Option<Instant>,
 ) -> Result<Answer<T>, CallError> {
-    if let Some(answer) = quick(pending) {
+    if let Some(answer) = quick(pending, false) {
         return Ok(answer);
     }
     let waited = blocking(pending.target(), |caller| {
@@ -97,7 +103,7 @@ pub(crate) fn for_result<T: Send + 'static>(
 }
 
 /// The answer, if it takes no waiting, or so little that parking would cost more.
-fn quick<T: Send + 'static>(pending: &Arc<Pending<T>>) -> Option<Answer<T>> {
+fn quick<T: Send + 'static>(pending: &Arc<Pending<T>>, mut notify: bool) -> Option<Answer<T>> {
     let target = pending.target();
     if target.core().kind == Kind::Pooled {
         target.clone().run_in_place();
@@ -106,12 +112,18 @@ fn quick<T: Send + 'static>(pending: &Arc<Pending<T>>) -> Option<Answer<T>> {
         return Some(answer);
     }
     if *SPIN && !target.core().has(flag::DETERMINISTIC) {
-        for _ in 0..SPINS {
+        for spins in 0..SPINS {
             std::hint::spin_loop();
             if let Some(answer) = call::taken(pending) {
                 return Some(answer);
             }
+            if spins == SPINS_ALONE && std::mem::take(&mut notify) {
+                target.core().runtime.scheduler().notify();
+            }
         }
+    }
+    if notify {
+        target.core().runtime.scheduler().notify();
     }
     None
 }

@@ -176,6 +176,22 @@ impl Scheduler {
         worker::schedule(&self.0, task);
     }
 
+    /// As [`schedule`](Scheduler::schedule), for a caller who looks on for what the task does: `true` if it has to
+    /// [`notify`](Scheduler::notify) when it has looked for a while, and at the latest before it waits.
+    #[inline]
+    pub(crate) fn schedule_watched(&self, task: Task) -> bool {
+        if self.0.stopping() {
+            drop_caught(task);
+            return false;
+        }
+        worker::schedule_watched(&self.0, task)
+    }
+
+    /// Sees to it that what was scheduled is found.
+    pub(crate) fn notify(&self) {
+        self.0.sleep.notify();
+    }
+
     /// Runs one turn of `task` on the caller's stack, if the caller is a worker and `task` is what it would run next.
     ///
     /// `true` if it ran. At most eight tasks run on top of one another.

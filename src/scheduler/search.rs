@@ -4,17 +4,25 @@ use super::task::Task;
 use super::worker::Worker;
 use crate::sync::thread;
 use std::hint::spin_loop;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-/// Looks before sleeping. Together about 100 µs: gaps of up to 20 µs between messages then cost no wake-up, which is
-/// 50 µs on a processor that has gone idle; more looks were measured to take time from those who have work.
-const LOOKS: u32 = 64;
+/// How long a worker looks before it sleeps: gaps of up to 20 µs between messages then cost no wake-up, which is 50 µs on
+/// a processor that has gone idle; longer was measured to take time from those who have work.
+const PATIENCE: Duration = Duration::from_micros(100);
 
-/// Pauses between two looks double up to this, so that what comes at once is seen at once. A pause takes 10 to 40 ns.
-const PAUSES_MAX: u32 = 64;
+/// Pauses between two looks double up to this, so that what comes at once is seen at once: a pause takes 10 to 50 ns.
+const PAUSES_MAX: u32 = 4;
+
+/// Every so many looks the time is looked at as well.
+const LOOKS_BY_CLOCK: u32 = 16;
+
+/// After so many looks all but half of the workers leave the search to the others: whoever was woken a moment ago may need
+/// 50 µs to arrive, so it is to be met by somebody who looks, but where few processors are two who look take one from
+/// whoever would have something to be found.
+const LOOKS_OF_MANY: u32 = 8;
 
 /// Every so many looks the processor is offered to whoever else is ready to run on it.
-const YIELD_EVERY: u32 = 8;
+const YIELD_EVERY: u32 = 64;
 
 impl Worker {
     /// Looks everywhere for a while. `searching` says, before and after, whether this worker counts as a searcher.
@@ -24,7 +32,8 @@ impl Worker {
             return None;
         }
         *searching = true;
-        for look in 0..LOOKS {
+        let mut until = None;
+        for look in 0.. {
             if let Some(task) = self.look() {
                 *searching = false;
                 self.end_search();
@@ -32,6 +41,16 @@ impl Worker {
             }
             if pool.stopping() {
                 return None;
+            }
+            if look == LOOKS_OF_MANY && pool.sleep.resign(pool.workers.div_ceil(2)) {
+                *searching = false;
+                return None;
+            }
+            if look % LOOKS_BY_CLOCK == LOOKS_BY_CLOCK - 1 {
+                let now = Instant::now();
+                if now >= *until.get_or_insert(now + PATIENCE) {
+                    return None;
+                }
             }
             if look % YIELD_EVERY == YIELD_EVERY - 1 {
                 thread::yield_now();

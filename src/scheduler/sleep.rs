@@ -60,6 +60,20 @@ impl Sleep {
         }
     }
 
+    /// As [`Sleep::notify`], for a caller who looks on for the effect of the task and can notify later: `true` if it has to,
+    /// because nobody searches, yet somebody is awake and likely to come by sooner than a sleeper would get up.
+    pub(super) fn notify_later(&self, workers: usize) -> bool {
+        let word = self.word.fetch_add(0, Ordering::AcqRel);
+        if sleeping(word) == 0 || searching(word) > 0 {
+            return false;
+        }
+        if sleeping(word) < workers as u64 {
+            return true;
+        }
+        self.wake_one();
+        false
+    }
+
     /// As [`Sleep::notify`], for a task in the calling worker's own queue: cheaper, and allowed to miss a sleeper.
     #[inline]
     pub(super) fn hint(&self) {
@@ -107,6 +121,15 @@ impl Sleep {
         self.word
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, |word| {
                 (searching(word) < self.searching_max).then_some(word + SEARCHING)
+            })
+            .is_ok()
+    }
+
+    /// Ends a search that has found nothing yet, if enough others go on.
+    pub(super) fn resign(&self, others: usize) -> bool {
+        self.word
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |word| {
+                (searching(word) > others as u64).then(|| word - SEARCHING)
             })
             .is_ok()
     }

@@ -111,6 +111,32 @@ pub(super) fn run_spare(pool: &Arc<Pool>, index: usize, mut queue: Owner<Task>) 
 
 /// Puts a task where the calling thread's tasks go.
 pub(super) fn schedule(pool: &Arc<Pool>, task: Task) {
+    if let Some(task) = schedule_here(pool, task) {
+        pool.queues.inject(task);
+        pool.sleep.notify();
+        if pool.stopping() {
+            pool.drop_queued();
+        }
+    }
+}
+
+/// As [`schedule`], for a caller who looks on for what the task does: `true` if it has to notify the pool when it has
+/// looked for a while.
+pub(super) fn schedule_watched(pool: &Arc<Pool>, task: Task) -> bool {
+    let Some(task) = schedule_here(pool, task) else {
+        return false;
+    };
+    pool.queues.inject(task);
+    let later = pool.sleep.notify_later(pool.workers);
+    if pool.stopping() {
+        pool.drop_queued();
+    }
+    later
+}
+
+/// Puts a task into the queue of the worker that the calling thread is; back it comes if it is none.
+#[inline]
+fn schedule_here(pool: &Arc<Pool>, task: Task) -> Option<Task> {
     let mut task = Some(task);
     with_current(pool, |worker| {
         // A blocked worker comes back to its own queue nobody knows when.
@@ -118,16 +144,12 @@ pub(super) fn schedule(pool: &Arc<Pool>, task: Task) {
             worker.push_next(task.take().expect("taken once"));
         }
     });
-    if let Some(task) = task {
-        if let Some(baton) = &pool.baton {
-            return baton.schedule(task);
-        }
-        pool.queues.inject(task);
-        pool.sleep.notify();
-        if pool.stopping() {
-            pool.drop_queued();
-        }
+    if let Some(baton) = &pool.baton
+        && let Some(task) = task.take()
+    {
+        baton.schedule(task);
     }
+    task
 }
 
 impl Worker {

@@ -73,7 +73,7 @@ pub fn stop_for(
     let pending = Arc::new(Pending::<()>::new(process.clone(), deadline));
     process.push_signal(Signal::Resume(Box::new(StopRequest(reason.clone()))));
     process.wake();
-    match wait::for_answer(&pending) {
+    match wait::for_answer(&pending, false) {
         Err(CallError::Exited(ended)) if ended == reason => Ok(()),
         Ok(()) => Ok(()),
         Err(error) => Err(error),
