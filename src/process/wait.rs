@@ -11,12 +11,15 @@ use crate::scheduler::{TimerKey, Timers};
 use crate::sync::{Arc, Lazy, Parker, thread};
 use std::time::{Duration, Instant};
 
-/// How often a caller looks before it parks: an answer from another core takes about this long (a wake-up
-/// costs far more).
-const SPINS: u32 = 100;
+/// How long a caller looks before it parks: an answer from another core takes a tenth of this, and to be woken five
+/// times as long.
+const PATIENCE: Duration = Duration::from_micros(10);
 
-/// After how many of them it has a sleeping worker come, if it has not done so before.
-const SPINS_ALONE: u32 = 20;
+/// After how long it has a sleeping worker come, if it has not done so before.
+const ALONE: Duration = Duration::from_micros(2);
+
+/// Every so many looks the time is looked at as well. A look takes 10 to 50 ns.
+const LOOKS_BY_CLOCK: u32 = 16;
 
 /// Whether spinning makes sense: on one core nobody can answer meanwhile. Asked once, because the system reads
 /// files to find out.
@@ -112,13 +115,26 @@ fn quick<T: Send + 'static>(pending: &Arc<Pending<T>>, mut notify: bool) -> Opti
         return Some(answer);
     }
     if *SPIN && !target.core().has(flag::DETERMINISTIC) {
-        for spins in 0..SPINS {
+        let mut began = None;
+        for look in 1u32.. {
             std::hint::spin_loop();
             if let Some(answer) = call::taken(pending) {
                 return Some(answer);
             }
-            if spins == SPINS_ALONE && std::mem::take(&mut notify) {
-                target.core().runtime.scheduler().notify();
+            if !look.is_multiple_of(LOOKS_BY_CLOCK) {
+                continue;
+            }
+            let now = Instant::now();
+            let looked = now - *began.get_or_insert(now);
+            if looked >= PATIENCE {
+                break;
+            }
+            if looked >= ALONE {
+                if std::mem::take(&mut notify) {
+                    target.core().runtime.scheduler().notify();
+                }
+                // Whoever is to answer may be waiting for this very processor.
+                thread::yield_now();
             }
         }
     }

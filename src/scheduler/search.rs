@@ -22,7 +22,7 @@ const LOOKS_BY_CLOCK: u32 = 16;
 const LOOKS_OF_MANY: u32 = 8;
 
 /// Every so many looks the processor is offered to whoever else is ready to run on it.
-const YIELD_EVERY: u32 = 64;
+const YIELD_EVERY: u32 = 32;
 
 impl Worker {
     /// Looks everywhere for a while. `searching` says, before and after, whether this worker counts as a searcher.
