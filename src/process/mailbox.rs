@@ -58,6 +58,8 @@ pub(crate) struct Bound {
     pub(crate) overflow: Overflow,
     /// Senders that wait for room.
     pub(crate) waiting: Mutex<Vec<Arc<Parker>>>,
+    /// Taken only under the lock of the queue.
+    count: Mutex<Count>,
 }
 
 impl Bound {
@@ -66,6 +68,7 @@ impl Bound {
             max,
             overflow,
             waiting: Mutex::default(),
+            count: Mutex::default(),
         }
     }
 
@@ -86,11 +89,28 @@ impl Bound {
         Some(entry)
     }
 
-    /// See [`Queue::set_aside`].
+    /// Counts from now on what is taken as still here; or no more. How many of the oldest entries that were put
+    /// aside have to make room.
     pub(crate) fn set_aside<M>(&self, queue: &LockedQueue<M>, on: bool) -> usize {
-        let excess = queue.lock().set_aside(on);
+        let held = queue.lock();
+        let mut count = self.count.lock();
+        if on {
+            count.aside.get_or_insert_default();
+            return 0;
+        }
+        let aside = count.aside.take();
+        drop(count);
+        drop(held);
         self.room();
-        excess
+        aside.map_or(0, |aside| aside.excess)
+    }
+
+    /// How many more of those there are since this was last asked.
+    pub(crate) fn excess<M>(&self, queue: &LockedQueue<M>) -> usize {
+        let _held = queue.lock();
+        let mut count = self.count.lock();
+        let aside = count.aside.as_mut();
+        aside.map_or(0, |aside| std::mem::take(&mut aside.excess))
     }
 
     /// Lets the senders that wait look again.
@@ -113,8 +133,6 @@ pub(crate) struct Queue<M> {
     /// The first entry is kept in place: most processes never have two at a time.
     first: Option<Entry<M>>,
     rest: Batch<M>,
-    /// What a bounded queue counts.
-    count: Option<Box<Count>>,
     /// Equals `true` while the process is in a run queue or runs.
     scheduled: bool,
     /// Equals `true` if the process was told to look at its flags while it was scheduled: it may have looked
@@ -157,9 +175,9 @@ impl Count {
         self.aside.as_ref().map_or(0, |aside| aside.bounded)
     }
 
-    fn mark(&mut self, bound: &Bound) -> Option<Watermark> {
+    fn mark(&mut self, max: usize) -> Option<Watermark> {
         let waiting = self.bounded + self.aside();
-        watermark::crossed(&mut self.is_high, waiting, bound.max)
+        watermark::crossed(&mut self.is_high, waiting, max)
     }
 }
 
@@ -169,7 +187,6 @@ impl<M> Queue<M> {
         Queue {
             first: None,
             rest: None,
-            count: None,
             scheduled: true,
             poked: false,
             closed: false,
@@ -216,11 +233,11 @@ impl<M> Queue<M> {
 
     #[cold]
     fn push_bounded(&mut self, entry: Entry<M>, bound: &Bound) -> Result<Pushed<M>, Refused<M>> {
-        let count = self.count.get_or_insert_default();
+        let mut count = bound.count.lock();
         let aside = count.aside();
         if count.bounded + aside < bound.max {
             count.bounded += 1;
-            let mark = count.mark(bound);
+            let mark = count.mark(bound.max);
             return Ok(Pushed {
                 wake: self.append(entry),
                 dropped: None,
@@ -299,7 +316,7 @@ impl<M> Queue<M> {
     fn pop(&mut self, bound: &Bound) -> Option<(Entry<M>, bool, Option<Watermark>)> {
         let from_rest = || self.rest.as_mut().and_then(|rest| rest.pop_front());
         let entry = self.first.take().or_else(from_rest)?;
-        let count = self.count.get_or_insert_default();
+        let mut count = bound.count.lock();
         let counts = entry.is_bounded();
         let was_full = counts && count.bounded == bound.max;
         count.bounded -= usize::from(counts);
@@ -307,25 +324,8 @@ impl<M> Queue<M> {
             aside.bounded += usize::from(counts);
             return Some((entry, false, None));
         }
-        let mark = count.mark(bound);
+        let mark = count.mark(bound.max);
         Some((entry, was_full, mark))
-    }
-
-    /// Counts from now on what is taken as still here; or no more. How many of the oldest entries that were put
-    /// aside have to make room.
-    pub(crate) fn set_aside(&mut self, on: bool) -> usize {
-        let count = self.count.get_or_insert_default();
-        if on {
-            count.aside.get_or_insert_default();
-            return 0;
-        }
-        count.aside.take().map_or(0, |aside| aside.excess)
-    }
-
-    /// How many more of those there are since this was last asked.
-    pub(crate) fn excess(&mut self) -> usize {
-        let aside = self.count.as_mut().and_then(|count| count.aside.as_mut());
-        aside.map_or(0, |aside| std::mem::take(&mut aside.excess))
     }
 
     /// Marks the process as to be run, whatever waits; `true` if it was idle and open.

@@ -296,9 +296,8 @@ impl<B: Behaviour> Process for Pooled<B> {
     }
 
     fn excess(&self) -> usize {
-        self.bound
-            .as_ref()
-            .map_or(0, |_| self.queue.lock().excess())
+        let bound = self.bound.as_ref();
+        bound.map_or(0, |bound| bound.excess(&self.queue))
     }
 }
 

@@ -213,7 +213,7 @@ impl<M: Send + 'static> Process for Thread<M> {
 
     fn excess(&self) -> usize {
         match &self.inbox {
-            Inbox::Bounded(_, queue) => queue.lock().excess(),
+            Inbox::Bounded(bound, queue) => bound.excess(queue),
             Inbox::Channel(..) => 0,
         }
     }
