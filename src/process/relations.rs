@@ -18,8 +18,8 @@ use crate::process::signal::{Down, Exit, Tag};
 use crate::process::unwind::By;
 use crate::reason::ExitReason;
 use crate::sync::Arc;
+use rustc_hash::FxBuildHasher;
 use std::collections::{BTreeMap, HashSet, VecDeque};
-use std::hash::{BuildHasherDefault, DefaultHasher};
 
 /// What an exit signal does to the process that meets it.
 #[derive(Debug, PartialEq)]
@@ -70,7 +70,7 @@ pub(crate) trait AtDeath: Send + Sync {
 }
 
 /// With the same hash in each run, as the order of the set is the order in which links are told of an end.
-type Pids = HashSet<Pid, BuildHasherDefault<DefaultHasher>>;
+type Pids = HashSet<Pid, FxBuildHasher>;
 
 #[derive(Default)]
 enum Links {

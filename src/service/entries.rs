@@ -13,6 +13,7 @@ use crate::service::partitions::Partitions;
 use crate::sync::{
     Arc, RankedMutex, RankedReadGuard, RankedRwLock, RankedWriteGuard, RwLock, rank,
 };
+use rustc_hash::FxBuildHasher;
 use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, RandomState};
@@ -84,7 +85,7 @@ impl<K, V> Shard<K, V> {
     }
 }
 
-type OwnerShard<K> = RankedMutex<HashMap<Pid, Vec<K>>, { rank::OWNERS }>;
+type OwnerShard<K> = RankedMutex<HashMap<Pid, Vec<K>, FxBuildHasher>, { rank::OWNERS }>;
 
 /// Entries by key, and the keys of each process.
 ///
