@@ -165,9 +165,15 @@ pub(crate) enum Next<M> {
     Entry(Entry<M>),
     /// There is none.
     Empty,
-    /// There is none, and the process is idle from now on. What the queue does not keep is to be dropped with no
-    /// lock held.
-    Idle(Batch<M>),
+    /// There is none, and the process is idle from now on. The places that are not kept, of the queue and of the batch, are
+    /// to be given back with no lock held.
+    Idle([Batch<M>; 2]),
+}
+
+/// The places of an empty batch, if they are more than are kept.
+#[inline]
+fn surplus<M>(batch: &mut Batch<M>) -> Batch<M> {
+    batch.take_if(|batch| batch.capacity() > PLACES_KEPT_MAX)
 }
 
 impl Count {
@@ -299,17 +305,14 @@ impl<M> Queue<M> {
             Some(first) => first,
             None => match self.rest.as_mut().and_then(|rest| rest.pop_front()) {
                 Some(first) => first,
-                None if may_rest && self.idle() => return Next::Idle(self.surplus()),
+                None if may_rest && self.idle() => {
+                    return Next::Idle([surplus(&mut self.rest), surplus(batch)]);
+                }
                 None => return Next::Empty,
             },
         };
         std::mem::swap(&mut self.rest, batch);
         Next::Entry(first)
-    }
-
-    /// The places of an empty queue, if they are more than are kept.
-    fn surplus(&mut self) -> Batch<M> {
-        self.rest.take_if(|rest| rest.capacity() > PLACES_KEPT_MAX)
     }
 
     /// Takes the entry that waits longest; whether the mailbox was full until now, and the mark it has come to.

@@ -133,6 +133,11 @@ impl<B: Behaviour> Pooled<B> {
                 None if budget == 0 => return Ok(Outcome::Budget),
                 None => match self.next(&mut body.batch, may_rest) {
                     Next::Entry(entry) => entry,
+                    // It was told to look at its flags while it ran.
+                    Next::Empty if may_rest && self.bound.is_none() => {
+                        body.prepare(me)?;
+                        continue;
+                    }
                     Next::Empty => return Ok(Outcome::Empty),
                     Next::Idle(surplus) => {
                         drop(surplus);
