@@ -31,6 +31,9 @@ enum State {
 
 /// Watches a process from any thread; [`process::monitor`](fn@crate::process::monitor) is for processes.
 ///
+/// Who watches before the end hears of it after those who are linked. Who comes while the process dies gets
+/// `NoProc` at once, as in Erlang, though some who are linked may not have heard yet.
+///
 /// ```
 /// use perennial::prelude::*;
 /// use perennial::{ExitReason, process};

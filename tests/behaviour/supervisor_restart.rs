@@ -68,6 +68,21 @@ fn restart_type_and_reason_decide() {
     });
 }
 
+/// A temporary child that dies is no restart: it takes nothing of what the supervisor allows.
+#[test]
+fn deaths_of_temporary_children_are_no_restarts() {
+    on_both_kinds(|| {
+        let log = Log::default();
+        let tree = Tree::of(Supervisor::new(Strategy::OneForOne).intensity(0, LONG));
+        for _ in 0..3 {
+            let child = supervisor::start_child(&tree.sup, log.child("t").temporary());
+            end(child.unwrap().unwrap(), crash());
+            assert_eq!(tree.states(), []);
+        }
+        tree.stop();
+    });
+}
+
 /// Lets a server end by itself.
 fn supervisor_tests_stop(pid: perennial::Pid, reason: ExitReason) {
     gen_server::stop_for(pid, reason, LONG).expect("it stops");

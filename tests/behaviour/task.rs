@@ -23,19 +23,28 @@ fn mailbox_len() -> usize {
 /// A task that has ended with `reason`, of an owner that lives on.
 fn dead_task(reason: ExitReason) -> Task<u32> {
     process::trap_exit(true).unwrap();
-    let task = Task::spawn(move || -> u32 {
+    ended_task(move || {
         process::exit_self(reason).unwrap();
         unreachable!("exit_self does not return")
-    });
-    let task = task.unwrap();
-    ended(task.pid().unwrap());
-    task
+    })
 }
 
 /// A task whose result is there, and whose process has ended.
 fn done_task(value: u32) -> Task<u32> {
-    let task = Task::spawn(move || value).unwrap();
-    ended(task.pid().unwrap());
+    ended_task(move || value)
+}
+
+/// A task whose owner has heard of its end: links hear before those who watched already when it came.
+fn ended_task(run: impl FnOnce() -> u32 + Send + 'static) -> Task<u32> {
+    let (go, begin) = mpsc::channel();
+    let task = Task::spawn(move || {
+        begin.recv().unwrap();
+        run()
+    });
+    let task = task.unwrap();
+    let watch = process::watch(task.pid().unwrap());
+    go.send(()).unwrap();
+    reason(watch);
     task
 }
 

@@ -39,6 +39,9 @@ impl GenServer for Idle {
                 return Next::Loop;
             }
             Msg::Reply(reply) => {
+                // From its deadline on, in that moment too, whether or not the caller has given up already.
+                let late = reply.deadline().is_some_and(|end| end <= cx.now());
+                assert_eq!(reply.is_expired(), late);
                 reply.send(());
                 return Next::Loop;
             }
@@ -97,7 +100,7 @@ fn idle_timeout_comes_after_quiet_only() {
 type Ended = (Duration, Duration, Result<(), CallError>);
 
 /// Answers that come just before, just after and in the moment of a deadline, from a server that may be killed: each call ends in its
-/// time, with what came first.
+/// time, with what came first, and a request knows when its time is over.
 #[test]
 fn call_ends_with_what_comes_first() {
     each_seed(|_, hand| {

@@ -1,10 +1,17 @@
 //! Exit signals that wait in a mailbox while their receiver starts or stops trapping exits.
 
-use perennial::process::{self, Received};
+use perennial::process::{self, Dest, Received, Ref};
 use perennial::{ExitReason, Runtime};
 use std::time::Duration;
 
 const LONG: Duration = Duration::from_secs(20);
+
+/// Ends one that waits for a message. A watch that was there before hears after the links.
+fn end_watched(child: &Ref<()>) {
+    let mut watch = process::watch(child);
+    child.cast(());
+    watch.wait(LONG).unwrap();
+}
 
 /// A signal that came while exits were trapped is a message, and stays one.
 #[test]
@@ -13,8 +20,12 @@ fn exit_that_was_trapped_is_harmless_when_trapping_ends() {
     let _entered = runtime.enter();
     let lived = process::run::<(), _>(|cx| {
         cx.trap_exit(true);
-        let child = process::spawn_link::<()>(|_| panic!("out of paper")).unwrap();
-        process::watch(&child).wait(LONG).unwrap();
+        let child = process::spawn_link::<()>(|cx| {
+            cx.receive();
+            panic!("out of paper")
+        })
+        .unwrap();
+        end_watched(&child);
         assert!(cx.trap_exit(false));
         process::checkpoint();
         match cx.receive_timeout(LONG) {
@@ -32,8 +43,8 @@ fn normal_end_leaves_nothing_with_a_process_that_does_not_trap() {
     let _entered = runtime.enter();
     let lived = process::run::<(), _>(|cx| {
         for _ in 0..10 {
-            let child = process::spawn_link::<()>(|_| {}).unwrap();
-            process::watch(&child).wait(LONG).unwrap();
+            let child = process::spawn_link::<()>(|cx| drop(cx.receive())).unwrap();
+            end_watched(&child);
         }
         let me = cx.pid();
         let stranger = process::spawn::<()>(move |_| process::exit(me, ExitReason::Normal));

@@ -107,6 +107,10 @@ pub(crate) mod service {
 
 /// A whole chat in this process, with real sockets.
 #[cfg(feature = "chat")]
+#[allow(
+    dead_code,
+    reason = "the kills use a part of what the chat's tests share"
+)]
 #[path = "../chat"]
 pub(crate) mod chat {
     pub(crate) mod checker;

@@ -32,7 +32,7 @@ const PATIENCE: Duration = Duration::from_secs(150);
 const AT_ONCE: usize = 2;
 
 /// Tests that play no part here: the end of a name, and why.
-const LEFT_OUT: [(&str, &str); 8] = [
+const LEFT_OUT: [(&str, &str); 6] = [
     (
         "many_children_of_a_dynamic_supervisor_cost_no_more_each",
         MEASURES,
@@ -51,15 +51,7 @@ const LEFT_OUT: [(&str, &str); 8] = [
         "global_runtime_asks_the_environment_for_its_kind",
         "its program ends under the threads of the global runtime, which the sanitizer calls leaked",
     ),
-    ("ignored_task_runs_on_alone", TOO_SOON),
-    (
-        "exit_that_was_trapped_is_harmless_when_trapping_ends",
-        TOO_SOON,
-    ),
 ];
-
-const TOO_SOON: &str =
-    "who begins to watch one that is ending may hear of it before its links do: here it does";
 
 const MEASURES: &str = "it measures what the sanitizer makes slow";
 

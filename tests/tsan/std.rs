@@ -206,7 +206,7 @@ pub mod thread {
 
     /// As the real one.
     #[derive(Debug)]
-    pub struct Scope<'scope, 'env: 'scope> {
+    pub struct Scope<'scope, 'env> {
         real: &'scope real::Scope<'scope, 'env>,
         spawned: Lock<Vec<real::ScopedJoinHandle<'scope, ()>>>,
     }
