@@ -86,47 +86,20 @@ fn plain(group: &mut Group<'_>) {
     timed(group, "plain std::sync::mpsc", |n| {
         let (question, questions) = channel::<u64>();
         let (answer, answers) = channel::<u64>();
-        round_trips(
-            n,
-            move || questions.recv().ok(),
-            move |number| answer.send(number).expect("it is waited for"),
-            move |number| question.send(number).expect("it listens"),
-            move || answers.recv().expect("it answers"),
-        )
-    });
-    timed(group, "plain crossbeam_channel", |n| {
-        let (question, questions) = crossbeam_channel::unbounded::<u64>();
-        let (answer, answers) = crossbeam_channel::unbounded::<u64>();
-        round_trips(
-            n,
-            move || questions.recv().ok(),
-            move |number| answer.send(number).expect("it is waited for"),
-            move |number| question.send(number).expect("it listens"),
-            move || answers.recv().expect("it answers"),
-        )
-    });
-}
-
-fn round_trips(
-    n: u64,
-    hear: impl Fn() -> Option<u64> + Send + 'static,
-    answer: impl Fn(u64) + Send + 'static,
-    ask: impl Fn(u64),
-    wait: impl Fn() -> u64,
-) -> Duration {
-    let server = thread::spawn(move || {
-        while let Some(number) = hear() {
-            answer(number + 1);
+        let server = thread::spawn(move || {
+            for number in questions {
+                answer.send(number + 1).expect("it is waited for");
+            }
+        });
+        let began = Instant::now();
+        for number in 0..n {
+            question.send(number).expect("it listens");
+            assert_eq!(answers.recv(), Ok(number + 1));
         }
+        let took = began.elapsed();
+        // The end of the questions is the end of the server.
+        drop(question);
+        server.join().expect("no panic");
+        took
     });
-    let began = Instant::now();
-    for number in 0..n {
-        ask(number);
-        assert_eq!(wait(), number + 1);
-    }
-    let took = began.elapsed();
-    // The end of the questions is the end of the server.
-    drop(ask);
-    server.join().expect("no panic");
-    took
 }

@@ -54,8 +54,8 @@ fn fanin(criterion: &mut Criterion) {
         from_all(n, |_| server.cast(Msg::Inc));
         get_behind_all(&server);
     });
-    line(&mut group, "plain crossbeam_channel", |n| {
-        let (sender, receiver) = crossbeam_channel::unbounded();
+    line(&mut group, "plain std::sync::mpsc", |n| {
+        let (sender, receiver) = channel();
         let reader = thread::spawn(move || receiver.iter().count());
         from_all(n, |number| sender.send(number).expect("it listens"));
         drop(sender);

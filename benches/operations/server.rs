@@ -4,6 +4,8 @@ use perennial::prelude::*;
 use perennial::{ExitReason, Ref};
 use std::sync::mpsc::Sender;
 
+type Work = Box<dyn FnOnce(&mut Cx<Server>) + Send>;
+
 pub(crate) enum Msg {
     Inc,
     Get(ReplyTo<u64>),
@@ -15,7 +17,7 @@ pub(crate) enum Msg {
     Note(Sender<()>),
     Stop,
     /// Runs something inside the server.
-    Run(Box<dyn FnOnce(&mut Cx<Server>) + Send>),
+    Run(Work),
 }
 
 pub(crate) struct Server {

@@ -1,7 +1,7 @@
 //! Calls: from plain threads, between pooled servers, between thread processes, and past a crowd.
 
 use crate::server::{Msg, Server, get, inside, start, start_many};
-use crate::system::Sample;
+use crate::system::{Sample, pause};
 use crate::{Args, Outcome};
 use perennial::prelude::*;
 use perennial::process;
@@ -35,7 +35,7 @@ pub(crate) fn gap(args: &Args) -> Outcome {
         took += answered;
         sample.add(answered);
         if gap > Duration::from_micros(50) {
-            thread::sleep(gap);
+            pause(gap);
         } else {
             let until = Instant::now() + gap;
             while Instant::now() < until {
@@ -149,7 +149,7 @@ pub(crate) fn flooded(args: &Args) -> Outcome {
         let answered = asked.elapsed();
         took += answered;
         sample.add(answered);
-        thread::sleep(Duration::from_micros(200));
+        pause(Duration::from_micros(200));
     }
     FLOOD.store(false, Ordering::Relaxed);
     let flood: u64 = crowd.iter().map(get).sum();

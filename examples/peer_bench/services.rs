@@ -1,12 +1,11 @@
 //! Timers, the registry, and what nothing costs.
 
 use crate::server::{Msg, start, start_many};
-use crate::system::{Sample, processor_time};
+use crate::system::{Sample, pause, processor_time};
 use crate::{Args, Outcome};
 use perennial::prelude::*;
 use perennial::{Registry, process};
 use std::sync::mpsc::channel;
-use std::thread;
 use std::time::{Duration, Instant};
 
 /// N timers spread over a second: what setting one costs, and how late they are.
@@ -66,10 +65,10 @@ pub(crate) fn idle(args: &Args) -> Outcome {
         server.call(Msg::Get).expect("it answers");
     }
     // What the last call left running comes to rest.
-    thread::sleep(Duration::from_millis(200));
+    pause(Duration::from_millis(200));
     let before = processor_time();
     let seconds = Duration::from_secs(args.n);
-    thread::sleep(seconds);
+    pause(seconds);
     let used = processor_time() - before;
     Outcome::new(args.n, seconds).with("processor_ms", used.as_secs_f64() * 1e3)
 }

@@ -21,6 +21,12 @@ pub(crate) fn processor_time() -> Duration {
     Duration::from_nanos(each.sum())
 }
 
+/// Does nothing for a while: a caller's time between two calls, or what is measured itself.
+#[expect(clippy::disallowed_methods, reason = "no event is waited for")]
+pub(crate) fn pause(how_long: Duration) {
+    std::thread::sleep(how_long);
+}
+
 /// Many measurements, to be asked for the middle one and the worst.
 #[derive(Default)]
 pub(crate) struct Sample(Vec<Duration>);
