@@ -46,7 +46,7 @@ pub(crate) fn gap(args: &Args) -> Outcome {
     with_percentiles(Outcome::new(args.n, took), sample)
 }
 
-fn with_percentiles(outcome: Outcome, mut sample: Sample) -> Outcome {
+pub(crate) fn with_percentiles(outcome: Outcome, mut sample: Sample) -> Outcome {
     outcome
         .with("p50_ns", sample.percentile(50.0))
         .with("p99_ns", sample.percentile(99.0))

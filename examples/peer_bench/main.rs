@@ -1,18 +1,23 @@
 //! What one operation costs, workload by workload, in a form that other runtimes can be set beside.
 //!
-//! `cargo run --release --example peer_bench WORKLOAD N [K]` prints one line of JSON: how many nanoseconds each of N
+//! `cargo run --release --example peer_bench WORKLOAD N [K [WORKERS]]` prints one line of JSON: how many nanoseconds each of N
 //! operations took, and what else the workload measures. Without arguments it lists the workloads. Everything is done
-//! through the public interface, by ordinary servers under ordinary settings. Processor time and resident memory are
-//! read from `/proc`, so those figures are Linux's.
+//! through the public interface, by ordinary servers under ordinary settings, but for the number of workers, which may
+//! follow K. Processor time and resident memory are read from `/proc`, so those figures are Linux's.
+//!
+//! `cargo run --release --example peer_bench curves` measures and draws how these figures grow: see `curves`.
 #![allow(clippy::print_stdout, reason = "a bench is read in a terminal")]
 
 mod calls;
+mod curves;
+mod latency;
 mod lives;
 mod messages;
 mod server;
 mod services;
 mod system;
 
+use perennial::Runtime;
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -53,6 +58,21 @@ const WORKLOADS: &[Workload] = &[
         "call_gap",
         "the same, K microseconds apart, with percentiles",
         calls::gap,
+    ),
+    (
+        "call_random",
+        "N calls to a random one of K servers",
+        latency::random,
+    ),
+    (
+        "hog",
+        "N calls to an idle server while K others do not return for 50 ms",
+        latency::hog,
+    ),
+    (
+        "timer_load",
+        "N timers within a second while the pool is busy K of 100",
+        latency::timer_load,
     ),
     (
         "call_pooled",
@@ -164,12 +184,15 @@ const WORKLOADS: &[Workload] = &[
 fn main() {
     let mut words = std::env::args().skip(1);
     let Some(name) = words.next() else {
-        println!("usage: peer_bench WORKLOAD N [K]");
+        println!("usage: peer_bench WORKLOAD N [K [WORKERS]], or peer_bench curves [brief]");
         for (name, what, _) in WORKLOADS {
             println!("  {name:22}{what}");
         }
         return;
     };
+    if name == "curves" {
+        return curves::draw(words.next().as_deref());
+    }
     let mut number = |what| {
         words.next().map(|word| {
             word.parse::<u64>()
@@ -178,6 +201,9 @@ fn main() {
     };
     let n = number("N").expect("usage: peer_bench WORKLOAD N [K]");
     let k = number("K").unwrap_or(0);
+    let workers = number("WORKERS").map(|workers| Runtime::builder().workers(workers as usize));
+    let own = workers.map(|builder| builder.build().expect("threads"));
+    let _entered = own.as_ref().map(Runtime::enter);
     let (_, _, run) = WORKLOADS
         .iter()
         .find(|(known, _, _)| *known == name)

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::Sender;
 
+type Work = Box<dyn FnOnce(&mut Server, &mut Cx<Server>) -> Next<Msg> + Send>;
+
 pub(crate) enum Msg {
     Inc,
     Get(ReplyTo<u64>),
@@ -24,10 +26,8 @@ pub(crate) enum Msg {
     Stop,
     Panic,
     /// Runs something inside the server.
-    Run(Job),
+    Run(Work),
 }
-
-type Job = Box<dyn FnOnce(&mut Server, &mut Cx<Server>) -> Next<Msg> + Send>;
 
 pub(crate) struct Server {
     pub(crate) count: u64,
