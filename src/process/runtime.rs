@@ -379,7 +379,7 @@ impl Shared {
     }
 
     pub(crate) fn timer_ref(&self) -> TimerRef {
-        TimerRef::from_raw(self.next_reference())
+        TimerRef::new(self.next_reference(), None)
     }
 
     pub(crate) fn request_id(&self) -> RequestId {
