@@ -3,9 +3,10 @@
 use crate::pid::{Pid, RequestId};
 use crate::process::asked::{self, Asked};
 use crate::process::core::flag;
-use crate::process::dest::Dest;
+use crate::process::dest::{self, Dest};
 use crate::process::{Context, ReplyTo};
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::time::Duration;
 
 /// How long a request waits for its answer unless told otherwise: as a call.
@@ -19,7 +20,12 @@ pub(super) struct Requests<R> {
     /// A request that was answered leaves a gap until the front or the back comes to it, or half of all are gaps.
     sent: VecDeque<(RequestId, Option<R>)>,
     len: usize,
+    /// Numbers for the next ones.
+    numbers: Range<u64>,
 }
+
+/// A server takes numbers for so many requests at a time, and so seldom meets the others at the counter.
+const NUMBERS: u64 = 64;
 
 /// What is kept of a request.
 pub(super) trait Kept {
@@ -32,6 +38,7 @@ impl<R> Requests<R> {
         Requests {
             sent: VecDeque::new(),
             len: 0,
+            numbers: 0..0,
         }
     }
 
@@ -54,11 +61,23 @@ impl<R> Requests<R> {
         if !core.has(flag::ASKS) {
             core.set(flag::ASKS);
         }
-        let id = core.runtime.request_id();
-        asked::ask(asker, id, to.resolve(), timeout, make, |asked| {
+        let number = self.numbers.next().unwrap_or_else(|| {
+            self.numbers = core.runtime.references(NUMBERS);
+            self.numbers.next().unwrap_or_default()
+        });
+        let id = RequestId::from_raw(number);
+        let keep = |asked| {
             self.sent.push_back((id, Some(kept(asked))));
             self.len += 1;
-        });
+        };
+        match to.local() {
+            Some(local) => asked::ask(asker, id, Ok(local), timeout, make, keep),
+            None => {
+                let local = dest::local(to.resolve());
+                let local = local.as_ref().map_err(Clone::clone);
+                asked::ask(asker, id, local, timeout, make, keep);
+            }
+        }
         id
     }
 

@@ -6,10 +6,11 @@ use crate::process::ReplyTo;
 use crate::process::call::{Pending, PendingCall};
 use crate::process::core::{Kind, Process, Signal};
 use crate::process::current;
-use crate::process::dest::{Target, deadline, local, push};
+use crate::process::dest::{deadline, push};
 use crate::process::error::CallError;
 use crate::process::mailbox::Refused;
 use crate::process::oneshot::Answer;
+use crate::process::reference::Ref;
 use crate::process::signal::Entry;
 use crate::reason::ExitReason;
 use crate::scheduler::TimerKey;
@@ -31,25 +32,25 @@ enum State<T: Send + 'static> {
 pub(crate) fn ask<M: Send + 'static, T: Send + 'static>(
     asker: Arc<dyn Process>,
     id: RequestId,
-    to: Target<M>,
+    to: Result<&Ref<M>, CallError>,
     timeout: Duration,
     make: impl FnOnce(ReplyTo<T>) -> M,
     keep: impl FnOnce(Asked<T>),
 ) {
-    current::checkpoint();
+    current::checkpoint_of(&asker);
     let itself = asker.core().pid;
-    let reached = match local(to) {
-        Ok(local) if local.pid() == itself => Err(CallError::CallingSelf),
-        reached => reached,
+    let to = match to {
+        Ok(to) if to.pid() == itself => Err(CallError::CallingSelf),
+        to => to,
     };
-    let local = match reached {
+    let local = match to {
         Ok(local) => local,
         Err(error) => {
             keep(Asked(State::Failed(error)));
             return asker.tell(Signal::Answer(id));
         }
     };
-    let deadline = deadline(&local, Some(timeout));
+    let deadline = deadline(local, Some(timeout));
     let pending = Arc::new(Pending::tell(local.process(), deadline, asker, id));
     let core = pending.target().core();
     // What a thread process has received is out of reach, and there is no callback whose end says what became of it.
@@ -61,7 +62,7 @@ pub(crate) fn ask<M: Send + 'static, T: Send + 'static>(
     let timer = deadline.map(|deadline| timers.insert_due(deadline, pending.clone()));
     let (reply, call) = (ReplyTo::new(pending.clone()), pending.clone());
     keep(Asked(State::Sent(pending, timer)));
-    let refused = match push(&local, Entry::Call(make(reply), call)) {
+    let refused = match push(local, Entry::Call(make(reply), call)) {
         Ok(()) => return,
         Err(refused) => refused,
     };

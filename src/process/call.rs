@@ -11,7 +11,7 @@ use crate::process::error::CallError;
 use crate::process::oneshot::{Answer, Continuation, Slot};
 use crate::scheduler::Due;
 use crate::sync::Arc;
-use crate::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::fmt;
 use std::time::Instant;
 
@@ -48,7 +48,8 @@ pub(crate) struct Pending<T> {
     target: Arc<dyn Process>,
     caller: Pid,
     deadline: Option<Instant>,
-    phase: AtomicU8,
+    received: AtomicBool,
+    detached: AtomicBool,
     /// The watcher that tells it of the end of its target.
     watch: AtomicU64,
 }
@@ -104,7 +105,8 @@ impl<T> Pending<T> {
             target,
             caller,
             deadline,
-            phase: AtomicU8::new(Phase::Queued as u8),
+            received: AtomicBool::new(false),
+            detached: AtomicBool::new(false),
             watch: AtomicU64::new(BY_OTHERS),
         }
     }
@@ -147,19 +149,16 @@ impl<T: Send + 'static> PendingCall for Pending<T> {
     }
 
     fn received(&self) {
-        let _ = self.phase.compare_exchange(
-            Phase::Queued as u8,
-            Phase::Received as u8,
-            Ordering::AcqRel,
-            Ordering::Acquire,
-        );
+        self.received.store(true, Ordering::Release);
     }
 
     fn phase(&self) -> Phase {
-        match self.phase.load(Ordering::Acquire) {
-            0 => Phase::Queued,
-            1 => Phase::Received,
-            _ => Phase::Detached,
+        if self.detached.load(Ordering::Acquire) {
+            Phase::Detached
+        } else if self.received.load(Ordering::Acquire) {
+            Phase::Received
+        } else {
+            Phase::Queued
         }
     }
 
@@ -252,9 +251,7 @@ impl<T: Send + 'static> ReplyTo<T> {
     /// are no part of a deadlock with this one.
     pub fn detach(&self) {
         if let Some(pending) = &self.pending {
-            pending
-                .phase
-                .store(Phase::Detached as u8, Ordering::Release);
+            pending.detached.store(true, Ordering::Release);
         }
     }
 }

@@ -310,7 +310,7 @@ fn call_local<M: Send + 'static, T: Send + 'static>(
     wait::for_answer(&pending, notify)
 }
 
-pub(super) fn local<M: Send + 'static>(to: Target<M>) -> Result<Ref<M>, CallError> {
+pub(crate) fn local<M: Send + 'static>(to: Target<M>) -> Result<Ref<M>, CallError> {
     match to {
         Target::Local(local) => Ok(local),
         Target::NoProc => Err(CallError::NoProc),

@@ -99,8 +99,12 @@ impl Timers {
 
     /// Takes a timer back. `Some(time left)` if it had not fired and now never will.
     pub(crate) fn cancel(&self, key: TimerKey) -> Option<Duration> {
-        let removed = self.state.lock().wheel.remove(key);
-        removed.map(|(_, at)| at.saturating_duration_since(self.clock.now()))
+        let mut state = self.state.lock();
+        let at = state.wheel.deadline(key)?;
+        let removed = state.wheel.remove(key);
+        drop(state);
+        drop(removed);
+        Some(at.saturating_duration_since(self.clock.now()))
     }
 
     /// As [`Timers::cancel`], for a caller that needs no remaining time: it reads no clock.

@@ -118,15 +118,14 @@ impl<T> Wheel<T> {
         TimerKey { number, node }
     }
 
-    /// Removes an entry that has not been handed out; it, and its deadline.
-    pub(super) fn remove(&mut self, key: TimerKey) -> Option<(T, Instant)> {
+    /// Removes an entry that has not been handed out.
+    pub(super) fn remove(&mut self, key: TimerKey) -> Option<T> {
         let at = self.find(key)?.at;
         match self.place(at) {
             Place::Near => drop(self.near.remove(&(at, key.number))),
             Place::Peg(drum, peg) => self.unhang(key.node, drum, peg),
         }
-        let entry = self.release(key.node)?;
-        Some((entry, self.moment(at)))
+        self.release(key.node)
     }
 
     /// The deadline of an entry that is still to be handed out.
@@ -183,7 +182,8 @@ impl<T> Wheel<T> {
 
     fn nanos(&self, at: Instant) -> u64 {
         let since = at.saturating_duration_since(self.began);
-        u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+        let seconds = since.as_secs().saturating_mul(1_000_000_000);
+        seconds.saturating_add(u64::from(since.subsec_nanos()))
     }
 
     fn moment(&self, at: u64) -> Instant {
@@ -359,7 +359,7 @@ mod tests {
                         let deadline = moment(entry.at);
                         prop_assert_eq!(wheel.deadline(entry.key), entry.waits.then_some(deadline));
                         let removed = wheel.remove(entry.key);
-                        prop_assert_eq!(removed, entry.waits.then_some((number, deadline)));
+                        prop_assert_eq!(removed, entry.waits.then_some(number));
                         entry.waits = false;
                     }
                     Step::Remove(_) => {}
