@@ -51,10 +51,13 @@ pub(crate) fn ask<M: Send + 'static, T: Send + 'static>(
         }
     };
     let deadline = deadline(local, Some(timeout));
+    let runtime = Arc::as_ptr(&asker.core().runtime);
     let pending = Arc::new(Pending::tell(local.process(), deadline, asker, id));
     let core = pending.target().core();
-    // What a thread process has received is out of reach, and there is no callback whose end says what became of it.
-    if core.kind == Kind::Thread && !pending.watch_from_the_beginning() {
+    // What a thread process has received is out of reach, and there is no callback whose end says what became of it. Nor
+    // does a process of another runtime tell this one when its identity is cut.
+    let at_once = core.kind == Kind::Thread || Arc::as_ptr(&core.runtime) != runtime;
+    if at_once && !pending.watch_from_the_beginning() {
         pending.fail(CallError::NoProc);
         return keep(Asked(State::Sent(pending, None)));
     }

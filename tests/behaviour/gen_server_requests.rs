@@ -110,6 +110,37 @@ fn requests_to_code_that_does_not_end_fail_when_it_is_cut() {
     );
 }
 
+/// The same, where the one that is cut lives in another runtime.
+#[test]
+fn request_to_another_runtime_fails_when_the_code_there_is_cut() {
+    both_servers(|kind| {
+        let grace = Duration::from_millis(20);
+        let there = builder().kill_grace(grace).build().expect("it starts");
+        let from = server(kind);
+        let entered = there.enter();
+        let to = server(kind);
+        let (sender, answers) = mpsc::channel();
+        let (stuck, wait) = gate();
+        let (say, in_hand) = mpsc::channel();
+        let block = ask(move |_, reply, _| {
+            let _ = say.send(());
+            wait();
+            reply.send(1);
+            Next::Loop
+        });
+        asks((&from, &to), Duration::MAX, &sender, "in hand", block);
+        in_hand.recv_timeout(LONG).expect("the callback runs");
+        process::exit(&to, ExitReason::Kill);
+        let answer = answers.recv_timeout(LONG);
+        assert_eq!(answer, Ok(("in hand", failed(ExitReason::Killed))));
+        drop(stuck);
+        assert!(process::wait_quiesced(to.pid(), LONG));
+        drop(entered);
+        stop(&from);
+        assert_eq!(there.shutdown(LONG).zombies, 0);
+    });
+}
+
 /// A kill that is met at the end of a callback is the answer of what was taken out with its message.
 #[test]
 fn requests_that_were_taken_out_fail_with_the_kill() {
