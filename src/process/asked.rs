@@ -38,9 +38,11 @@ pub(crate) fn ask<M: Send + 'static, T: Send + 'static>(
     keep: impl FnOnce(Asked<T>),
 ) {
     current::checkpoint_of(&asker);
-    let itself = asker.core().pid;
+    let (itself, runtime) = (asker.core().pid, Arc::as_ptr(&asker.core().runtime));
+    // Pids of two runtimes may be alike.
+    let is_here = |to: &Ref<M>| Arc::as_ptr(&to.mailbox().core().runtime) == runtime;
     let to = match to {
-        Ok(to) if to.pid() == itself => Err(CallError::CallingSelf),
+        Ok(to) if to.pid() == itself && is_here(to) => Err(CallError::CallingSelf),
         to => to,
     };
     let local = match to {
@@ -51,12 +53,11 @@ pub(crate) fn ask<M: Send + 'static, T: Send + 'static>(
         }
     };
     let deadline = deadline(local, Some(timeout));
-    let runtime = Arc::as_ptr(&asker.core().runtime);
     let pending = Arc::new(Pending::tell(local.process(), deadline, asker, id));
     let core = pending.target().core();
     // What a thread process has received is out of reach, and there is no callback whose end says what became of it. Nor
     // does a process of another runtime tell this one when its identity is cut.
-    let at_once = core.kind == Kind::Thread || Arc::as_ptr(&core.runtime) != runtime;
+    let at_once = core.kind == Kind::Thread || !is_here(local);
     if at_once && !pending.watch_from_the_beginning() {
         pending.fail(CallError::NoProc);
         return keep(Asked(State::Sent(pending, None)));
@@ -93,9 +94,11 @@ impl<T: Send + 'static> Asked<T> {
         }
     }
 
-    /// A process was cut from its code, which may have this in its hand: if that is whom it was sent to, it fails.
+    /// A process of this runtime was cut from its code, which may have this in its hand: if that is whom it was sent to,
+    /// it fails.
     pub(crate) fn cut(&self, pid: Pid) {
         if let State::Sent(pending, _) = &self.0
+            && pending.is_unwatched()
             && pending.target().core().pid == pid
         {
             pending.fail(CallError::Exited(ExitReason::Killed));

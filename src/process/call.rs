@@ -86,6 +86,11 @@ impl<T> Pending<T> {
         pending
     }
 
+    /// Equals `true` while nothing tells it of the end of its target, which has not kept it yet.
+    pub(crate) fn is_unwatched(&self) -> bool {
+        self.watch.load(Ordering::Acquire) == NOT_YET
+    }
+
     /// Takes the watcher back.
     pub(crate) fn let_go(&self) {
         match self.watch.load(Ordering::Acquire) {
