@@ -187,7 +187,7 @@ impl<T> Wheel<T> {
     }
 
     fn moment(&self, at: u64) -> Instant {
-        crate::time::later(self.began, Duration::from_nanos(at))
+        self.began + Duration::from_nanos(at)
     }
 
     /// Turns to `tick`, and moves what hangs on the way.
