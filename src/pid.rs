@@ -96,10 +96,34 @@ reference! {
     MonitorRef, "Monitor"
 }
 reference! {
-    /// One timer, as returned by [`process::send_after`](crate::process::send_after).
-    TimerRef, "Timer"
-}
-reference! {
     /// One asynchronous request, as returned by [`Cx::request`](crate::Cx::request).
     RequestId, "Request"
+}
+
+/// One timer, as returned by [`process::send_after`](crate::process::send_after).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TimerRef {
+    number: u64,
+    /// Where the timer is kept; `None` if that changes.
+    place: Option<u32>,
+}
+
+impl TimerRef {
+    pub(crate) const fn new(number: u64, place: Option<u32>) -> Self {
+        TimerRef { number, place }
+    }
+
+    pub(crate) const fn number(self) -> u64 {
+        self.number
+    }
+
+    pub(crate) const fn place(self) -> Option<u32> {
+        self.place
+    }
+}
+
+impl fmt::Debug for TimerRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "#Timer<{}>", self.number)
+    }
 }

@@ -1,50 +1,111 @@
 //! Requests that do not block: the answer is an entry in the mailbox of whoever asked.
 
-use crate::pid::RequestId;
-use crate::process::core::Signal;
-use crate::process::dest::{Dest, call_then};
-use crate::process::{CallError, Context, ReplyTo};
-use crate::sync::Arc;
-use std::any::Any;
+use crate::pid::{Pid, RequestId};
+use crate::process::asked::{self, Asked};
+use crate::process::core::flag;
+use crate::process::dest::{self, Dest};
+use crate::process::{Context, ReplyTo};
+use std::collections::VecDeque;
+use std::ops::Range;
 use std::time::Duration;
 
 /// How long a request waits for its answer unless told otherwise: as a call.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// An answer in the mailbox of the process that asked.
-pub(super) struct Answered {
-    pub(super) id: RequestId,
-    pub(super) answer: Box<dyn Any + Send>,
+/// The requests of a process that are on their way, each with what is to happen with its answer.
+///
+/// They are in the order in which they were sent, which is that of their numbers, so most answers are looked for at the
+/// front, and no other takes more than a binary search. It is also the order in which they are dropped.
+pub(super) struct Requests<R> {
+    /// A request that was answered leaves a gap until the front or the back comes to it, or half of all are gaps.
+    sent: VecDeque<(RequestId, Option<R>)>,
+    len: usize,
+    /// Numbers for the next ones.
+    numbers: Range<u64>,
 }
 
-/// A name for a request that is about to be sent.
-pub(super) fn id<M: Send + 'static>(from: &Context<M>) -> RequestId {
-    from.me().mailbox().core().runtime.request_id()
+/// A server takes numbers for so many requests at a time, and so seldom meets the others at the counter.
+const NUMBERS: u64 = 64;
+
+/// What is kept of a request.
+pub(super) trait Kept {
+    /// See [`Asked::cut`].
+    fn cut(&self, pid: Pid);
 }
 
-/// Sends a request. [`Answered`] comes back in any case: with the answer, or with the reason why there is none.
-pub(super) fn send<M: Send + 'static, D: Dest, T: Send + 'static>(
-    from: &Context<M>,
-    id: RequestId,
-    timeout: Duration,
-    to: D,
-    make: impl FnOnce(ReplyTo<T>) -> D::Msg,
-) {
-    let asker = Arc::downgrade(&from.me().process());
-    let answered = move |answer: Result<T, CallError>| {
-        if let Some(asker) = asker.upgrade() {
-            let answer = Box::new(answer);
-            asker.push_signal(Signal::Resume(Box::new(Answered { id, answer })));
-            asker.wake();
+impl<R> Requests<R> {
+    pub(super) fn new() -> Self {
+        Requests {
+            sent: VecDeque::new(),
+            len: 0,
+            numbers: 0..0,
         }
-    };
-    call_then(to.resolve(), timeout, make, Box::new(answered));
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Sends a request, and keeps what `kept` makes of it. The answer comes in any case: it is there, or the reason why
+    /// there is none, when [`Behaviour::answered`](crate::process::behaviour::Behaviour::answered) is called.
+    pub(super) fn send<M: Send + 'static, D: Dest, T: Send + 'static>(
+        &mut self,
+        from: &Context<M>,
+        timeout: Duration,
+        to: D,
+        make: impl FnOnce(ReplyTo<T>) -> D::Msg,
+        kept: impl FnOnce(Asked<T>) -> R,
+    ) -> RequestId {
+        let asker = from.me().process();
+        let core = asker.core();
+        if !core.has(flag::ASKS) {
+            core.set(flag::ASKS);
+        }
+        let number = self.numbers.next().unwrap_or_else(|| {
+            self.numbers = core.runtime.references(NUMBERS);
+            self.numbers.next().unwrap_or_default()
+        });
+        let id = RequestId::from_raw(number);
+        let keep = |asked| {
+            self.sent.push_back((id, Some(kept(asked))));
+            self.len += 1;
+        };
+        match to.local() {
+            Some(local) => asked::ask(asker, id, Ok(local), timeout, make, keep),
+            None => {
+                let local = dest::local(to.resolve());
+                let local = local.as_ref().map_err(Clone::clone);
+                asked::ask(asker, id, local, timeout, make, keep);
+            }
+        }
+        id
+    }
+
+    /// Takes out a request, be it answered or not.
+    pub(super) fn remove(&mut self, id: RequestId) -> Option<R> {
+        let at = match self.sent.front() {
+            Some((first, _)) if *first == id => 0,
+            _ => self.sent.binary_search_by_key(&id, |(id, _)| *id).ok()?,
+        };
+        let removed = self.sent[at].1.take()?;
+        self.len -= 1;
+        while self.sent.front().is_some_and(|(_, kept)| kept.is_none()) {
+            self.sent.pop_front();
+        }
+        while self.sent.back().is_some_and(|(_, kept)| kept.is_none()) {
+            self.sent.pop_back();
+        }
+        if self.sent.len() > 2 * self.len {
+            self.sent.retain(|(_, kept)| kept.is_some());
+        }
+        Some(removed)
+    }
 }
 
-/// The answer of a request that asked for a `T`.
-pub(super) fn answer_of<T: 'static>(answer: Box<dyn Any + Send>) -> Result<T, CallError> {
-    match answer.downcast::<Result<T, CallError>>() {
-        Ok(answer) => *answer,
-        Err(_) => unreachable!("a request's answer has the type it was asked for"),
+impl<R: Kept> Requests<R> {
+    /// A process was cut from its code.
+    pub(super) fn cut(&self, pid: Pid) {
+        let all = self.sent.iter().filter_map(|(_, kept)| kept.as_ref());
+        all.for_each(|kept| kept.cut(pid));
     }
 }

@@ -4,6 +4,7 @@
 //! and decides by OTP's rule whether `terminate` runs: after the process's own stop or crash, never after a
 //! signal.
 
+use crate::pid::{Pid, RequestId};
 use crate::process::call::PendingCall;
 use crate::process::context::Context;
 use crate::process::core::{Core, Process, flag};
@@ -64,6 +65,14 @@ pub(crate) trait Behaviour: Send + Sized + 'static {
     fn resume(&mut self, _value: Box<dyn Any + Send>, _cx: &mut Self::Cx) -> Flow {
         Flow::Loop
     }
+
+    /// A request has its answer.
+    fn answered(&mut self, _request: RequestId, _cx: &mut Self::Cx) -> Flow {
+        Flow::Loop
+    }
+
+    /// A process was cut from its code: requests that it was asked fail, as that code may have them in its hand.
+    fn cut(_pid: Pid, _cx: &mut Self::Cx) {}
 
     /// Whether it keeps acknowledgements to tell them later.
     const ACKS_LATER: bool = false;
@@ -137,6 +146,17 @@ pub(super) enum Stage<B: Behaviour> {
     Init(InitFn<B>, Option<Arc<Ack>>),
     Up(B),
     Down,
+}
+
+/// The call that a callback handles. However that ends: a call that it leaves unanswered is kept, here or elsewhere.
+struct InHand(Arc<dyn PendingCall>);
+
+impl Drop for InHand {
+    fn drop(&mut self) {
+        if !self.0.is_done() {
+            self.0.clone().keep();
+        }
+    }
 }
 
 impl<B: Behaviour> Body<B> {
@@ -231,6 +251,9 @@ impl<B: Behaviour> Body<B> {
         entry: Entry<B::Msg>,
     ) -> Result<(), End> {
         if core.has(flag::KILLED | flag::GONE) {
+            if let Entry::Call(_, call) = &entry {
+                call.clone().keep();
+            }
             // The entry is dropped here. If it is a call its caller must hear of the kill, which the death path
             // tells, and not that a living process gave no answer.
             core.set(flag::ENDING);
@@ -262,6 +285,8 @@ impl<B: Behaviour> Body<B> {
                 self.call_back(core, None, |state, cx| state.message(message, cx))?;
             }
             Entry::Call(message, call) => {
+                let call = InHand(call);
+                let call = &call.0;
                 self.cx.disarm();
                 self.last = Last::Call(call.caller());
                 self.show(&message);
@@ -269,9 +294,8 @@ impl<B: Behaviour> Body<B> {
                     let incoming = Incoming::Call(call.caller(), self.text.as_deref().cloned());
                     self.tell(SysEvent::In(incoming));
                 }
-                core.begin_call(&call);
-                let done =
-                    self.call_back(core, Some(&call), |state, cx| state.message(message, cx));
+                core.begin_call(call);
+                let done = self.call_back(core, Some(call), |state, cx| state.message(message, cx));
                 core.end_call();
                 done?;
             }
@@ -320,6 +344,15 @@ impl<B: Behaviour> Body<B> {
                 }
                 self.call_back(core, None, |state, cx| state.resume(value, cx))?;
             }
+            Entry::Answer(request) => {
+                self.cx.disarm();
+                self.last = Last::Internal;
+                if self.watched.is_some() {
+                    self.tell(SysEvent::In(Incoming::Internal));
+                }
+                self.call_back(core, None, |state, cx| state.answered(request, cx))?;
+            }
+            Entry::Cut(pid) => B::cut(pid, &mut self.cx),
             Entry::Timeout(generation) => {
                 if self.cx.times_out(generation) {
                     self.last = Last::Timeout;

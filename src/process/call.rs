@@ -4,13 +4,14 @@
 //! `ReplyTo` that is dropped unanswered while that process lives fails the call with `NoReply`; while the
 //! process unwinds or ends, the drop says nothing, because the death path is about to say why.
 
-use crate::pid::{MonitorRef, Pid};
+use crate::pid::{MonitorRef, Pid, RequestId};
 use crate::process::core::{Process, flag};
 use crate::process::current;
 use crate::process::error::CallError;
 use crate::process::oneshot::{Answer, Continuation, Slot};
+use crate::scheduler::Due;
 use crate::sync::Arc;
-use crate::sync::atomic::{AtomicU8, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::fmt;
 use std::time::Instant;
 
@@ -36,6 +37,9 @@ pub(crate) trait PendingCall: Send + Sync {
     fn received(&self);
     fn phase(&self) -> Phase;
     fn is_done(&self) -> bool;
+    /// Whoever was asked has had the call in hand and keeps it, or has given it to others: from now on it has to be told
+    /// of that process's end, unless somebody has seen to that.
+    fn keep(self: Arc<Self>);
 }
 
 /// A call with the type of its answer.
@@ -44,12 +48,20 @@ pub(crate) struct Pending<T> {
     target: Arc<dyn Process>,
     caller: Pid,
     deadline: Option<Instant>,
-    phase: AtomicU8,
+    received: AtomicBool,
+    detached: AtomicBool,
+    /// The watcher that tells it of the end of its target.
+    watch: AtomicU64,
 }
+
+/// A call that others watch the target for.
+const BY_OTHERS: u64 = u64::MAX;
+/// A call whose target is watched once it [keeps](PendingCall::keep) it.
+const NOT_YET: u64 = u64::MAX - 1;
 
 impl<T> Pending<T> {
     pub(crate) fn new(target: Arc<dyn Process>, deadline: Option<Instant>) -> Self {
-        Self::with_slot(target, deadline, Slot::new())
+        Self::with_slot(target, deadline, current::pid(), Slot::new())
     }
 
     /// A call whose answer goes to a continuation.
@@ -58,21 +70,72 @@ impl<T> Pending<T> {
         deadline: Option<Instant>,
         then: Continuation<T>,
     ) -> Self {
-        Self::with_slot(target, deadline, Slot::then(then))
+        Self::with_slot(target, deadline, current::pid(), Slot::then(then))
     }
 
-    fn with_slot(target: Arc<dyn Process>, deadline: Option<Instant>, slot: Slot<T>) -> Self {
+    /// A call whose answer stays in it, and of which the process that asked is told.
+    pub(crate) fn tell(
+        target: Arc<dyn Process>,
+        deadline: Option<Instant>,
+        asker: Arc<dyn Process>,
+        id: RequestId,
+    ) -> Self {
+        let caller = asker.core().pid;
+        let mut pending = Self::with_slot(target, deadline, caller, Slot::tell(asker, id));
+        pending.watch = AtomicU64::new(NOT_YET);
+        pending
+    }
+
+    /// Equals `true` while nothing tells it of the end of its target, which has not kept it yet.
+    pub(crate) fn is_unwatched(&self) -> bool {
+        self.watch.load(Ordering::Acquire) == NOT_YET
+    }
+
+    /// Takes the watcher back.
+    pub(crate) fn let_go(&self) {
+        match self.watch.load(Ordering::Acquire) {
+            BY_OTHERS | NOT_YET => {}
+            watch => unwatch(&self.target, MonitorRef::from_raw(watch)),
+        }
+    }
+
+    fn with_slot(
+        target: Arc<dyn Process>,
+        deadline: Option<Instant>,
+        caller: Pid,
+        slot: Slot<T>,
+    ) -> Self {
         Pending {
             slot,
             target,
-            caller: current::pid(),
+            caller,
             deadline,
-            phase: AtomicU8::new(Phase::Queued as u8),
+            received: AtomicBool::new(false),
+            detached: AtomicBool::new(false),
+            watch: AtomicU64::new(BY_OTHERS),
         }
     }
 }
 
-impl<T: Send> PendingCall for Pending<T> {
+impl<T: Send + 'static> Pending<T> {
+    /// Watches the target before the call is sent; `false` if it has ended.
+    pub(crate) fn watch_from_the_beginning(self: &Arc<Self>) -> bool {
+        let watched = watch(self);
+        if let Ok(monitor) = &watched {
+            self.watch.store(monitor.raw(), Ordering::Release);
+        }
+        watched.is_ok()
+    }
+}
+
+/// Its time is over.
+impl<T: Send + 'static> Due for Pending<T> {
+    fn due(self: Arc<Self>) {
+        self.fail(CallError::Timeout);
+    }
+}
+
+impl<T: Send + 'static> PendingCall for Pending<T> {
     fn fail(&self, error: CallError) {
         // An answer that came first has won.
         drop(self.slot.put(Err(error)));
@@ -91,24 +154,37 @@ impl<T: Send> PendingCall for Pending<T> {
     }
 
     fn received(&self) {
-        let _ = self.phase.compare_exchange(
-            Phase::Queued as u8,
-            Phase::Received as u8,
-            Ordering::AcqRel,
-            Ordering::Acquire,
-        );
+        self.received.store(true, Ordering::Release);
     }
 
     fn phase(&self) -> Phase {
-        match self.phase.load(Ordering::Acquire) {
-            0 => Phase::Queued,
-            1 => Phase::Received,
-            _ => Phase::Detached,
+        if self.detached.load(Ordering::Acquire) {
+            Phase::Detached
+        } else if self.received.load(Ordering::Acquire) {
+            Phase::Received
+        } else {
+            Phase::Queued
         }
     }
 
     fn is_done(&self) -> bool {
         self.slot.is_done()
+    }
+
+    fn keep(self: Arc<Self>) {
+        if self.is_done() || self.watch.load(Ordering::Relaxed) != NOT_YET {
+            return;
+        }
+        match watch(&self) {
+            // Whoever takes the answer takes the watcher back, and sees it, as it is noted before there is an answer.
+            Ok(monitor) => {
+                let note = || self.watch.store(monitor.raw(), Ordering::Release);
+                if !self.slot.while_open(note) {
+                    unwatch(&self.target, monitor);
+                }
+            }
+            Err(error) => self.fail(error),
+        }
     }
 }
 
@@ -180,9 +256,7 @@ impl<T: Send + 'static> ReplyTo<T> {
     /// are no part of a deadlock with this one.
     pub fn detach(&self) {
         if let Some(pending) = &self.pending {
-            pending
-                .phase
-                .store(Phase::Detached as u8, Ordering::Release);
+            pending.detached.store(true, Ordering::Release);
         }
     }
 }

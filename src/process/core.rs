@@ -1,6 +1,6 @@
 //! What both kinds of process have in common, and the trait through which the kernel sees either.
 
-use crate::pid::Pid;
+use crate::pid::{Pid, RequestId};
 use crate::process::call::PendingCall;
 use crate::process::lineage::Lineage;
 use crate::process::relations::Relations;
@@ -55,6 +55,8 @@ pub(crate) mod flag {
     pub(crate) const SUPERVISOR: u32 = 1 << 6;
     /// The process runs callbacks, and meets system messages between them.
     pub(crate) const SYSTEM: u32 = 1 << 7;
+    /// The process has sent requests whose answers come into its mailbox.
+    pub(crate) const ASKS: u32 = 1 << 9;
     /// The process lives in a deterministic runtime, where it may be put aside at its library calls.
     pub(crate) const DETERMINISTIC: u32 = 1 << 8;
 }
@@ -277,6 +279,12 @@ pub(crate) trait Process: Any + Send + Sync {
     /// Makes the process look at its mailbox and its flags.
     fn wake(self: Arc<Self>);
 
+    /// Appends an entry that every process understands, and makes the process look at its mailbox.
+    fn tell(self: Arc<Self>, signal: Signal) {
+        self.push_signal(signal);
+        self.wake();
+    }
+
     /// What the scheduler runs; only a pooled process is something of the kind.
     fn into_task(self: Arc<Self>) -> Option<Arc<dyn Runnable>> {
         None
@@ -326,6 +334,8 @@ pub(crate) enum Signal {
     Exit(u64),
     Down(crate::pid::MonitorRef),
     Resume(Box<dyn Any + Send>),
+    Answer(RequestId),
+    Cut(Pid),
     Timeout(u64),
     System(SystemMsg),
 }
@@ -337,6 +347,8 @@ impl<M> From<Signal> for crate::process::signal::Entry<M> {
             Signal::Exit(id) => Entry::Exit(id),
             Signal::Down(monitor) => Entry::Down(monitor),
             Signal::Resume(value) => Entry::Resume(value),
+            Signal::Answer(request) => Entry::Answer(request),
+            Signal::Cut(pid) => Entry::Cut(pid),
             Signal::Timeout(generation) => Entry::Timeout(generation),
             Signal::System(message) => Entry::System(message),
         }

@@ -231,14 +231,19 @@ pub(crate) fn leave_unanswered(call: Arc<dyn PendingCall>) -> bool {
 #[inline]
 pub(crate) fn checkpoint() {
     with(|process| {
-        if let Some(process) = process
-            && process
-                .core()
-                .has(flag::KILLED | flag::GONE | flag::EXIT_QUEUED | flag::DETERMINISTIC)
-        {
-            meet(process);
+        if let Some(process) = process {
+            checkpoint_of(process);
         }
     });
+}
+
+/// As [`checkpoint`], by whoever has the running process in hand.
+#[inline]
+pub(crate) fn checkpoint_of(process: &Arc<dyn Process>) {
+    let flags = flag::KILLED | flag::GONE | flag::EXIT_QUEUED | flag::DETERMINISTIC;
+    if process.core().has(flags) {
+        meet(process);
+    }
 }
 
 #[cold]

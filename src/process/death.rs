@@ -4,7 +4,7 @@
 //! chain of any length needs no deep stack.
 
 use crate::pid::{MonitorRef, Pid};
-use crate::process::core::{Process, Signal, flag};
+use crate::process::core::{Kind, Process, Signal, flag};
 use crate::process::current;
 use crate::process::error::CallError;
 use crate::process::relations::{Obituary, Origin, Watcher};
@@ -133,7 +133,23 @@ pub(crate) fn cut(process: &Arc<dyn Process>) {
     shared.becomes_zombie(core.pid);
     tell(shared, core.pid, obituary, &ExitReason::Killed);
     process.close(&ExitReason::Killed);
+    cut_requests(shared, process);
     release(shared, process, &ExitReason::Killed);
+}
+
+/// What a pooled process has taken out of its mailbox is in the hand of its code, which does not end; requests that are
+/// there are watched only when the callback ends that got them. So whoever has asked anybody anything looks whether it
+/// was this one. Those that asked had the flag before their request could be taken, so none is missed.
+fn cut_requests(shared: &Shared, process: &Arc<dyn Process>) {
+    let core = process.core();
+    if core.kind == Kind::Thread {
+        return;
+    }
+    for asker in shared.table.all() {
+        if asker.core().has(flag::ASKS) {
+            asker.tell(Signal::Cut(core.pid));
+        }
+    }
 }
 
 /// Ends a process that was never started: of this nobody hears who did not look for it in the table.

@@ -1,20 +1,19 @@
 //! Destinations: whatever messages can be sent to, resolved at each send.
 
-use crate::pid::{MonitorRef, Pid};
+use crate::pid::Pid;
 use crate::process::alias::AliasState;
-use crate::process::call::{Pending, PendingCall, ReplyTo};
+use crate::process::call::{Pending, ReplyTo};
 use crate::process::core::Kind;
 use crate::process::error::{CallError, TryCastError};
 use crate::process::mailbox::{Overflow, Refused};
 use crate::process::name::Name;
-use crate::process::oneshot::{Answer, Continuation};
+use crate::process::oneshot::Answer;
 use crate::process::recipient::{Gone, Recipient};
 use crate::process::reference::Ref;
 use crate::process::request::{self, ReqId};
 use crate::process::signal::Entry;
 use crate::process::{current, runtime, wait};
-use crate::scheduler::TimerKey;
-use crate::sync::{Arc, Mutex};
+use crate::sync::Arc;
 use crate::telemetry::Event;
 use std::time::{Duration, Instant};
 
@@ -311,7 +310,7 @@ fn call_local<M: Send + 'static, T: Send + 'static>(
     wait::for_answer(&pending, notify)
 }
 
-pub(super) fn local<M: Send + 'static>(to: Target<M>) -> Result<Ref<M>, CallError> {
+pub(crate) fn local<M: Send + 'static>(to: Target<M>) -> Result<Ref<M>, CallError> {
     match to {
         Target::Local(local) => Ok(local),
         Target::NoProc => Err(CallError::NoProc),
@@ -321,7 +320,10 @@ pub(super) fn local<M: Send + 'static>(to: Target<M>) -> Result<Ref<M>, CallErro
 }
 
 /// When a call that starts now is due: after its timeout, or with the request that is being handled.
-fn deadline<M: Send + 'static>(to: &Ref<M>, timeout: Option<Duration>) -> Option<Instant> {
+pub(super) fn deadline<M: Send + 'static>(
+    to: &Ref<M>,
+    timeout: Option<Duration>,
+) -> Option<Instant> {
     let now = || to.mailbox().core().runtime.clock.now();
     let own = timeout.and_then(|timeout| {
         if timeout == Duration::MAX {
@@ -362,73 +364,6 @@ fn request<M: Send + 'static, T: Send + 'static>(
 fn give_up<M, T>(pending: &Pending<T>, entry: Entry<M>) {
     drop(pending.slot.close());
     drop(entry);
-}
-
-/// What a call without a waiting caller leaves elsewhere until it has its answer.
-#[derive(Default)]
-struct Guards {
-    monitor: Option<MonitorRef>,
-    timer: Option<TimerKey>,
-}
-
-/// A call whose answer goes to a continuation: nobody waits. The process is watched from the beginning.
-pub(crate) fn call_then<M: Send + 'static, T: Send + 'static>(
-    to: Target<M>,
-    timeout: Duration,
-    make: impl FnOnce(ReplyTo<T>) -> M,
-    then: Continuation<T>,
-) {
-    current::checkpoint();
-    let local = match local(to) {
-        Ok(local) => local,
-        Err(error) => return then(Err(error)),
-    };
-    if current::pid() == local.pid() {
-        return then(Err(CallError::CallingSelf));
-    }
-    let deadline = deadline(&local, Some(timeout));
-    let shared = local.mailbox().core().runtime.clone();
-    let guards: Arc<Mutex<Guards>> = Arc::default();
-    let (kept, runtime, process) = (guards.clone(), shared.clone(), local.process());
-    let then: Continuation<T> = Box::new(move |answer| {
-        let guards = std::mem::take(&mut *kept.lock());
-        if let Some(monitor) = guards.monitor {
-            crate::process::call::unwatch(&process, monitor);
-        }
-        if let Some(timer) = guards.timer {
-            runtime.scheduler().timers().cancel(timer);
-        }
-        then(answer);
-    });
-    let pending = Arc::new(Pending::then(local.process(), deadline, then));
-    // What the guards keep is set before the request is sent: only the end of the process can come earlier,
-    // and then nothing is left to take back but a timer that finds nobody.
-    match crate::process::call::watch(&pending) {
-        Ok(monitor) => guards.lock().monitor = Some(monitor),
-        Err(_) => return pending.fail(CallError::NoProc),
-    }
-    if let Some(deadline) = deadline {
-        let late = Arc::downgrade(&pending);
-        let fail = move || {
-            if let Some(pending) = late.upgrade() {
-                pending.fail(CallError::Timeout);
-            }
-        };
-        let timer = shared.scheduler().timers().insert(deadline, Box::new(fail));
-        guards.lock().timer = Some(timer);
-    }
-    let message = make(ReplyTo::new(pending.clone()));
-    match push(&local, Entry::Call(message, pending.clone())) {
-        Ok(()) => {}
-        Err(Refused::Closed(entry)) => {
-            pending.fail(CallError::NoProc);
-            drop(entry);
-        }
-        Err(Refused::Full(entry)) => {
-            pending.fail(CallError::Overloaded);
-            drop(entry);
-        }
-    }
 }
 
 impl<M: Send + 'static> sealed::Sealed for Ref<M> {}

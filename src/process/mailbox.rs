@@ -298,6 +298,11 @@ impl<M> Queue<M> {
         }
     }
 
+    /// Appends a signal, and marks the process as to be run; `true` if it was idle and open.
+    pub(crate) fn tell(&mut self, entry: Entry<M>) -> bool {
+        !self.closed && self.append(entry)
+    }
+
     /// Takes the entry that waits longest, and moves all behind it into `batch`, which is empty. If there is none
     /// and the process `may_rest`, it goes idle.
     pub(crate) fn next(&mut self, batch: &mut Batch<M>, may_rest: bool) -> Next<M> {

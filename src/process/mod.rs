@@ -52,6 +52,7 @@
 
 pub(crate) mod adopt;
 mod alias;
+pub(crate) mod asked;
 pub(crate) mod behaviour;
 mod bounded;
 pub(crate) mod call;

@@ -1,5 +1,7 @@
 //! A slot for one answer: written once, by whoever comes first, and taken once.
 
+use crate::pid::RequestId;
+use crate::process::core::{Process, Signal};
 use crate::process::error::CallError;
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Arc, Mutex, Parker};
@@ -24,6 +26,8 @@ enum State<T> {
     Open,
     Parked(Arc<Parker>),
     Then(Continuation<T>),
+    /// Whom to tell that it is done, and of which request.
+    Tell(Arc<dyn Process>, RequestId),
     Done(Answer<T>),
     Closed,
 }
@@ -45,6 +49,24 @@ impl<T> Slot<T> {
         }
     }
 
+    /// A slot whose answer stays in it, and whose process is told that it is there.
+    pub(crate) fn tell(process: Arc<dyn Process>, request: RequestId) -> Self {
+        Slot {
+            done: AtomicBool::new(false),
+            state: Mutex::new(State::Tell(process, request)),
+        }
+    }
+
+    /// Runs `f`, which must not wait, before there is an answer; `false`, and it does not run, if there is one.
+    pub(crate) fn while_open(&self, f: impl FnOnce()) -> bool {
+        let state = self.state.lock();
+        let open = !matches!(*state, State::Done(_) | State::Closed);
+        if open {
+            f();
+        }
+        open
+    }
+
     /// Brings the answer; it comes back if there was one already or nobody waits any more.
     pub(crate) fn put(&self, answer: Answer<T>) -> Result<(), Answer<T>> {
         let mut state = self.state.lock();
@@ -61,6 +83,13 @@ impl<T> Slot<T> {
                 self.done.store(true, Ordering::Release);
                 drop(state);
                 continuation(answer);
+                return Ok(());
+            }
+            State::Tell(process, request) => {
+                *state = State::Done(answer);
+                self.done.store(true, Ordering::Release);
+                drop(state);
+                process.tell(Signal::Answer(request));
                 return Ok(());
             }
             had @ (State::Done(_) | State::Closed) => {

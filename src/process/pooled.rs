@@ -256,6 +256,13 @@ impl<B: Behaviour> Process for Pooled<B> {
         }
     }
 
+    fn tell(self: Arc<Self>, signal: Signal) {
+        let idle = self.queue.lock().tell(signal.into());
+        if idle {
+            self.core.runtime.scheduler().schedule(self.clone());
+        }
+    }
+
     fn into_task(self: Arc<Self>) -> Option<Arc<dyn Runnable>> {
         Some(self)
     }

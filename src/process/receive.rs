@@ -152,7 +152,9 @@ impl<M: Send + 'static> ThreadContext<M> {
                 Seen::Nothing
             }
             // Nobody sends system messages to a closure.
-            Entry::Timeout(_) | Entry::System(_) => Seen::Nothing,
+            Entry::Answer(_) | Entry::Cut(_) | Entry::Timeout(_) | Entry::System(_) => {
+                Seen::Nothing
+            }
         }
     }
 
@@ -214,7 +216,7 @@ impl<M: Send + 'static> ThreadContext<M> {
                 self.hear(value);
                 Err(None)
             }
-            Entry::Timeout(_) | Entry::System(_) => Err(None),
+            Entry::Answer(_) | Entry::Cut(_) | Entry::Timeout(_) | Entry::System(_) => Err(None),
         }
     }
 

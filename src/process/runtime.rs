@@ -1,6 +1,6 @@
 //! A runtime as a value: scheduler, process table, names, timers, and what services keep.
 
-use crate::pid::{MonitorRef, Pid, RequestId, TimerRef};
+use crate::pid::{MonitorRef, Pid, TimerRef};
 use crate::process::core::{Kind, Process, flag};
 use crate::process::logger::Logger;
 use crate::process::name::Names;
@@ -19,6 +19,7 @@ use std::any::{Any, TypeId};
 use std::collections::HashMap;
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
+use std::ops::Range;
 use std::time::Duration;
 
 pub use crate::process::shutdown::Report;
@@ -379,11 +380,13 @@ impl Shared {
     }
 
     pub(crate) fn timer_ref(&self) -> TimerRef {
-        TimerRef::from_raw(self.next_reference())
+        TimerRef::new(self.next_reference(), None)
     }
 
-    pub(crate) fn request_id(&self) -> RequestId {
-        RequestId::from_raw(self.next_reference())
+    /// As many numbers as that, which are nobody else's.
+    pub(crate) fn references(&self, count: u64) -> Range<u64> {
+        let first = self.reference.fetch_add(count, Ordering::Relaxed);
+        first..first + count
     }
 
     /// What a service keeps in this runtime, made when it is first asked for.

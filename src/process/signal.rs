@@ -1,6 +1,6 @@
 //! What arrives in a mailbox: messages, exits, downs, and the marks that keep them in order.
 
-use crate::pid::{MonitorRef, Pid};
+use crate::pid::{MonitorRef, Pid, RequestId};
 use crate::process::alias::AliasState;
 use crate::process::call::PendingCall;
 use crate::process::system::SystemMsg;
@@ -96,6 +96,10 @@ pub(crate) enum Entry<M> {
     /// Something a behaviour's own machinery sent to its process: a request's answer, a start's
     /// acknowledgement.
     Resume(Box<dyn Any + Send>),
+    /// A request of the process has its answer.
+    Answer(RequestId),
+    /// The identity of this process was cut from its code; requests may be in the hand of that code.
+    Cut(Pid),
     /// The idle timeout of the given generation.
     Timeout(u64),
     /// What is asked of a process whatever it runs.
@@ -121,6 +125,8 @@ impl<M> fmt::Debug for Entry<M> {
             Entry::Exit(_) => "Exit",
             Entry::Down(_) => "Down",
             Entry::Resume(_) => "Resume",
+            Entry::Answer(_) => "Answer",
+            Entry::Cut(_) => "Cut",
             Entry::Timeout(_) => "Timeout",
             Entry::System(_) => "System",
         })

@@ -8,52 +8,56 @@ use crate::process::runtime::{self, Shared};
 use crate::process::{current, exit};
 use crate::reason::ExitReason;
 use crate::scheduler::TimerKey;
+use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::sync::{Arc, RankedMutex, rank};
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::{Duration, Instant};
 
-/// The timers that have not fired, by the reference their owner knows them under.
+/// The timers that have not fired. One that fires once is known to the scheduler by its reference; an interval is known
+/// here, as each of its ticks is another timer there.
 #[derive(Default)]
 pub(crate) struct Timers {
+    once: AtomicUsize,
     /// Lock order: before the scheduler's own lock of its timers, under which nothing fires.
-    keys: RankedMutex<HashMap<TimerRef, TimerKey>, { rank::TIMER_KEYS }>,
+    intervals: RankedMutex<HashMap<TimerRef, TimerKey>, { rank::TIMER_KEYS }>,
 }
 
 impl Timers {
     pub(crate) fn len(&self) -> usize {
-        self.keys.lock().len()
+        self.once.load(Ordering::Relaxed) + self.intervals.lock().len()
+    }
+
+    fn one_less(&self) {
+        self.once.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
 impl Shared {
-    /// Calls `fire` after `delay` on the thread of the timers.
+    /// Calls `fire` after `delay` on the thread of the timers. After a delay beyond what the clock can tell, it never
+    /// does.
     pub(crate) fn after(
         self: &Arc<Self>,
         delay: Duration,
         fire: impl FnOnce(&Arc<Shared>) + Send + 'static,
     ) -> TimerRef {
-        let timer = self.timer_ref();
-        let fire = move |shared: &Arc<Shared>| {
-            let due = shared.timers.keys.lock().remove(&timer).is_some();
-            if due {
-                fire(shared);
-            }
+        let Some(at) = self.clock.now().checked_add(delay) else {
+            return self.timer_ref();
         };
-        let at = self.clock.now().checked_add(delay);
-        self.arm(&mut self.timers.keys.lock(), timer, at, fire);
-        timer
+        self.timers.once.fetch_add(1, Ordering::Relaxed);
+        let key = self.arm(at, |shared| {
+            shared.timers.one_less();
+            fire(shared);
+        });
+        let (number, place) = key.parts();
+        TimerRef::new(number, Some(place))
     }
 
-    /// Without a moment, which is one beyond what the clock can tell, it never fires.
     fn arm(
         self: &Arc<Self>,
-        keys: &mut HashMap<TimerRef, TimerKey>,
-        timer: TimerRef,
-        at: Option<Instant>,
+        at: Instant,
         fire: impl FnOnce(&Arc<Shared>) + Send + 'static,
-    ) {
-        let Some(at) = at else { return };
+    ) -> TimerKey {
         let weak = Arc::downgrade(self);
         let fire = move || {
             if let Some(shared) = weak.upgrade() {
@@ -63,13 +67,27 @@ impl Shared {
                 fire(&shared);
             }
         };
-        keys.insert(timer, self.scheduler().timers().insert(at, Box::new(fire)));
+        self.scheduler().timers().insert(at, Box::new(fire))
+    }
+
+    /// Where the scheduler has a timer now.
+    fn key_of(&self, timer: TimerRef) -> Option<TimerKey> {
+        match timer.place() {
+            Some(place) => Some(TimerKey::from_parts((timer.number(), place))),
+            None => self.timers.intervals.lock().get(&timer).copied(),
+        }
     }
 
     pub(crate) fn cancel(&self, timer: TimerRef) -> Option<Duration> {
-        let key = self.timers.keys.lock().remove(&timer)?;
-        // The timer may have begun to fire; it finds its reference gone then, and does nothing.
-        Some(self.scheduler().timers().cancel(key).unwrap_or_default())
+        let timers = self.scheduler().timers();
+        if timer.place().is_some() {
+            let left = timers.cancel(self.key_of(timer)?)?;
+            self.timers.one_less();
+            return Some(left);
+        }
+        let key = self.timers.intervals.lock().remove(&timer)?;
+        // The tick may have begun to fire; it finds its reference gone then, and is the last.
+        Some(timers.cancel(key).unwrap_or_default())
     }
 }
 
@@ -101,7 +119,7 @@ pub fn send_interval<D: Dest + Send + 'static>(
     let timer = shared.timer_ref();
     let period = period.max(Duration::from_millis(1));
     let due = shared.clock.now().checked_add(period);
-    let mut keys = shared.timers.keys.lock();
+    let mut keys = shared.timers.intervals.lock();
     tick(&shared, &mut keys, timer, (due, period), dest, make);
     timer
 }
@@ -116,14 +134,18 @@ fn tick<D: Dest + Send + 'static>(
     dest: D,
     mut make: impl FnMut() -> D::Msg + Send + 'static,
 ) {
-    shared.arm(keys, timer, due, move |shared| {
-        if !shared.timers.keys.lock().contains_key(&timer) {
+    let Some(at) = due else {
+        keys.remove(&timer);
+        return;
+    };
+    let key = shared.arm(at, move |shared| {
+        if !shared.timers.intervals.lock().contains_key(&timer) {
             return;
         }
         // A name may be taken again by a restarted process; one incarnation never comes back.
         let send = || matches!(dest.try_cast(make()), Err(TryCastError::NoProc(_))) && !D::SURVIVES;
         let sent = catch_unwind(AssertUnwindSafe(send));
-        let mut keys = shared.timers.keys.lock();
+        let mut keys = shared.timers.intervals.lock();
         let over = match sent {
             Ok(over) => over,
             Err(payload) => {
@@ -135,10 +157,11 @@ fn tick<D: Dest + Send + 'static>(
         if over {
             keys.remove(&timer);
         } else if keys.contains_key(&timer) {
-            let next = due.and_then(|due| due.checked_add(period));
+            let next = at.checked_add(period);
             tick(shared, &mut keys, timer, (next, period), dest, make);
         }
     });
+    keys.insert(timer, key);
 }
 
 /// Sends an exit signal after `delay`, as [`process::exit`](fn@crate::process::exit) would then, on behalf of whoever
@@ -177,6 +200,6 @@ pub fn cancel_timer(timer: TimerRef) -> Option<Duration> {
 /// How long a timer has left; `None` if it has fired or is unknown.
 pub fn read_timer(timer: TimerRef) -> Option<Duration> {
     let shared = runtime::current();
-    let key = shared.timers.keys.lock().get(&timer).copied()?;
+    let key = shared.key_of(timer)?;
     shared.scheduler().timers().remaining(key)
 }

@@ -44,6 +44,6 @@ pub use deterministic::{Deterministic, Stalled};
 pub use handle::Stats;
 pub(crate) use handle::{Config, Scheduler};
 pub(crate) use task::{Runnable, Turn};
-pub(crate) use timer::Timers;
+pub(crate) use timer::{Due, Timers};
 pub use watchdog::LongTurn;
 pub(crate) use wheel::TimerKey;

@@ -7,7 +7,16 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 /// What is left for a moment.
-pub(super) type Callback = Box<dyn FnOnce() + Send>;
+pub(super) enum Callback {
+    Once(Box<dyn FnOnce() + Send>),
+    Due(Arc<dyn Due>),
+}
+
+/// Something that knows itself what to do at its moment, so that its timer needs no memory of its own.
+pub(crate) trait Due: Send + Sync {
+    /// Its moment has come.
+    fn due(self: Arc<Self>);
+}
 
 /// The timers of a scheduler.
 ///
@@ -44,12 +53,12 @@ impl Timers {
             }
         });
         Timers {
-            clock,
             state: RankedMutex::new(State {
-                wheel: Wheel::new(),
+                wheel: Wheel::new(clock.now()),
                 nap: Nap::Awake,
                 stopping: false,
             }),
+            clock,
             parker,
         }
     }
@@ -58,8 +67,17 @@ impl Timers {
     ///
     /// Timers of the same deadline fire in the order of insertion. After shutdown `f` is dropped uncalled.
     pub(crate) fn insert(&self, at: Instant, f: Box<dyn FnOnce() + Send>) -> TimerKey {
+        self.add(at, Callback::Once(f))
+    }
+
+    /// As [`Timers::insert`].
+    pub(crate) fn insert_due(&self, at: Instant, due: Arc<dyn Due>) -> TimerKey {
+        self.add(at, Callback::Due(due))
+    }
+
+    fn add(&self, at: Instant, callback: Callback) -> TimerKey {
         let mut state = self.state.lock();
-        let key = state.wheel.insert(at, f);
+        let key = state.wheel.insert(at, callback);
         if state.stopping {
             let dropped = state.wheel.remove(key);
             drop(state);
@@ -81,23 +99,24 @@ impl Timers {
 
     /// Takes a timer back. `Some(time left)` if it had not fired and now never will.
     pub(crate) fn cancel(&self, key: TimerKey) -> Option<Duration> {
-        self.discard(key)
-            .then(|| key.at().saturating_duration_since(self.clock.now()))
+        let mut state = self.state.lock();
+        let at = state.wheel.deadline(key)?;
+        let removed = state.wheel.remove(key);
+        drop(state);
+        drop(removed);
+        Some(at.saturating_duration_since(self.clock.now()))
     }
 
     /// As [`Timers::cancel`], for a caller that needs no remaining time: it reads no clock.
     pub(crate) fn discard(&self, key: TimerKey) -> bool {
-        let callback = self.state.lock().wheel.remove(key);
-        callback.is_some()
+        let removed = self.state.lock().wheel.remove(key);
+        removed.is_some()
     }
 
     /// Time left until a timer fires; `None` if it fired or was cancelled.
     pub(crate) fn remaining(&self, key: TimerKey) -> Option<Duration> {
-        self.state
-            .lock()
-            .wheel
-            .contains(key)
-            .then(|| key.at().saturating_duration_since(self.clock.now()))
+        let at = self.state.lock().wheel.deadline(key)?;
+        Some(at.saturating_duration_since(self.clock.now()))
     }
 
     /// How many timers wait.
@@ -110,7 +129,7 @@ impl Timers {
         self.clock.now()
     }
 
-    /// The moment of the first timer.
+    /// The moment of the first timer, for a clock that jumps there.
     pub(super) fn next(&self) -> Option<Instant> {
         self.state.lock().wheel.next()
     }
@@ -153,7 +172,7 @@ impl Timers {
                 continue;
             }
             // The clock is read only when nothing is due by the last reading, so a burst costs one reading.
-            let next = state.wheel.next();
+            let next = state.wheel.wake_at();
             let later = self.clock.now();
             if next.is_some_and(|next| next <= later) {
                 now = later;
@@ -171,7 +190,11 @@ impl Timers {
 
 /// Calls it; a panic ends here.
 pub(super) fn call(callback: Callback) {
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(callback)) {
+    let call = || match callback {
+        Callback::Once(f) => f(),
+        Callback::Due(due) => due.due(),
+    };
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(call)) {
         super::panics::log_panic("a timer callback", payload);
     }
 }
@@ -192,7 +215,7 @@ mod tests {
     }
 
     /// Counts how often a timer fires, and says so to whoever waits.
-    fn counted() -> (Arc<AtomicUsize>, Arc<Parker>, Callback) {
+    fn counted() -> (Arc<AtomicUsize>, Arc<Parker>, Box<dyn FnOnce() + Send>) {
         let (count, parker) = (Arc::new(AtomicUsize::new(0)), Arc::new(Parker::new()));
         let (fired, told) = (count.clone(), parker.clone());
         let callback = move || {

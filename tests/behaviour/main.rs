@@ -11,6 +11,7 @@ mod enter_loop;
 mod gen_server_calls;
 mod gen_server_ends;
 mod gen_server_messages;
+mod gen_server_requests;
 mod gen_server_start;
 mod gen_statem_calls;
 mod gen_statem_ends;

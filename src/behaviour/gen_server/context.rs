@@ -1,33 +1,62 @@
 //! A server's context: the process's own, and requests that do not block.
 
 use crate::behaviour::gen_server::{GenServer, Next};
-use crate::behaviour::request;
-use crate::pid::RequestId;
+use crate::behaviour::request::{self, Kept, Requests};
+use crate::pid::{Pid, RequestId};
+use crate::process::asked::Asked;
 use crate::process::dest::Dest;
 use crate::process::{CallError, Context, ReplyTo};
-use std::any::Any;
-use std::collections::HashMap;
 use std::fmt;
-use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
 /// A server seen from inside: a [`Context`] that can ask others without waiting for them.
 pub struct Cx<S: GenServer> {
     context: Context<S::Msg>,
-    /// With the same hash in each run, as it is dropped in its order.
-    requests: HashMap<RequestId, Continuation<S>, BuildHasherDefault<DefaultHasher>>,
+    requests: Requests<Continuation<S>>,
 }
 
 /// What a server does with an answer.
-pub(super) type Continuation<S> =
-    Box<dyn FnOnce(&mut S, Box<dyn Any + Send>, &mut Cx<S>) -> Next<<S as GenServer>::Msg> + Send>;
+pub(super) type Continuation<S> = Box<dyn Continue<S> + Send>;
+
+/// See [`Continuation`].
+pub(super) trait Continue<S: GenServer>: Kept {
+    fn go_on(self: Box<Self>, server: &mut S, cx: &mut Cx<S>) -> Next<S::Msg>;
+}
+
+/// A request, and what it is for.
+struct Then<T: Send + 'static, F> {
+    asked: Asked<T>,
+    then: F,
+}
+
+impl<T: Send + 'static, F> Kept for Then<T, F> {
+    fn cut(&self, pid: Pid) {
+        self.asked.cut(pid);
+    }
+}
+
+impl<S: GenServer> Kept for Continuation<S> {
+    fn cut(&self, pid: Pid) {
+        (**self).cut(pid);
+    }
+}
+
+impl<S: GenServer, T: Send + 'static, F> Continue<S> for Then<T, F>
+where
+    F: FnOnce(&mut S, Result<T, CallError>, &mut Cx<S>) -> Next<S::Msg>,
+{
+    fn go_on(self: Box<Self>, server: &mut S, cx: &mut Cx<S>) -> Next<S::Msg> {
+        let Then { asked, then } = *self;
+        then(server, asked.answer(), cx)
+    }
+}
 
 impl<S: GenServer> Cx<S> {
     pub(super) fn new(context: Context<S::Msg>) -> Self {
         Cx {
             context,
-            requests: HashMap::default(),
+            requests: Requests::new(),
         }
     }
 
@@ -80,18 +109,13 @@ impl<S: GenServer> Cx<S> {
         make: impl FnOnce(ReplyTo<T>) -> D::Msg,
         then: impl FnOnce(&mut S, Result<T, CallError>, &mut Cx<S>) -> Next<S::Msg> + Send + 'static,
     ) -> RequestId {
-        let id = request::id(&self.context);
-        let continuation = move |server: &mut S, answer, cx: &mut Cx<S>| {
-            then(server, request::answer_of(answer), cx)
-        };
-        self.requests.insert(id, Box::new(continuation));
-        request::send(&self.context, id, timeout, to, make);
-        id
+        let kept = |asked| -> Continuation<S> { Box::new(Then { asked, then }) };
+        self.requests.send(&self.context, timeout, to, make, kept)
     }
 
     /// Forgets a request: its continuation will not run. `false` if it has run, or is unknown.
     pub fn cancel_request(&mut self, id: RequestId) -> bool {
-        self.requests.remove(&id).is_some()
+        self.requests.remove(id).is_some()
     }
 
     /// How many requests are on their way.
@@ -100,7 +124,11 @@ impl<S: GenServer> Cx<S> {
     }
 
     pub(super) fn continuation(&mut self, id: RequestId) -> Option<Continuation<S>> {
-        self.requests.remove(&id)
+        self.requests.remove(id)
+    }
+
+    pub(super) fn cut(&self, pid: Pid) {
+        self.requests.cut(pid);
     }
 }
 

@@ -1,9 +1,9 @@
 //! The server as the kernel's driver sees it.
 
 use crate::behaviour::gen_server::{Cx, Deferred, GenServer, Info, Init, Next};
-use crate::behaviour::request::Answered;
 use crate::behaviour::served::sealed::{Launch, Launched, Plan};
 use crate::behaviour::served::{Served, launch};
+use crate::pid::{Pid, RequestId};
 use crate::process::behaviour::{Behaviour, Flow, InitEnd, InitFn, StopRequest};
 use crate::process::shown::Shown;
 use crate::process::{Context, Down, Exit, StartError};
@@ -111,21 +111,23 @@ impl<S: GenServer> Behaviour for Server<S> {
         self.follow(next)
     }
 
-    fn resume(&mut self, value: Box<dyn Any + Send>, cx: &mut Cx<S>) -> Flow {
-        let value = match value.downcast::<Answered>() {
-            Ok(answered) => {
-                let Some(continuation) = cx.continuation(answered.id) else {
-                    return Flow::Loop;
-                };
-                let next = continuation(&mut self.state, answered.answer, cx);
-                return self.follow(next);
-            }
-            Err(value) => value,
-        };
+    fn resume(&mut self, value: Box<dyn Any + Send>, _cx: &mut Cx<S>) -> Flow {
         match value.downcast::<StopRequest>() {
             Ok(stop) => Flow::Stop(stop.0),
             Err(_) => Flow::Loop,
         }
+    }
+
+    fn answered(&mut self, request: RequestId, cx: &mut Cx<S>) -> Flow {
+        let Some(continuation) = cx.continuation(request) else {
+            return Flow::Loop;
+        };
+        let next = continuation.go_on(&mut self.state, cx);
+        self.follow(next)
+    }
+
+    fn cut(pid: Pid, cx: &mut Cx<S>) {
+        cx.cut(pid);
     }
 
     fn resume_continue(&mut self, cx: &mut Cx<S>) -> Flow {

@@ -1,12 +1,11 @@
 //! A machine's context: the process's own, and requests that do not block.
 
 use crate::behaviour::gen_statem::GenStatem;
-use crate::behaviour::request::{self, Answered};
-use crate::pid::RequestId;
+use crate::behaviour::request::{self, Kept, Requests};
+use crate::pid::{Pid, RequestId};
+use crate::process::asked::Asked;
 use crate::process::dest::Dest;
 use crate::process::{CallError, Context, ReplyTo};
-use std::any::Any;
-use std::collections::HashMap;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::time::Duration;
@@ -14,17 +13,47 @@ use std::time::Duration;
 /// A machine seen from inside: a [`Context`] that can ask others without waiting for them.
 pub struct Cx<S: GenStatem> {
     context: Context<S::Msg>,
-    requests: HashMap<RequestId, Conversion<S::Msg>>,
+    requests: Requests<Conversion<S::Msg>>,
 }
 
 /// Makes a message of an answer.
-type Conversion<M> = Box<dyn FnOnce(Box<dyn Any + Send>) -> M + Send>;
+type Conversion<M> = Box<dyn Convert<M> + Send>;
+
+/// See [`Conversion`].
+trait Convert<M>: Kept {
+    fn convert(self: Box<Self>) -> M;
+}
+
+/// A request, and what its answer is made into.
+struct Wanted<T: Send + 'static, F> {
+    asked: Asked<T>,
+    message: F,
+}
+
+impl<T: Send + 'static, F> Kept for Wanted<T, F> {
+    fn cut(&self, pid: Pid) {
+        self.asked.cut(pid);
+    }
+}
+
+impl<M> Kept for Conversion<M> {
+    fn cut(&self, pid: Pid) {
+        (**self).cut(pid);
+    }
+}
+
+impl<M, T: Send + 'static, F: FnOnce(Result<T, CallError>) -> M> Convert<M> for Wanted<T, F> {
+    fn convert(self: Box<Self>) -> M {
+        let Wanted { asked, message } = *self;
+        message(asked.answer())
+    }
+}
 
 impl<S: GenStatem> Cx<S> {
     pub(super) fn new(context: Context<S::Msg>) -> Self {
         Cx {
             context,
-            requests: HashMap::new(),
+            requests: Requests::new(),
         }
     }
 
@@ -50,16 +79,13 @@ impl<S: GenStatem> Cx<S> {
         make: impl FnOnce(ReplyTo<T>) -> D::Msg,
         message: impl FnOnce(Result<T, CallError>) -> S::Msg + Send + 'static,
     ) -> RequestId {
-        let id = request::id(&self.context);
-        let conversion = move |answer| message(request::answer_of(answer));
-        self.requests.insert(id, Box::new(conversion));
-        request::send(&self.context, id, timeout, to, make);
-        id
+        let kept = |asked| -> Conversion<S::Msg> { Box::new(Wanted { asked, message }) };
+        self.requests.send(&self.context, timeout, to, make, kept)
     }
 
     /// Forgets a request: its answer will be no message. `false` if it has been one, or is unknown.
     pub fn cancel_request(&mut self, id: RequestId) -> bool {
-        self.requests.remove(&id).is_some()
+        self.requests.remove(id).is_some()
     }
 
     /// How many requests are on their way.
@@ -68,9 +94,12 @@ impl<S: GenStatem> Cx<S> {
     }
 
     /// The message of an answer, unless the request was cancelled.
-    pub(super) fn message_of(&mut self, answered: Answered) -> Option<S::Msg> {
-        let conversion = self.requests.remove(&answered.id)?;
-        Some(conversion(answered.answer))
+    pub(super) fn message_of(&mut self, request: RequestId) -> Option<S::Msg> {
+        Some(self.requests.remove(request)?.convert())
+    }
+
+    pub(super) fn cut(&self, pid: Pid) {
+        self.requests.cut(pid);
     }
 }
 

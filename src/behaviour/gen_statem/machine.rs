@@ -6,9 +6,9 @@ use crate::behaviour::gen_statem::next::{Entered, Made, Step};
 use crate::behaviour::gen_statem::timeouts::Changes;
 use crate::behaviour::gen_statem::timer::{Rang, Timer};
 use crate::behaviour::gen_statem::{Cx, Event, GenStatem, Init, Next, Statem};
-use crate::behaviour::request::Answered;
 use crate::behaviour::served::sealed::{Launch, Launched, Plan};
 use crate::behaviour::served::{Served, launch};
+use crate::pid::{Pid, RequestId};
 use crate::process::behaviour::{Behaviour, Flow, InitEnd, InitFn};
 use crate::process::shown::Shown;
 use crate::process::{Context, Down, Exit, StartError};
@@ -196,19 +196,21 @@ impl<S: GenStatem> Behaviour for Machine<S> {
             }
             Err(value) => value,
         };
-        let value = match value.downcast::<Answered>() {
-            Ok(answered) => {
-                return match cx.message_of(*answered) {
-                    Some(msg) => self.handle(Event::Message(msg), cx),
-                    None => Flow::Loop,
-                };
-            }
-            Err(value) => value,
-        };
         match value.downcast::<StopRequest>() {
             Ok(stop) => Flow::Stop(stop.0),
             Err(_) => Flow::Loop,
         }
+    }
+
+    fn answered(&mut self, request: RequestId, cx: &mut Cx<S>) -> Flow {
+        match cx.message_of(request) {
+            Some(msg) => self.handle(Event::Message(msg), cx),
+            None => Flow::Loop,
+        }
+    }
+
+    fn cut(pid: Pid, cx: &mut Cx<S>) {
+        cx.cut(pid);
     }
 
     fn resume_continue(&mut self, cx: &mut Cx<S>) -> Flow {
