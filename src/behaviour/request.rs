@@ -16,7 +16,10 @@ pub(super) const TIMEOUT: Duration = Duration::from_secs(5);
 ///
 /// They are in the order in which they were sent, which is that of their numbers, so most answers are looked for at the
 /// front, and no other takes more than a binary search. It is also the order in which they are dropped.
-pub(super) struct Requests<R> {
+pub(super) struct Requests<R>(Option<Box<OnTheirWay<R>>>);
+
+/// In a box, which is made for the first one: most processes never have any.
+struct OnTheirWay<R> {
     /// A request that was answered leaves a gap until the front or the back comes to it, or half of all are gaps.
     sent: VecDeque<(RequestId, Option<R>)>,
     len: usize,
@@ -35,15 +38,11 @@ pub(super) trait Kept {
 
 impl<R> Requests<R> {
     pub(super) fn new() -> Self {
-        Requests {
-            sent: VecDeque::new(),
-            len: 0,
-            numbers: 0..0,
-        }
+        Requests(None)
     }
 
     pub(super) fn len(&self) -> usize {
-        self.len
+        self.0.as_ref().map_or(0, |requests| requests.len)
     }
 
     /// Sends a request, and keeps what `kept` makes of it. The answer comes in any case: it is there, or the reason why
@@ -61,14 +60,15 @@ impl<R> Requests<R> {
         if !core.has(flag::ASKS) {
             core.set(flag::ASKS);
         }
-        let number = self.numbers.next().unwrap_or_else(|| {
-            self.numbers = core.runtime.references(NUMBERS);
-            self.numbers.next().unwrap_or_default()
+        let requests = self.0.get_or_insert_default();
+        let number = requests.numbers.next().unwrap_or_else(|| {
+            requests.numbers = core.runtime.references(NUMBERS);
+            requests.numbers.next().unwrap_or_default()
         });
         let id = RequestId::from_raw(number);
         let keep = |asked| {
-            self.sent.push_back((id, Some(kept(asked))));
-            self.len += 1;
+            requests.sent.push_back((id, Some(kept(asked))));
+            requests.len += 1;
         };
         match to.local() {
             Some(local) => asked::ask(asker, id, Ok(local), timeout, make, keep),
@@ -83,6 +83,22 @@ impl<R> Requests<R> {
 
     /// Takes out a request, be it answered or not.
     pub(super) fn remove(&mut self, id: RequestId) -> Option<R> {
+        self.0.as_mut()?.remove(id)
+    }
+}
+
+impl<R> Default for OnTheirWay<R> {
+    fn default() -> Self {
+        OnTheirWay {
+            sent: VecDeque::new(),
+            len: 0,
+            numbers: 0..0,
+        }
+    }
+}
+
+impl<R> OnTheirWay<R> {
+    fn remove(&mut self, id: RequestId) -> Option<R> {
         let at = match self.sent.front() {
             Some((first, _)) if *first == id => 0,
             _ => self.sent.binary_search_by_key(&id, |(id, _)| *id).ok()?,
@@ -105,7 +121,8 @@ impl<R> Requests<R> {
 impl<R: Kept> Requests<R> {
     /// A process was cut from its code.
     pub(super) fn cut(&self, pid: Pid) {
-        let all = self.sent.iter().filter_map(|(_, kept)| kept.as_ref());
+        let sent = self.0.iter().flat_map(|requests| &requests.sent);
+        let all = sent.filter_map(|(_, kept)| kept.as_ref());
         all.for_each(|kept| kept.cut(pid));
     }
 }

@@ -149,12 +149,18 @@ pub(super) enum Stage<B: Behaviour> {
 }
 
 /// The call that a callback handles. However that ends: a call that it leaves unanswered is kept, here or elsewhere.
-struct InHand(Arc<dyn PendingCall>);
+///
+/// Whether it was answered the process itself knows: the call is being looked at by its caller at this moment.
+struct InHand<'a>(Arc<dyn PendingCall>, &'a Core);
 
-impl Drop for InHand {
+impl Drop for InHand<'_> {
+    #[inline]
     fn drop(&mut self) {
-        if !self.0.is_done() {
-            self.0.clone().keep();
+        if self.1.current_call() != 0 {
+            self.1.end_call();
+            if !self.0.is_done() {
+                self.0.clone().keep();
+            }
         }
     }
 }
@@ -285,7 +291,7 @@ impl<B: Behaviour> Body<B> {
                 self.call_back(core, None, |state, cx| state.message(message, cx))?;
             }
             Entry::Call(message, call) => {
-                let call = InHand(call);
+                let call = InHand(call, core);
                 let call = &call.0;
                 self.cx.disarm();
                 self.last = Last::Call(call.caller());
@@ -295,9 +301,7 @@ impl<B: Behaviour> Body<B> {
                     self.tell(SysEvent::In(incoming));
                 }
                 core.begin_call(call);
-                let done = self.call_back(core, Some(call), |state, cx| state.message(message, cx));
-                core.end_call();
-                done?;
+                self.call_back(core, Some(call), |state, cx| state.message(message, cx))?;
             }
             Entry::Aliased(message, alias) => {
                 if alias.meets(me) {

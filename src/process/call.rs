@@ -42,14 +42,15 @@ pub(crate) trait PendingCall: Send + Sync {
     fn keep(self: Arc<Self>);
 }
 
-/// A call with the type of its answer.
+/// A call with the type of its answer. What both sides write to comes first.
+#[repr(C)]
 pub(crate) struct Pending<T> {
+    received: AtomicBool,
+    detached: AtomicBool,
     pub(crate) slot: Slot<T>,
     target: Arc<dyn Process>,
     caller: Pid,
     deadline: Option<Instant>,
-    received: AtomicBool,
-    detached: AtomicBool,
     /// The watcher that tells it of the end of its target.
     watch: AtomicU64,
 }
