@@ -20,7 +20,7 @@ use crate::process::behaviour::{Behaviour, Flow, InitFn};
 use crate::process::core::Initial;
 use crate::process::core::flag;
 use crate::process::start::{self, Options};
-use crate::process::{Context, Down, Exit, Kind, ReplyTo, StartError, cancel_timer, link};
+use crate::process::{Context, Down, Exit, Kind, ReplyTo, StartError, cancel_timer, link, wait};
 use crate::reason::ExitReason;
 use crate::sync::Arc;
 use std::any::Any;
@@ -155,6 +155,9 @@ impl Dynamic {
         match entry.slot.begin(cx.me()) {
             Ok((pid, reference)) => {
                 entry.slot.becomes(Status::Starting(pid));
+                if let Some(starter) = &entry.starter {
+                    wait::awaits(starter, pid);
+                }
                 self.starting += 1;
                 entry.reference = Some(reference);
                 self.by_pid.insert(pid, key);
