@@ -188,15 +188,16 @@ impl<B: Behaviour> Body<B> {
         self.batch.get_or_insert_default().push_front(entry);
     }
 
-    /// What is due before anything else: `init`.
-    pub(crate) fn prepare(&mut self, me: &Arc<dyn Process>) -> Result<(), End> {
+    /// What is due before anything else: `init`; whether that ran now.
+    pub(crate) fn prepare(&mut self, me: &Arc<dyn Process>) -> Result<bool, End> {
         if me.core().has(flag::KILLED | flag::GONE) {
             return Err(End::by_signal(ExitReason::Killed));
         }
-        if matches!(self.stage, Stage::Init(..)) {
+        let is_new = matches!(self.stage, Stage::Init(..));
+        if is_new {
             self.init(me.core())?;
         }
-        Ok(())
+        Ok(is_new)
     }
 
     /// Runs `init`; afterwards the process is up, and whoever started it knows.

@@ -253,6 +253,12 @@ impl<T: Send + 'static> ReplyTo<T> {
             .map_or(Pid::INIT, |pending| pending.caller)
     }
 
+    /// What its call is known by.
+    pub(crate) fn call(&self) -> Option<usize> {
+        let pending = self.pending.as_ref()?;
+        Some(Arc::as_ptr(pending).cast::<()>() as usize)
+    }
+
     /// Says that the answer will not come from the process that was asked, so that its callback's own calls
     /// are no part of a deadlock with this one.
     pub fn detach(&self) {

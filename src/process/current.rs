@@ -127,6 +127,11 @@ pub(crate) fn below() -> Vec<Arc<dyn Process>> {
     BELOW.with_borrow(Clone::clone)
 }
 
+/// Whether the process that runs on this thread does so in place of this one.
+pub(crate) fn is_right_below(pid: Pid) -> bool {
+    BELOW.with_borrow(|below| below.last().is_some_and(|last| last.core().pid == pid))
+}
+
 /// The process that runs on this thread, or the error that there is none.
 pub(crate) fn required() -> Result<Arc<dyn Process>, NotAProcess> {
     process().ok_or(NotAProcess)

@@ -55,6 +55,12 @@ impl<T> fmt::Debug for Key<T> {
 #[derive(Default)]
 pub(crate) struct Dictionary(Vec<Item>);
 
+impl Dictionary {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
 struct Item {
     name: &'static str,
     value: Arc<dyn Any + Send + Sync>,

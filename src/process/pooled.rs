@@ -15,6 +15,7 @@ use crate::process::mailbox::{Batch, Bound, LockedQueue, Next, Pushed, Queue, Re
 use crate::process::reference::{Mailbox, Ref};
 use crate::process::signal::Entry;
 use crate::process::start::Ack;
+use crate::process::wait;
 use crate::reason::ExitReason;
 use crate::scheduler::{Runnable, Turn};
 use crate::sync::{Arc, Mutex, Parker};
@@ -114,7 +115,12 @@ impl<B: Behaviour> Pooled<B> {
         mut budget: usize,
         may_rest: bool,
     ) -> Result<Outcome, End> {
-        body.prepare(me)?;
+        if body.prepare(me)? && wait::no_more_than_init() {
+            return Ok(match body.goes_on() {
+                true => Outcome::Budget,
+                false => Outcome::Empty,
+            });
+        }
         loop {
             if body.goes_on() {
                 if budget == 0 {

@@ -101,6 +101,8 @@ struct More {
     watchers: BTreeMap<MonitorRef, Watcher>,
     exits: VecDeque<QueuedExit>,
     exit_next: u64,
+    /// How many of `exits` the process raised itself: as a rule none, and then nobody looks at all of them for those.
+    raised: usize,
     downs: BTreeMap<MonitorRef, QueuedDown>,
     name: Option<Arc<str>>,
     /// The name that was given back, for the crash report.
@@ -112,6 +114,18 @@ struct More {
     family: Option<Arc<Family>>,
     /// On whose behalf the process runs, the newest first; only tasks have any.
     callers: Option<Arc<[Pid]>>,
+}
+
+impl More {
+    /// Equals `true` if it says nothing that its absence would not.
+    fn is_blank(&self) -> bool {
+        let named = self.name.is_some() || self.had_name.is_some() || self.label.is_some();
+        let related = !self.watching.is_empty() || !self.watchers.is_empty();
+        let descent = self.family.is_some() || self.callers.is_some();
+        let kept = !self.at_death.is_empty() || !self.dictionary.is_empty();
+        let signals = self.exit_next > 0 || !self.downs.is_empty();
+        !(named || related || descent || kept || signals)
+    }
 }
 
 /// The other end of a monitor that this process holds.
@@ -242,7 +256,16 @@ impl Relations {
     }
 
     pub(crate) fn remove_watcher(&mut self, monitor: MonitorRef) -> Option<Watcher> {
-        self.more.as_mut()?.watchers.remove(&monitor)
+        let more = self.more.as_mut()?;
+        let watcher = more.watchers.remove(&monitor);
+        if more.watchers.is_empty() {
+            // Each start of a child is watched once: an empty map would keep its node for ever.
+            more.watchers = BTreeMap::new();
+            if more.is_blank() {
+                self.more = None;
+            }
+        }
+        watcher
     }
 
     /// Forgets all monitors that a process holds on this one.
@@ -280,6 +303,7 @@ impl Relations {
         let more = self.more();
         let id = more.exit_next;
         more.exit_next += 1;
+        more.raised += usize::from(origin == Origin::Raised);
         more.exits.push_back(QueuedExit {
             id,
             exit,
@@ -316,6 +340,9 @@ impl Relations {
     /// The reason of the first queued exit signal that ends a process that traps or does not, and how it did.
     pub(crate) fn first_deadly(&self, me: Pid, trapping: bool) -> Option<(ExitReason, By)> {
         let more = self.more.as_ref()?;
+        if trapping && more.raised == 0 {
+            return None;
+        }
         let deadly = more
             .exits
             .iter()
@@ -329,6 +356,10 @@ impl Relations {
 
     /// Takes the exits that the process raised itself, of which the first counts; to be dropped with no lock held.
     pub(crate) fn take_raised(&mut self) -> Vec<QueuedExit> {
+        let more = self.more.as_mut();
+        if more.is_none_or(|more| std::mem::take(&mut more.raised) == 0) {
+            return Vec::new();
+        }
         self.take_exits(|queued| queued.origin == Origin::Raised)
     }
 

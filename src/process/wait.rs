@@ -1,7 +1,7 @@
 //! How the caller of a call waits: first in place, then spinning, then parked, and always ready to meet a kill.
 
-use crate::pid::MonitorRef;
-use crate::process::call::{self, Pending, PendingCall};
+use crate::pid::{MonitorRef, Pid};
+use crate::process::call::{self, Pending, PendingCall, ReplyTo};
 use crate::process::core::{Kind, Process, flag};
 use crate::process::error::CallError;
 use crate::process::oneshot::Answer;
@@ -9,11 +9,12 @@ use crate::process::runtime::{DeadlockPolicy, Shared};
 use crate::process::{current, deadlock, unwind};
 use crate::scheduler::{TimerKey, Timers};
 use crate::sync::{Arc, Lazy, Parker, thread};
+use std::cell::{Cell, RefCell};
 use std::time::{Duration, Instant};
 
 /// How long a caller looks before it parks: an answer from another core takes a tenth of this, and to be woken five
 /// times as long.
-const PATIENCE: Duration = Duration::from_micros(10);
+pub(crate) const PATIENCE: Duration = Duration::from_micros(10);
 
 /// After how long it has a sleeping worker come, if it has not done so before.
 const ALONE: Duration = Duration::from_micros(2);
@@ -105,12 +106,70 @@ pub(crate) fn for_result<T: Send + 'static>(
     waited.unwrap_or(Err(CallError::PoolExhausted))
 }
 
+thread_local! {
+    /// Which call waits for which process to have started: left by a supervisor that runs in place of its caller, and
+    /// taken when it has run.
+    static AWAITED: RefCell<Option<(usize, Arc<dyn Process>)>> = const { RefCell::new(None) };
+    /// Equals `true` while a process runs here because somebody waits for its `init`, and for nothing else of it: what
+    /// follows may well wait for those on whose stack it would lie.
+    static INIT_ALONE: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether the turn that has just run an `init` ends with that.
+pub(crate) fn no_more_than_init() -> bool {
+    INIT_ALONE.get()
+}
+
+/// Runs the `init` of a process in place.
+fn init_in_place(child: Arc<dyn Process>) {
+    let before = INIT_ALONE.replace(true);
+    child.run_in_place();
+    INIT_ALONE.set(before);
+}
+
+/// The running process will answer a call when `child` has started. If it runs in place of the caller, that has the
+/// child run there next: what a caller waits for anyhow costs no wake-up.
+pub(crate) fn awaits<T: Send + 'static>(reply: &ReplyTo<T>, child: Pid) {
+    let caller = reply.caller();
+    if !current::is_right_below(caller) {
+        return;
+    }
+    let child = current::with(|me| me.and_then(|me| me.core().runtime.process(child)));
+    AWAITED.set(
+        reply
+            .call()
+            .zip(child.filter(|child| child.core().kind == Kind::Pooled)),
+    );
+}
+
+fn awaited(call: usize) -> Option<Arc<dyn Process>> {
+    let awaited = AWAITED.try_with(RefCell::take).ok().flatten();
+    awaited.and_then(|(of, child)| (of == call).then_some(child))
+}
+
 /// The answer, if it takes no waiting, or so little that parking would cost more.
-fn quick<T: Send + 'static>(pending: &Arc<Pending<T>>, mut notify: bool) -> Option<Answer<T>> {
+fn quick<T: Send + 'static>(pending: &Arc<Pending<T>>, notify: bool) -> Option<Answer<T>> {
     let target = pending.target();
     if target.core().kind == Kind::Pooled {
         target.clone().run_in_place();
+        // A caller with a deadline could not keep it while somebody's `init` runs on its stack.
+        if target.core().has(flag::SUPERVISOR)
+            && pending.deadline().is_none()
+            && let Some(child) = awaited(Arc::as_ptr(pending).cast::<()>() as usize)
+        {
+            init_in_place(child);
+            target.clone().run_in_place();
+        }
     }
+    look_on(pending, notify)
+}
+
+/// The answer, if it comes so soon that to park would cost more.
+pub(crate) fn look_on<T: Send + 'static>(
+    pending: &Pending<T>,
+    mut notify: bool,
+) -> Option<Answer<T>> {
+    let target = pending.target();
     if let Some(answer) = call::taken(pending) {
         return Some(answer);
     }

@@ -78,14 +78,21 @@ impl Watch {
     /// Waits until the process has ended; `None` if that did not happen in time. May be repeated.
     pub fn wait(&mut self, timeout: Duration) -> Option<Down> {
         if let State::Waiting(pending) = &self.state {
-            let deadline = self.shared.clock.now().checked_add(timeout);
-            let parker = current::parker();
-            while pending.slot.park_with(&parker) {
-                if !park(&self.shared, &parker, deadline) && !pending.slot.is_done() {
-                    return None;
+            let soon = (timeout > wait::PATIENCE).then(|| wait::look_on(pending, false));
+            let answer = match soon.flatten() {
+                Some(answer) => Some(answer),
+                None => {
+                    let deadline = self.shared.clock.now().checked_add(timeout);
+                    let parker = current::parker();
+                    while pending.slot.park_with(&parker) {
+                        if !park(&self.shared, &parker, deadline) && !pending.slot.is_done() {
+                            return None;
+                        }
+                    }
+                    pending.slot.take()
                 }
-            }
-            let reason = match pending.slot.take() {
+            };
+            let reason = match answer {
                 Some(Err(CallError::Exited(reason))) => reason,
                 _ => ExitReason::NoProc,
             };

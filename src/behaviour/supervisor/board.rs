@@ -13,7 +13,7 @@ use crate::process::relations::AtDeath;
 use crate::process::runtime::Shared;
 use crate::process::{ProcessId, runtime};
 use crate::sync::{Arc, Mutex, RwLock};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 /// How a child is at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,8 +116,9 @@ pub(super) enum Rule {
 pub(super) struct Board {
     pub(super) supervisor: Pid,
     pub(super) rule: Rule,
-    /// By key, which is start order. A leaf lock.
-    children: Mutex<BTreeMap<Key, ChildSnapshot>>,
+    /// By key, whose order is start order. Written at each step and seldom read, so it is whoever reads who puts it in
+    /// order. A leaf lock.
+    children: Mutex<HashMap<Key, ChildSnapshot>>,
     /// Where its partitions are, if it has any.
     pub(super) routes: Option<Arc<dyn Routes>>,
     shared: Arc<Shared>,
@@ -152,7 +153,13 @@ impl Board {
     }
 
     pub(super) fn children(&self) -> Vec<ChildSnapshot> {
-        self.children.lock().values().cloned().collect()
+        let mut children: Vec<(Key, ChildSnapshot)> = {
+            let children = self.children.lock();
+            let copied = |(key, child): (&Key, &ChildSnapshot)| (*key, child.clone());
+            children.iter().map(copied).collect()
+        };
+        children.sort_unstable_by_key(|(key, _)| *key);
+        children.into_iter().map(|(_, child)| child).collect()
     }
 
     pub(super) fn show(&self, key: Key, child: impl FnOnce() -> ChildSnapshot, now: ChildStatus) {

@@ -58,16 +58,23 @@ pub struct ChildSpec {
     pub significant: bool,
     /// Whether a successor waits until all code of its predecessor has ended, even if that had to be cut off.
     pub exclusive: bool,
-    pub(crate) backoff: Option<Backoff>,
-    pub(crate) intensity: Option<(usize, Duration)>,
-    pub(crate) restart_if: Option<Predicate>,
+    /// In a box, as most children have none, and a supervisor may have a million.
+    limits: Option<Box<Limits>>,
     /// Which children it is started in parallel with.
     pub(crate) group: Option<u32>,
 }
 
+/// When a child is restarted, beside what its restart type says.
+#[derive(Clone, Debug, Default)]
+struct Limits {
+    backoff: Option<Backoff>,
+    intensity: Option<(usize, Duration)>,
+    restart_if: Option<Predicate>,
+}
+
 /// A say in which reasons a child is restarted for.
 #[derive(Clone)]
-pub(crate) struct Predicate(Arc<dyn Fn(&ExitReason) -> bool + Send + Sync>);
+struct Predicate(Arc<dyn Fn(&ExitReason) -> bool + Send + Sync>);
 
 impl fmt::Debug for Predicate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -177,19 +184,19 @@ impl Child {
         mut self,
         says: impl Fn(&ExitReason) -> bool + Send + Sync + 'static,
     ) -> Self {
-        self.spec.restart_if = Some(Predicate(Arc::new(says)));
+        self.spec.limits().restart_if = Some(Predicate(Arc::new(says)));
         self
     }
 
     /// Waits before a restart; see [`ServerChild::backoff`].
     pub fn backoff(mut self, min: Duration, max: Duration) -> Self {
-        self.spec.backoff = Some(Backoff::new(min, max));
+        self.spec.limits().backoff = Some(Backoff::new(min, max));
         self
     }
 
     /// Allows this child alone no more than so many restarts in a period; see [`ServerChild::intensity`].
     pub fn intensity(mut self, restarts: usize, period: Duration) -> Self {
-        self.spec.intensity = Some((restarts, period));
+        self.spec.limits().intensity = Some((restarts, period));
         self
     }
 
@@ -236,11 +243,23 @@ impl ChildSpec {
             kind,
             significant: false,
             exclusive: false,
-            backoff: None,
-            intensity: None,
-            restart_if: None,
+            limits: None,
             group: None,
         }
+    }
+
+    fn limits(&mut self) -> &mut Limits {
+        self.limits.get_or_insert_default()
+    }
+
+    /// The waits before its restarts.
+    pub(crate) fn backoff(&self) -> Option<Backoff> {
+        self.limits.as_ref()?.backoff
+    }
+
+    /// How many restarts of this child alone are allowed in which time.
+    pub(crate) fn intensity(&self) -> Option<(usize, Duration)> {
+        self.limits.as_ref()?.intensity
     }
 
     /// Whether a child that ended of itself for this reason is restarted. User code in it may panic; a supervisor
@@ -249,7 +268,8 @@ impl ChildSpec {
         if !self.restart.is_due(reason) {
             return false;
         }
-        let Some(Predicate(says)) = &self.restart_if else {
+        let limits = self.limits.as_ref();
+        let Some(Predicate(says)) = limits.and_then(|limits| limits.restart_if.as_ref()) else {
             return true;
         };
         catch_unwind(AssertUnwindSafe(|| says(reason))).unwrap_or_else(|_| {
@@ -388,20 +408,20 @@ impl<S: Served> ServerChild<S> {
         mut self,
         says: impl Fn(&ExitReason) -> bool + Send + Sync + 'static,
     ) -> Self {
-        self.spec.restart_if = Some(Predicate(Arc::new(says)));
+        self.spec.limits().restart_if = Some(Predicate(Arc::new(says)));
         self
     }
 
     /// Waits before a restart: `min`, doubled with each restart in a row up to `max`, less a little at random.
     /// A child that has lived longer than `max` begins again at `min`.
     pub fn backoff(mut self, min: Duration, max: Duration) -> Self {
-        self.spec.backoff = Some(Backoff::new(min, max));
+        self.spec.limits().backoff = Some(Backoff::new(min, max));
         self
     }
 
     /// Allows this child alone no more than so many restarts in a period, beside the supervisor's own limit.
     pub fn intensity(mut self, restarts: usize, period: Duration) -> Self {
-        self.spec.intensity = Some((restarts, period));
+        self.spec.limits().intensity = Some((restarts, period));
         self
     }
 }

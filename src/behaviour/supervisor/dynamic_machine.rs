@@ -20,7 +20,7 @@ use crate::process::behaviour::{Behaviour, Flow, InitFn};
 use crate::process::core::Initial;
 use crate::process::core::flag;
 use crate::process::start::{self, Options};
-use crate::process::{Context, Down, Exit, Kind, ReplyTo, StartError, cancel_timer, link};
+use crate::process::{Context, Down, Exit, Kind, ReplyTo, StartError, cancel_timer, link, wait};
 use crate::reason::ExitReason;
 use crate::sync::Arc;
 use std::any::Any;
@@ -34,7 +34,7 @@ pub(super) struct Dynamic {
     intensity: Intensity,
     auto_shutdown: AutoShutdown,
     /// With the same hash in each run, as its order is the one in which children are told to end.
-    children: HashMap<Key, Entry, BuildHasherDefault<DefaultHasher>>,
+    children: HashMap<Key, Box<Entry>, BuildHasherDefault<DefaultHasher>>,
     by_pid: HashMap<Pid, Key>,
     next_key: Key,
     /// Children whose `init` is not through.
@@ -112,7 +112,7 @@ impl Dynamic {
 
     fn entry(&mut self, pid: Pid) -> Option<&mut Entry> {
         let key = self.by_pid.get(&pid)?;
-        self.children.get_mut(key)
+        self.children.get_mut(key).map(|entry| &mut **entry)
     }
 
     fn add(
@@ -138,7 +138,7 @@ impl Dynamic {
             starter: Some(starter),
             stoppers: Vec::new(),
         };
-        self.children.insert(key, entry);
+        self.children.insert(key, Box::new(entry));
         self.start(cx, key);
     }
 
@@ -155,6 +155,9 @@ impl Dynamic {
         match entry.slot.begin(cx.me()) {
             Ok((pid, reference)) => {
                 entry.slot.becomes(Status::Starting(pid));
+                if let Some(starter) = &entry.starter {
+                    wait::awaits(starter, pid);
+                }
                 self.starting += 1;
                 entry.reference = Some(reference);
                 self.by_pid.insert(pid, key);
@@ -248,7 +251,9 @@ impl Dynamic {
             && match self.auto_shutdown {
                 AutoShutdown::Never => false,
                 AutoShutdown::AnySignificant => true,
-                AutoShutdown::AllSignificant => !self.children.values().any(significant),
+                AutoShutdown::AllSignificant => {
+                    !self.children.values().any(|entry| significant(entry))
+                }
             };
         if ends {
             self.shut_down(cx, ExitReason::Shutdown);
@@ -322,7 +327,7 @@ impl Dynamic {
 
     /// A child that waits for its restart is still known by the pid it had.
     fn restarting_after(&self, pid: Pid) -> Option<Key> {
-        let had = |entry: &&Entry| {
+        let had = |entry: &&Box<Entry>| {
             matches!(entry.slot.status(), Status::Restarting(_)) && entry.slot.last == Some(pid)
         };
         self.children.values().find(had).map(|entry| entry.slot.key)
@@ -347,13 +352,18 @@ impl Dynamic {
             cancel_timer(timer);
         }
         let key = entry.slot.key;
-        let reason = match (down.reason, entry.slot.died.take()) {
+        let died = entry.slot.died.take();
+        let told = died.is_some();
+        let reason = match (down.reason, died) {
             (ExitReason::NoProc, Some(reason)) => reason,
             (reason, _) => reason,
         };
         entry.slot.tell(What::Stopped(pid, reason.clone()));
         self.by_pid.remove(&pid);
-        link::unlink_flush_from(&cx.me().process(), pid);
+        // The exit of its link has come already, unless it had unlinked itself, or ended before it was watched.
+        if !told {
+            link::unlink_flush_from(&cx.me().process(), pid);
+        }
         let Some(entry) = self.children.remove(&key) else {
             return;
         };
@@ -362,7 +372,7 @@ impl Dynamic {
             starter,
             stoppers,
             ..
-        } = entry;
+        } = *entry;
         // Whoever hears of it sees it no more.
         drop(slot);
         match starter {
@@ -415,7 +425,9 @@ impl Dynamic {
         }
         for question in std::mem::take(&mut self.questions) {
             match question {
-                Request::Which(reply) => reply.send(self.children.values().map(info).collect()),
+                Request::Which(reply) => {
+                    reply.send(self.children.values().map(|entry| info(entry)).collect())
+                }
                 Request::Count(reply) => reply.send(self.count()),
                 Request::Start(..) | Request::Terminate(..) => {
                     unreachable!("these are no questions")

@@ -158,7 +158,9 @@ impl Machine {
         if let Some(timer) = timer {
             crate::process::cancel_timer(timer);
         }
-        let reason = match (down.reason, slot.died.take()) {
+        let died = slot.died.take();
+        let told = died.is_some();
+        let reason = match (down.reason, died) {
             (ExitReason::NoProc, Some(reason)) => reason,
             (reason, _) => reason,
         };
@@ -167,7 +169,10 @@ impl Machine {
         let key = slot.key;
         slot.tell(What::Stopped(pid, reason));
         self.children.forget_pid(pid);
-        crate::process::link::unlink_flush_from(&cx.me().process(), pid);
+        // The exit of its link has come already, unless it had unlinked itself, or ended before it was watched.
+        if !told {
+            crate::process::link::unlink_flush_from(&cx.me().process(), pid);
+        }
         self.step_done(key);
         self.forget_temporary(key);
     }

@@ -84,7 +84,8 @@ pub(super) struct Slot {
     /// What is waited before the restart that is due; that one has been counted already.
     pub(super) wait: Option<Duration>,
     pub(super) up_since: Option<Instant>,
-    pub(super) intensity: Option<Intensity>,
+    /// How often it alone may be restarted, if that is limited.
+    pub(super) intensity: Option<Box<Intensity>>,
     /// Whether it has been up before.
     was_up: bool,
     board: Arc<Board>,
@@ -100,8 +101,8 @@ impl Slot {
     pub(super) fn new(board: &Arc<Board>, key: Key, child: Child) -> Self {
         let intensity = child
             .spec
-            .intensity
-            .map(|(max, period)| Intensity::new(max, period));
+            .intensity()
+            .map(|(max, period)| Box::new(Intensity::new(max, period)));
         let mut slot = Slot {
             key,
             child,
@@ -244,7 +245,7 @@ impl Slot {
 
     /// The wait before the next restart, if it has one.
     pub(super) fn next_delay(&mut self, now: Instant) -> Option<Duration> {
-        let Some(backoff) = self.child.spec.backoff else {
+        let Some(backoff) = self.child.spec.backoff() else {
             self.attempt = self.attempt.wrapping_add(1);
             return None;
         };
