@@ -1,7 +1,7 @@
 //! Stopping a server from outside, in order.
 
 use crate::process::behaviour::StopRequest;
-use crate::process::call::Pending;
+use crate::process::call::{Pending, Watched};
 use crate::process::core::{Process, Signal};
 use crate::process::{CallError, ProcessId, current, runtime, wait};
 use crate::reason::ExitReason;
@@ -71,9 +71,13 @@ pub fn stop_for(
     let deadline = shared.clock.now().checked_add(timeout);
     // Nobody answers it: it fails with the reason of the end, which is what is waited for.
     let pending = Arc::new(Pending::<()>::new(process.clone(), deadline));
+    // Watched before it is told, so that this hears of the end in its turn: after those who watched before.
+    let watched = Watched::new(pending.clone());
     process.push_signal(Signal::Resume(Box::new(StopRequest(reason.clone()))));
     process.wake();
-    match wait::for_answer(&pending, false) {
+    let ended = wait::for_result(&pending, deadline).unwrap_or_else(Err);
+    drop(watched);
+    match ended {
         Err(CallError::Exited(ended)) if ended == reason => Ok(()),
         Ok(()) => Ok(()),
         Err(error) => Err(error),
