@@ -25,6 +25,7 @@ mod support;
 
 mod drainer;
 mod dynamic;
+mod dynamic_owner;
 mod partition;
 mod requests;
 mod supervisor_admin;
