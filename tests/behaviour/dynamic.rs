@@ -1,14 +1,13 @@
 //! Supervisors whose children come and go.
 
-use crate::actor::{Actor, ActorMsg, Door, DoorMsg, Log, Manner, Start, crash, end, on_both_kinds};
+use crate::actor::{Actor, ActorMsg, Log, Manner, Start, crash, end, on_both_kinds};
 use crate::stage::{LONG, eventually};
 use crate::support::record;
 use perennial::prelude::*;
 use perennial::process::{self, Kind, StartError};
 use perennial::supervisor::dynamic_supervisor::{self as dynamic};
 use perennial::supervisor::{
-    self, AutoShutdown, ChildError, ChildStatus, DynamicMsg, Restart, ServerChild, Shutdown,
-    StartChildError,
+    self, AutoShutdown, ChildError, DynamicMsg, Restart, ServerChild, Shutdown, StartChildError,
 };
 use perennial::{ExitReason, Pid, Runtime};
 use std::time::Duration;
@@ -429,124 +428,6 @@ fn significant_children_end_a_dynamic_supervisor_that_says_so() {
         eventually("it is back", || active(&sup) == 1);
         end(only(&sup), ExitReason::Shutdown);
         assert_eq!(watch.wait(LONG).unwrap().reason, ExitReason::Shutdown);
-    });
-}
-
-/// A server that does what it is told to, within its callback.
-struct Owner;
-
-type Errand = Box<dyn FnOnce() + Send>;
-
-impl GenServer for Owner {
-    type Args = ();
-    type Msg = Errand;
-
-    fn init(_: (), _: &mut Cx<Self>) -> Init<Self> {
-        Init::Ok(Owner)
-    }
-
-    fn handle(&mut self, errand: Errand, _: &mut Cx<Self>) -> Next<Errand> {
-        errand();
-        Next::Loop
-    }
-}
-
-/// Children may come up on the stack of the server that has them started; nobody sees a difference.
-#[test]
-fn server_that_has_children_started_finds_each_as_it_should_be() {
-    on_both_kinds(|| {
-        let (log, sup) = (Log::default(), start());
-        let owner = gen_server::start::<Owner>(()).unwrap();
-        let (done, result) = std::sync::mpsc::channel();
-        let (to, starts) = (sup.clone(), log.clone());
-        owner.cast(Box::new(move || {
-            let bad = |start| starts.script("bad").starts([start]).child();
-            for n in 0..20 {
-                let up = child(&to, starts.child("a"));
-                let seen = supervisor::snapshot(&to).unwrap();
-                assert_eq!(seen.len(), n + 1);
-                assert_eq!(
-                    seen[n].status,
-                    ChildStatus::Running(up.pid()),
-                    "start order"
-                );
-                assert_eq!(active(&to), n + 1);
-                up.call(ActorMsg::Ping).unwrap();
-            }
-            let failed = dynamic::start_child(&to, bad(Start::Fail)).unwrap_err();
-            let reason = ExitReason::other("no");
-            assert_eq!(failed, StartChildError::Failed(StartError::Exit(reason)));
-            let ignored = dynamic::start_child(&to, bad(Start::Ignore)).unwrap_err();
-            assert_eq!(ignored, StartChildError::Failed(StartError::Ignored));
-            assert_eq!(supervisor::snapshot(&to).unwrap().len(), 20);
-            done.send(()).unwrap();
-        }));
-        result.recv_timeout(LONG).expect("all is as it should be");
-        supervisor::stop(&sup).unwrap();
-        gen_server::stop(&owner).unwrap();
-    });
-}
-
-#[test]
-fn init_that_waits_holds_up_the_server_that_wants_it_and_nobody_else() {
-    on_both_kinds(|| {
-        let (log, sup) = (Log::default(), start());
-        let door = gen_server::start::<Door>(()).unwrap();
-        let owner = gen_server::start::<Owner>(()).unwrap();
-        let slow = log.script("slow").starts([Start::Wait]).door(&door).child();
-        let (to, it) = (sup.clone(), owner.pid());
-        owner.cast(Box::new(move || {
-            let up = child(&to, slow);
-            assert_eq!(process::self_pid(), Some(it));
-            up.call(ActorMsg::Ping).unwrap();
-        }));
-        eventually("it begins", || log.len() == 1);
-        let quick = child(&sup, log.child("quick"));
-        dynamic::terminate_child(&sup, &quick).unwrap();
-        door.cast(DoorMsg::Open("slow"));
-        eventually("it is up", || active(&sup) == 1);
-        gen_server::stop(&owner).unwrap();
-        supervisor::stop(&sup).unwrap();
-        gen_server::stop(&door).unwrap();
-    });
-}
-
-/// What goes on after `init` is nobody's start any more: it may ask the one who wanted the child.
-#[test]
-fn child_that_goes_on_after_its_init_does_not_hold_up_who_started_it() {
-    struct GoesOn(Ref<Errand>, std::sync::mpsc::Sender<bool>);
-    impl GenServer for GoesOn {
-        type Args = (Ref<Errand>, std::sync::mpsc::Sender<bool>);
-        type Msg = ();
-
-        fn init((owner, done): Self::Args, _: &mut Cx<Self>) -> Init<Self> {
-            Init::Continue(GoesOn(owner, done), ())
-        }
-
-        fn handle(&mut self, (): (), _: &mut Cx<Self>) -> Next<()> {
-            Next::Loop
-        }
-
-        fn handle_continue(&mut self, (): (), _: &mut Cx<Self>) -> Next<()> {
-            let asked = self
-                .0
-                .call(|reply| -> Errand { Box::new(move || reply.send(())) });
-            self.1.send(asked.is_ok()).unwrap();
-            Next::Loop
-        }
-    }
-    on_both_kinds(|| {
-        let sup = start();
-        let owner = gen_server::start::<Owner>(()).unwrap();
-        let (done, result) = std::sync::mpsc::channel();
-        let (to, me) = (sup.clone(), owner.clone());
-        owner.cast(Box::new(move || {
-            let child = Child::server::<GoesOn>("a", (me, done));
-            dynamic::start_child(&to, child).unwrap();
-        }));
-        assert_eq!(result.recv_timeout(LONG), Ok(true));
-        supervisor::stop(&sup).unwrap();
-        gen_server::stop(&owner).unwrap();
     });
 }
 

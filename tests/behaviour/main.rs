@@ -26,6 +26,7 @@ mod support;
 
 mod drainer;
 mod dynamic;
+mod dynamic_owner;
 mod partition;
 mod requests;
 mod supervisor_admin;
