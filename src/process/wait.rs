@@ -19,6 +19,10 @@ pub(crate) const PATIENCE: Duration = Duration::from_micros(10);
 /// After how long it has a sleeping worker come, if it has not done so before.
 const ALONE: Duration = Duration::from_micros(2);
 
+/// After so many calls in a row for which it had to offer its processor to others, a caller parks instead: the system may
+/// have put it and the worker that answers onto the same one, and parts them only when one of them wakes up.
+const OFFERS_MAX: u32 = 4;
+
 /// Every so many looks the time is looked at as well. A look takes 10 to 50 ns.
 const LOOKS_BY_CLOCK: u32 = 16;
 
@@ -173,33 +177,52 @@ pub(crate) fn look_on<T: Send + 'static>(
     if let Some(answer) = call::taken(pending) {
         return Some(answer);
     }
-    if *SPIN && !target.core().has(flag::DETERMINISTIC) {
-        let mut began = None;
-        for look in 1u32.. {
-            std::hint::spin_loop();
-            if let Some(answer) = call::taken(pending) {
-                return Some(answer);
-            }
-            if !look.is_multiple_of(LOOKS_BY_CLOCK) {
-                continue;
-            }
-            let now = Instant::now();
-            let looked = now - *began.get_or_insert(now);
-            if looked >= PATIENCE {
-                break;
-            }
-            if looked >= ALONE {
-                if std::mem::take(&mut notify) {
-                    target.core().runtime.scheduler().notify();
-                }
-                // Whoever is to answer may be waiting for this very processor.
-                thread::yield_now();
-            }
-        }
-    }
-    if notify {
+    let answer = if *SPIN && !target.core().has(flag::DETERMINISTIC) {
+        look_by_the_clock(pending, &mut notify)
+    } else {
+        None
+    };
+    if answer.is_none() && notify {
         target.core().runtime.scheduler().notify();
     }
+    answer
+}
+
+thread_local! {
+    /// How many calls in a row this thread had to offer its processor for.
+    static OFFERS: Cell<u32> = const { Cell::new(0) };
+}
+
+fn look_by_the_clock<T: Send + 'static>(
+    pending: &Pending<T>,
+    notify: &mut bool,
+) -> Option<Answer<T>> {
+    let mut began = None;
+    let mut offered = false;
+    for look in 1u32.. {
+        std::hint::spin_loop();
+        if let Some(answer) = call::taken(pending) {
+            OFFERS.set(if offered { OFFERS.get() + 1 } else { 0 });
+            return Some(answer);
+        }
+        if !look.is_multiple_of(LOOKS_BY_CLOCK) {
+            continue;
+        }
+        let now = Instant::now();
+        let looked = now - *began.get_or_insert(now);
+        if looked >= ALONE {
+            if looked >= PATIENCE || OFFERS.get() >= OFFERS_MAX {
+                break;
+            }
+            if std::mem::take(notify) {
+                pending.target().core().runtime.scheduler().notify();
+            }
+            // Whoever is to answer may be waiting for this very processor.
+            thread::yield_now();
+            offered = true;
+        }
+    }
+    OFFERS.set(0);
     None
 }
 
