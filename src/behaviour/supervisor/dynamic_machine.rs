@@ -327,10 +327,9 @@ impl Dynamic {
 
     /// A child that waits for its restart is still known by the pid it had.
     fn restarting_after(&self, pid: Pid) -> Option<Key> {
-        let had = |entry: &&Box<Entry>| {
-            matches!(entry.slot.status(), Status::Restarting(_)) && entry.slot.last == Some(pid)
-        };
-        self.children.values().find(had).map(|entry| entry.slot.key)
+        let had =
+            |slot: &&Slot| matches!(slot.status(), Status::Restarting(_)) && slot.last == Some(pid);
+        self.slots().find(had).map(|slot| slot.key)
     }
 
     fn child_stopped(&mut self, cx: &DynCx, down: Down) {
