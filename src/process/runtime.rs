@@ -254,6 +254,7 @@ impl fmt::Debug for Runtime {
 /// Makes a runtime the current one of this thread until the guard is dropped.
 pub(crate) fn enter(shared: &Arc<Shared>) -> Guard {
     current::push_runtime(shared.clone());
+    shared.scheduler().comes_in();
     Guard {
         shared: shared.clone(),
         not_send: std::marker::PhantomData,

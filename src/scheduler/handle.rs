@@ -253,6 +253,13 @@ impl Scheduler {
         self.0.baton.as_ref().map(Deterministic::over)
     }
 
+    /// In a deterministic pool, a thread from outside will do things here.
+    pub(crate) fn comes_in(&self) {
+        if let Some(baton) = &self.0.baton {
+            baton.comes_in();
+        }
+    }
+
     /// In a deterministic pool, the place of a thread that is about to start: no two of them run at a time.
     pub(crate) fn place(&self, name: &str) -> Option<Place> {
         let baton = self.0.baton.as_ref();

@@ -252,9 +252,7 @@ impl Baton {
         let driver = Driver::new(me, until, since);
         let came_to = driver.came_to.clone();
         state.drivers.push(driver);
-        let this = thread::current().id();
-        state.several |= *state.first.get_or_insert(this) != this;
-        let several = state.several;
+        let several = state.comes_in(thread::current().id());
         self.set_going(state);
         if several {
             while !me.gate.park_until(Some(Instant::now() + GRACE)) {
@@ -396,6 +394,11 @@ impl Baton {
 
     fn is_stopping(&self) -> bool {
         self.state.lock().stopping
+    }
+
+    /// A thread from outside will do things here.
+    pub(in crate::scheduler) fn comes_in(&self) {
+        self.state.lock().comes_in(thread::current().id());
     }
 
     // ## The end

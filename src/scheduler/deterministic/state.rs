@@ -119,9 +119,9 @@ pub(super) struct State {
     /// Who has the baton, to be named if it does not come back.
     pub(super) holder: String,
     pub(super) stopping: bool,
-    /// The thread from outside that drove first.
-    pub(super) first: Option<ThreadId>,
-    /// Equals `true` once another one has driven: from then on any of them may be in the middle of a send.
+    /// The thread from outside that came in first.
+    first: Option<ThreadId>,
+    /// Equals `true` once another one has come in: from then on any of them may be in the middle of a send.
     pub(super) several: bool,
     /// Equals `true` once a driver has waited in real time for what the others may be about to bring.
     pub(super) patient: bool,
@@ -155,6 +155,12 @@ impl State {
             several: false,
             patient: false,
         }
+    }
+
+    /// A thread from outside does something here; whether there are several.
+    pub(super) fn comes_in(&mut self, thread: ThreadId) -> bool {
+        self.several |= *self.first.get_or_insert(thread) != thread;
+        self.several
     }
 
     /// One of all that are ready. Jobs need a worker that is free; the last one there may be is kept for timers, as those end
