@@ -332,7 +332,8 @@
 //! A BEAM process that waits costs nothing. A pooled process that calls inside a callback keeps its worker: if the
 //! callee is what this worker would run next, it runs at once *on top of the caller's stack* (eight deep at most,
 //! one turn each), else a spare worker stands in. While the callee runs there, the caller's own timeout and a kill
-//! of it wait for the callee's turn to end. With 64 workers waiting
+//! of it wait for the callee's turn to end. So does the `init` of a child that a supervisor starts for it, where the
+//! caller set no deadline. With 64 workers waiting
 //! ([`spare_max`](crate::process::Builder::spare_max)) the next call fails at once with `PoolExhausted`. A pooled
 //! server does better to [request](crate::Cx::request), which never waits; one that calls much is better off with a
 //! thread.

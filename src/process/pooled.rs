@@ -329,6 +329,20 @@ impl<B: Behaviour> Mailbox<B::Msg> for Pooled<B> {
     }
 }
 
+/// Where the parts of a process lie: the end of the queue, the flags, the body, and the end of all.
+#[cfg(test)]
+pub(crate) fn layout<B: Behaviour>() -> [usize; 4] {
+    use std::mem::{offset_of, size_of};
+    let queue = offset_of!(Pooled<B>, queue) + size_of::<LockedQueue<B::Msg>>();
+    let flags = offset_of!(Pooled<B>, core) + offset_of!(Core, flags);
+    [
+        queue,
+        flags,
+        offset_of!(Pooled<B>, body),
+        size_of::<Pooled<B>>(),
+    ]
+}
+
 /// A message that had to make room is dropped; the call that it was fails.
 pub(crate) fn overflowed<M>(entry: Option<Entry<M>>) {
     if let Some(Entry::Call(message, call)) = entry {

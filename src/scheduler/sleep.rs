@@ -286,6 +286,9 @@ mod tests {
                     self.sleep.found(|| self.has_work());
                     self.run(task);
                 } else if !self.stopping() {
+                    if searching && self.sleep.resign(self.workers.div_ceil(2)) {
+                        searching = false;
+                    }
                     let awake = || self.has_work() || self.stopping();
                     self.sleep.sleep(index, searching, None, awake);
                     searching = true;

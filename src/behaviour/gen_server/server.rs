@@ -173,3 +173,45 @@ impl<S: GenServer> Behaviour for Server<S> {
         self.state.format_status(shown);
     }
 }
+
+#[cfg(all(test, not(loom), target_pointer_width = "64"))]
+mod tests {
+    use super::*;
+    use crate::process::ReplyTo;
+    use crate::process::pooled::layout;
+
+    enum Msg {
+        _Put([u64; 3]),
+        _Get(ReplyTo<u64>),
+    }
+
+    struct Small(#[allow(dead_code, reason = "it takes its place")] [u64; 2]);
+
+    impl GenServer for Small {
+        type Args = ();
+        type Msg = Msg;
+
+        fn init((): (), _: &mut Cx<Self>) -> Init<Self> {
+            Init::Ok(Small([0; 2]))
+        }
+
+        fn handle(&mut self, _: Msg, _: &mut Cx<Self>) -> Next<Msg> {
+            Next::Loop
+        }
+    }
+
+    /// What senders write to and what the turn touches with each message must not meet in one line of the cache.
+    #[test]
+    fn what_is_hot_lies_apart() {
+        let [queue, flags, body, _] = layout::<Server<Small>>();
+        assert!(flags >= queue + 64, "queue to {queue}, flags at {flags}");
+        assert!(body >= queue + 64, "queue to {queue}, body at {body}");
+    }
+
+    #[test]
+    fn sizes_are_what_the_page_says() {
+        assert_eq!(size_of::<Msg>(), 32);
+        let [queue, _, body, all] = layout::<Server<Small>>();
+        assert_eq!((queue, body, all - body), (72, 208, 96));
+    }
+}
