@@ -80,7 +80,7 @@ pub(crate) mod name;
 mod oneshot;
 mod outside;
 mod panic_hook;
-mod pooled;
+pub(crate) mod pooled;
 mod quiesce;
 mod receive;
 mod recipient;

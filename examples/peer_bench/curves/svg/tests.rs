@@ -120,7 +120,8 @@ fn points_lie_where_the_axes_have_them() {
 
 #[test]
 fn gaps_and_figures_without_a_place_are_refused() {
-    let faults: [(&str, fn(&mut Chart)); 9] = [
+    type Fault = (&'static str, fn(&mut Chart));
+    let faults: [Fault; 9] = [
         ("a gap", |chart| chart.series[1].1.truncate(2)),
         ("another x", |chart| chart.series[1].1[1].x = 101.0),
         ("no order", |chart| {
