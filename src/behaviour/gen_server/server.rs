@@ -212,6 +212,6 @@ mod tests {
     fn sizes_are_what_the_page_says() {
         assert_eq!(size_of::<Msg>(), 32);
         let [queue, _, body, all] = layout::<Server<Small>>();
-        assert_eq!((queue, body, all - body), (72, 208, 96));
+        assert_eq!((queue, body, all - body), (72, 208, 120));
     }
 }
