@@ -286,9 +286,6 @@ mod tests {
                     self.sleep.found(|| self.has_work());
                     self.run(task);
                 } else if !self.stopping() {
-                    if searching && self.sleep.resign(self.workers.div_ceil(2)) {
-                        searching = false;
-                    }
                     let awake = || self.has_work() || self.stopping();
                     self.sleep.sleep(index, searching, None, awake);
                     searching = true;
@@ -360,6 +357,21 @@ mod tests {
             model.inject(1);
             join(workers);
             join(vec![producer.expect("a model has threads")]);
+        });
+    }
+
+    /// Of two who search and would both leave it to the other, one goes on.
+    #[test]
+    fn loom_one_of_two_goes_on_searching() {
+        explore(|| {
+            let sleep = Arc::new(Sleep::new(2, 2));
+            assert!(sleep.search() && sleep.search());
+            let other = sleep.clone();
+            let resign = move || other.resign(1);
+            let other = thread::spawn("other".into(), None, resign).expect("a model has threads");
+            let this = sleep.resign(1);
+            assert_ne!(this, other.join().expect("no panic"));
+            assert_eq!(sleep.counts(), (0, 1));
         });
     }
 
