@@ -167,8 +167,10 @@ fn subtree_that_gives_up_is_rebuilt_by_the_one_above() {
         let (sibling, first) = (tree.pid(0), tree.pid(1));
         let leaf = process::info(first).unwrap().links;
         let leaf = *leaf.iter().find(|pid| **pid != tree.sup.pid()).unwrap();
+        // From before: to one that is ending already it would say so before those above have heard of it.
+        let mut watch = process::watch(first);
         end(leaf, crash());
-        process::watch(first).wait(LONG).unwrap();
+        watch.wait(LONG).unwrap();
         assert_ne!(tree.pid(1), first);
         assert_eq!(tree.pid(0), sibling);
         assert_eq!(log.take(), ["sibling Up", "leaf Up", "leaf Up"]);
@@ -195,8 +197,10 @@ fn transient_subtree_that_gives_up_stays_down() {
             .iter()
             .find(|pid| **pid != tree.sup.pid())
             .unwrap();
+        // From before: to one that is ending already it would say so before those above have heard of it.
+        let mut watch = process::watch(first);
         end(leaf, crash());
-        process::watch(first).wait(LONG).unwrap();
+        watch.wait(LONG).unwrap();
         assert!(tree.pid_is_undefined());
         tree.stop();
     });
