@@ -36,7 +36,9 @@ fn main() -> Result<()> {
             // Of its last message a killed room may have told nobody. Its successor says how far the room is, and
             // the history has what was missed.
             let now = match me.receive() {
-                Received::Message(RoomEvent::Message(said)) => said.message().seq,
+                Received::Message(RoomEvent::Messages(said)) => {
+                    said.messages().last().map_or(0, |last| last.seq)
+                }
                 Received::Message(RoomEvent::Sync(seq)) => seq,
                 _ => continue,
             };

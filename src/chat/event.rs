@@ -8,55 +8,61 @@ use std::fmt;
 /// What a room tells everybody in it. A clone is the same event.
 #[derive(Clone, Debug)]
 pub enum RoomEvent {
-    /// A message is committed (R1), and this is the first that is heard of it.
-    Message(Committed),
+    /// Messages are committed (R1), and this is the first that is heard of them. Those that were committed together
+    /// are told together, as many as were known when it was said.
+    Messages(Committed),
     /// Everything up to this number is committed: whoever has not seen it all reads the store.
     Sync(u64),
 }
 
-/// A committed message, and what it looks like on a wire, made by the first that needs it.
+/// Committed messages, numbered one after another, and what they look like on a wire, made by the first that needs it.
 #[derive(Clone)]
 pub struct Committed(Arc<Inner>);
 
 struct Inner {
-    message: Message,
+    messages: Vec<Message>,
     /// A leaf lock, held while the first encodes and the others wait for that.
     encoded: Mutex<Option<Arc<dyn Any + Send + Sync>>>,
 }
 
 impl Committed {
-    /// Wraps a message that is committed.
-    pub(super) fn new(message: Message) -> Self {
+    /// Wraps messages that are committed, with numbers that have no gap.
+    pub(super) fn new(messages: Vec<Message>) -> Self {
         Committed(Arc::new(Inner {
-            message,
+            messages,
             encoded: Mutex::default(),
         }))
     }
 
-    /// The message.
-    pub fn message(&self) -> &Message {
-        &self.0.message
+    /// The messages, at least one, in the order of their numbers.
+    pub fn messages(&self) -> &[Message] {
+        &self.0.messages
     }
 
-    /// The message in another form, of which there is one: the first caller makes it, all others share it.
+    /// The messages in another form, of which there is one: the first caller makes it, all others share it.
     ///
     /// # Panics
     /// If another caller asked for another type.
-    pub fn encoded<T: Send + Sync + 'static>(&self, encode: impl FnOnce(&Message) -> T) -> Arc<T> {
+    pub fn encoded<T: Send + Sync + 'static>(
+        &self,
+        encode: impl FnOnce(&[Message]) -> T,
+    ) -> Arc<T> {
         let mut place = self.0.encoded.lock();
         let encoded = place
-            .get_or_insert_with(|| Arc::new(encode(&self.0.message)))
+            .get_or_insert_with(|| Arc::new(encode(&self.0.messages)))
             .clone();
         drop(place);
         match encoded.downcast() {
             Ok(encoded) => encoded,
-            Err(_) => panic!("a message is encoded in one way"),
+            Err(_) => panic!("messages are encoded in one way"),
         }
     }
 }
 
 impl fmt::Debug for Committed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Committed({})", self.0.message.seq)
+        let mut list = f.debug_list();
+        list.entries(self.0.messages.iter().map(|message| message.seq));
+        list.finish()
     }
 }

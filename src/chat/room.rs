@@ -18,7 +18,7 @@ use super::body::{Body, ClientId};
 use super::event::{Committed, RoomEvent};
 use super::store::{FindRoom, Message, NoSuchRoom, Post, Posted, RoomId};
 use crate::behaviour::gen_server::{Cx, GenServer, Info, Init, Next};
-use crate::process::{CallError, RegisterError, ReplyTo};
+use crate::process::{CallError, Dest, RegisterError, ReplyTo};
 use crate::reason::ExitReason;
 use crate::service::pub_sub::PubSub;
 use crate::service::registry::Registry;
@@ -38,6 +38,10 @@ const ASK_AGAIN: Duration = Duration::from_millis(200);
 /// What a sender is told to wait when the room has its hands full: a few commits.
 const BUSY_RETRY: Duration = Duration::from_millis(250);
 
+/// How many messages are told at once at most. 64: the rest of a commit need not wait for more, and a listener's queue
+/// takes several of these.
+const UNTOLD_MAX: usize = 64;
+
 /// A room in which nothing was said for so long ends; it is started again when it is needed.
 const IDLE: Duration = Duration::from_secs(600);
 
@@ -50,6 +54,9 @@ pub enum RoomMsg {
     /// Ask the writer again.
     #[doc(hidden)]
     Ask,
+    /// Tell what was committed.
+    #[doc(hidden)]
+    Publish,
 }
 
 /// Something that a user wants to say.
@@ -92,6 +99,7 @@ impl fmt::Debug for RoomMsg {
             RoomMsg::Post(..) => "RoomMsg::Post",
             RoomMsg::Head(_) => "RoomMsg::Head",
             RoomMsg::Ask => "RoomMsg::Ask",
+            RoomMsg::Publish => "RoomMsg::Publish",
         })
     }
 }
@@ -122,6 +130,8 @@ pub(super) struct Room {
     /// What came before the writer's first answer.
     early: VecDeque<(NewPost, ReplyTo<Result<Posted, PostError>>)>,
     asking: bool,
+    /// Committed and not yet told.
+    untold: Vec<Message>,
 }
 
 impl GenServer for Room {
@@ -141,6 +151,7 @@ impl GenServer for Room {
             in_flight: 0,
             early: VecDeque::new(),
             asking: false,
+            untold: Vec::new(),
         };
         Init::Continue(room, RoomMsg::Ask)
     }
@@ -150,6 +161,7 @@ impl GenServer for Room {
             RoomMsg::Post(post, reply) => self.post(post, reply, cx),
             RoomMsg::Head(reply) => reply.send(self.head),
             RoomMsg::Ask => self.ask(cx),
+            RoomMsg::Publish => self.publish(),
         }
         Next::Timeout(IDLE)
     }
@@ -211,13 +223,14 @@ impl Room {
                         let Posted { seq, at, is_new } = posted;
                         reply.send(Ok(posted));
                         if is_new {
-                            room.publish(Message {
+                            let message = Message {
                                 seq,
                                 user,
                                 body,
                                 at,
                                 client_id,
-                            });
+                            };
+                            room.is_committed(message, cx);
                         }
                     }
                     Ok(Err(error)) => {
@@ -234,14 +247,36 @@ impl Room {
     }
 
     /// R1: only what the writer has answered for comes here.
-    fn publish(&mut self, message: Message) {
+    ///
+    /// It is told behind what waits in the mailbox, which is where the answers are that came with the same commit: so
+    /// each listener is told once of all that could be told at once. If this room dies before, its successor
+    /// publishes how far it is.
+    fn is_committed(&mut self, message: Message, cx: &mut Cx<Self>) {
         assert!(
             message.seq > self.head,
             "R2: the writer answers in the order of the numbers"
         );
+        // What another writer committed for one that is gone leaves a gap; it is told by the number.
+        let follows = message.seq == self.head + 1;
         self.head = message.seq;
-        let event = RoomEvent::Message(Committed::new(message));
-        self.args.topics.broadcast(&self.args.name, event);
+        if !follows {
+            self.publish();
+        }
+        self.untold.push(message);
+        let is_due = match self.untold.len() {
+            1 => cx.me().try_cast(RoomMsg::Publish).is_err(),
+            len => len >= UNTOLD_MAX,
+        };
+        if is_due {
+            self.publish();
+        }
+    }
+
+    fn publish(&mut self) {
+        if !self.untold.is_empty() {
+            let event = RoomEvent::Messages(Committed::new(std::mem::take(&mut self.untold)));
+            self.args.topics.broadcast(&self.args.name, event);
+        }
     }
 
     /// The writer did not answer, so nobody here knows what it has committed. It will know itself.

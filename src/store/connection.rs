@@ -126,6 +126,10 @@ impl Transaction<'_> {
         self.0.prepare_cached("COMMIT")?.execute([])?;
         Ok(())
     }
+
+    pub(super) fn rollback(self) -> rusqlite::Result<()> {
+        self.0.execute_batch("ROLLBACK")
+    }
 }
 
 impl Drop for Transaction<'_> {

@@ -30,7 +30,8 @@ pub trait Operation: Send + 'static {
     /// Writes, inside a savepoint of the batch's transaction. An `Err` takes back what this call wrote and
     /// nothing else.
     ///
-    /// It runs on the writer, between other writes: it should be quick, and it must not end the transaction.
+    /// It runs on the writer, between other writes: it should be quick, and it must not end the transaction. If
+    /// another write of the batch has to be taken back it runs once more, and the last answer counts.
     /// A panic ends the writer, and with it every write of the batch.
     ///
     /// # Errors

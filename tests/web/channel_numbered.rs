@@ -88,10 +88,12 @@ impl GenServer for Room {
             }
             RoomMsg::Post(reply) => {
                 let seq = self.store.max.fetch_add(1, Ordering::SeqCst) + 1;
-                // Every seventh is lost, every fifth comes twice.
+                // Every seventh is lost, every fifth comes twice, every third together with the one before it.
+                let first = seq - u64::from(seq.is_multiple_of(3));
                 for _ in 0..usize::from(!seq.is_multiple_of(7)) + usize::from(seq.is_multiple_of(5))
                 {
-                    self.tell(&Broadcast::Sequenced(seq, self.store.message(seq)));
+                    let frames = (first..=seq).map(|seq| self.store.message(seq)).collect();
+                    self.tell(&Broadcast::Sequenced(first, frames));
                 }
                 reply.send(seq);
             }

@@ -80,17 +80,28 @@ impl Operation for Post {
 
 impl Post {
     /// The number of the new message; `None` if it is a repetition, or there is no such room.
+    ///
+    /// Two plain statements: one with a SELECT inside and a RETURNING goes through a table of its own each time.
     fn insert(&self, db: &Connection) -> Result<Option<i64>> {
+        let last: Option<i64> = db
+            .prepare_cached("SELECT seq FROM room WHERE id = ?1")?
+            .query_row(params![self.room], |row| row.get(0))
+            .optional()?;
+        let Some(seq) = last.map(|last| last + 1) else {
+            return Ok(None);
+        };
         let sql = "INSERT INTO message (room_id, seq, user_id, client_id, body, at)
-            SELECT id, seq + 1, ?2, ?3, ?4, ?5 FROM room WHERE id = ?1
-            ON CONFLICT (room_id, user_id, client_id) WHERE client_id IS NOT NULL DO NOTHING
-            RETURNING seq";
-        db.prepare_cached(sql)?
-            .query_row(
-                params![self.room, self.user, self.client_id, self.body, self.at],
-                |row| row.get(0),
-            )
-            .optional()
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+            ON CONFLICT (room_id, user_id, client_id) WHERE client_id IS NOT NULL DO NOTHING";
+        let inserted = db.prepare_cached(sql)?.execute(params![
+            self.room,
+            seq,
+            self.user,
+            self.client_id,
+            self.body,
+            self.at
+        ])?;
+        Ok((inserted == 1).then_some(seq))
     }
 
     fn count(&self, db: &Connection, seq: i64) -> Result<()> {

@@ -301,13 +301,23 @@ fn subscription(
     let topic: Arc<str> = cx.topic().into();
     let is_shared = topic == topic_of(room);
     let convert = move |event| match event {
-        RoomEvent::Message(committed) => {
-            let frame = if is_shared {
-                Frame::clone(&committed.encoded(|message| frame(&topic, message)))
-            } else {
-                frame(&topic, committed.message())
+        RoomEvent::Messages(committed) => {
+            let frames = |messages: &[Message]| -> Arc<[Frame]> {
+                messages
+                    .iter()
+                    .map(|message| frame(&topic, message))
+                    .collect()
             };
-            Broadcast::Sequenced(committed.message().seq, frame)
+            let first = committed
+                .messages()
+                .first()
+                .map_or(0, |message| message.seq);
+            let frames = if is_shared {
+                (*committed.encoded(frames)).clone()
+            } else {
+                frames(committed.messages())
+            };
+            Broadcast::Sequenced(first, frames)
         }
         RoomEvent::Sync(max) => Broadcast::Sync(max),
     };
@@ -326,10 +336,8 @@ fn within_bytes(messages: &[Message]) -> &[Message] {
 }
 
 fn frame(topic: &str, message: &Message) -> Frame {
-    match codec::broadcast(topic, "new_msg", &json::message(message).into()) {
-        Ok(frame) => frame,
-        Err(error) => panic!("a message is JSON, which always fits: {error}"),
-    }
+    let payload = Payload::json_of(&json::OnWire(message)).expect("text and numbers are JSON");
+    codec::broadcast(topic, "new_msg", &payload).expect("an object in a text frame always fits")
 }
 
 /// A payload that is not what was asked for.

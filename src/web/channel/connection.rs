@@ -371,7 +371,11 @@ impl<A: Send + Sync + 'static> Server<A> {
     fn broadcast(&mut self, channel: ChannelId, broadcast: Broadcast) {
         self.decide(|socket, act| match broadcast {
             Broadcast::Event(frame) => socket.broadcast(channel, None, frame, act),
-            Broadcast::Sequenced(seq, frame) => socket.broadcast(channel, Some(seq), frame, act),
+            Broadcast::Sequenced(first, frames) => {
+                for (seq, frame) in (first..).zip(frames.iter()) {
+                    socket.broadcast(channel, Some(seq), frame.clone(), act);
+                }
+            }
             Broadcast::Sync(max) => socket.sync(channel, max, act),
         });
     }

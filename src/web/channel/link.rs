@@ -46,8 +46,8 @@ pub(super) enum ToChannel {
 pub enum Broadcast {
     /// An event, encoded once by [`codec::broadcast`].
     Event(Frame),
-    /// An event of a numbered topic.
-    Sequenced(u64, Frame),
+    /// Events of a numbered topic, one after another; the first has this number.
+    Sequenced(u64, Arc<[Frame]>),
     /// Everything up to this number exists: whoever has not seen it all reads the store.
     Sync(u64),
 }

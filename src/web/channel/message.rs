@@ -77,6 +77,19 @@ impl Payload {
         serde_json::json!({ "reason": reason }).into()
     }
 
+    /// The JSON of anything that can be serialized, written at once without a [`Value`] in between.
+    ///
+    /// ```
+    /// use perennial::web::channel::Payload;
+    /// assert_eq!(Payload::json_of(&[1, 2]).unwrap().json(), Some("[1,2]"));
+    /// ```
+    ///
+    /// # Errors
+    /// If it says so itself, or has a map with keys that are no strings.
+    pub fn json_of<T: serde_core::Serialize + ?Sized>(value: &T) -> serde_json::Result<Self> {
+        serde_json::value::to_raw_value(value).map(Payload::Json)
+    }
+
     /// Bytes, to travel in a binary frame.
     pub fn binary(bytes: impl Into<Arc<[u8]>>) -> Self {
         Payload::Binary(bytes.into())
@@ -111,8 +124,7 @@ impl Payload {
 
 impl From<Value> for Payload {
     fn from(value: Value) -> Self {
-        let text = value.to_string();
-        Payload::Json(RawValue::from_string(text).expect("a value prints as JSON"))
+        Payload::json_of(&value).expect("a value is JSON")
     }
 }
 
