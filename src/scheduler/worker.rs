@@ -2,6 +2,7 @@
 
 use super::pool::{Pool, Slot};
 use super::run_queue::Owner;
+use super::search::Patience;
 use super::task::{Task, give_turn};
 use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
@@ -42,6 +43,7 @@ pub(super) struct Worker {
     blocked: Cell<bool>,
     /// Where the next theft begins; any odd number will do.
     pub(super) seed: Cell<u64>,
+    pub(super) patience: Patience,
 }
 
 /// Why a worker left its loop.
@@ -81,6 +83,7 @@ pub(super) fn run(pool: &Arc<Pool>, index: usize, queue: Owner<Task>) -> (Exit, 
         in_place: Cell::new(0),
         blocked: Cell::new(false),
         seed: Cell::new(2 * index as u64 + 1),
+        patience: Patience::new(),
     });
     CURRENT.set(ManuallyDrop::new(Some(worker.clone())));
     let exit = worker.run();
