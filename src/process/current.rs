@@ -17,15 +17,16 @@ thread_local! {
     static HERE: Here = const {
         Here {
             process: RefCell::new(ManuallyDrop::new(None)),
+            on_top: Cell::new(false),
             deadline: Cell::new(None),
             in_callback: Cell::new(false),
             has_unanswered: Cell::new(false),
             hurries: Cell::new(false),
         }
     };
-    /// Whose stack the running process is on top of, from the bottom up: it runs in place of a process that
-    /// calls it, or is being started by one.
-    static BELOW: RefCell<Vec<Arc<dyn Process>>> = const { RefCell::new(Vec::new()) };
+    /// Who runs on top of the one in `HERE`, from the bottom up: each runs in place of the one below it that calls it,
+    /// or is being started by that.
+    static ON_TOP: RefCell<Vec<Arc<dyn Process>>> = const { RefCell::new(Vec::new()) };
     /// Requests that the running callback has dropped.
     static UNANSWERED: RefCell<Vec<Arc<dyn PendingCall>>> = const { RefCell::new(Vec::new()) };
     static ENTERED: RefCell<Vec<Arc<Shared>>> = const { RefCell::new(Vec::new()) };
@@ -35,8 +36,11 @@ thread_local! {
 /// What every message touches. Nothing in it is dropped, so a look at it is a look at memory, until the thread's last
 /// moment.
 struct Here {
-    /// Set and taken back by [`Entered`], which lies on the stack of the thread, so nothing is left in it.
+    /// The lowest process of the stack. Set and taken back by [`Entered`] or [`occupy`], which lie on the stack of the
+    /// thread, so nothing is left in it.
     process: RefCell<ManuallyDrop<Option<Arc<dyn Process>>>>,
+    /// Equals `true` while there is somebody in `ON_TOP`.
+    on_top: Cell<bool>,
     /// When the request that the running callback handles is due: nested calls inherit it.
     deadline: Cell<Option<Instant>>,
     /// Equals `true` while a behaviour's callback runs: its end decides what became of dropped requests.
@@ -49,8 +53,49 @@ struct Here {
 
 impl Here {
     #[inline]
-    fn replace(&self, process: Option<Arc<dyn Process>>) -> Option<Arc<dyn Process>> {
-        ManuallyDrop::into_inner(self.process.replace(ManuallyDrop::new(process)))
+    fn put(&self, process: Arc<dyn Process>) {
+        *self.process.borrow_mut() = ManuallyDrop::new(Some(process));
+    }
+
+    #[inline]
+    fn take(&self) -> Option<Arc<dyn Process>> {
+        ManuallyDrop::into_inner(self.process.replace(ManuallyDrop::new(None)))
+    }
+
+    #[inline]
+    fn is_taken(&self) -> bool {
+        self.process.borrow().is_some()
+    }
+}
+
+/// Runs a turn of `process` as the current one of this thread. The handle itself lies where the thread's functions find it,
+/// so that no second one has to be counted.
+#[inline]
+pub(crate) fn occupy<R>(
+    process: Arc<dyn Process>,
+    turn: impl FnOnce(&Arc<dyn Process>) -> R,
+) -> (R, Arc<dyn Process>) {
+    HERE.with(|here| {
+        if here.is_taken() {
+            let _entered = enter(process.clone());
+            return (turn(&process), process);
+        }
+        here.put(process);
+        let _seat = Seat(here);
+        let ran = here.process.borrow().as_ref().map(turn);
+        // Every callback has left the rest as it found it, and its end may have dropped requests.
+        drop(take_unanswered(here));
+        ran.zip(here.take()).expect("what was put there is there")
+    })
+}
+
+/// Whoever unwinds out of a turn leaves nobody behind.
+struct Seat<'a>(&'a Here);
+
+impl Drop for Seat<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        drop(self.0.take());
     }
 }
 
@@ -66,13 +111,14 @@ pub(crate) struct Entered {
 }
 
 /// Makes `process` the current one of this thread.
-#[inline]
 pub(crate) fn enter(process: Arc<dyn Process>) -> Entered {
     HERE.with(|here| {
-        let before = here.replace(Some(process));
-        let nested = before.is_some();
+        let nested = here.is_taken();
         if nested {
-            BELOW.with_borrow_mut(|below| below.extend(before));
+            ON_TOP.with_borrow_mut(|on_top| on_top.push(process));
+            here.on_top.set(true);
+        } else {
+            here.put(process);
         }
         Entered {
             nested,
@@ -85,15 +131,17 @@ pub(crate) fn enter(process: Arc<dyn Process>) -> Entered {
 }
 
 impl Drop for Entered {
-    #[inline]
     fn drop(&mut self) {
         HERE.with(|here| {
-            let before = if self.nested {
-                BELOW.with_borrow_mut(Vec::pop)
+            let process = if self.nested {
+                ON_TOP.with_borrow_mut(|on_top| {
+                    let process = on_top.pop();
+                    here.on_top.set(!on_top.is_empty());
+                    process
+                })
             } else {
-                None
+                here.take()
             };
-            let process = here.replace(before);
             here.deadline.set(self.deadline);
             here.in_callback.set(self.in_callback);
             telemetry::set_emitting(self.emitting);
@@ -122,14 +170,20 @@ pub(crate) fn process() -> Option<Arc<dyn Process>> {
     with(|process| process.cloned())
 }
 
-/// Whose stack the process that runs on this thread is on top of.
+/// Whose stack the process that runs on this thread is on top of, from the bottom up.
 pub(crate) fn below() -> Vec<Arc<dyn Process>> {
-    BELOW.with_borrow(Clone::clone)
+    if !HERE.with(|here| here.on_top.get()) {
+        return Vec::new();
+    }
+    let mut all: Vec<_> = HERE.with(|here| here.process.borrow().iter().cloned().collect());
+    ON_TOP.with_borrow(|on_top| all.extend(on_top.iter().cloned()));
+    all.pop();
+    all
 }
 
 /// Whether the process that runs on this thread does so in place of this one.
 pub(crate) fn is_right_below(pid: Pid) -> bool {
-    BELOW.with_borrow(|below| below.last().is_some_and(|last| last.core().pid == pid))
+    below().last().is_some_and(|last| last.core().pid == pid)
 }
 
 /// The process that runs on this thread, or the error that there is none.
@@ -140,7 +194,10 @@ pub(crate) fn required() -> Result<Arc<dyn Process>, NotAProcess> {
 /// Looks at the process that runs on this thread without counting a reference.
 #[inline]
 pub(crate) fn with<R>(look: impl FnOnce(Option<&Arc<dyn Process>>) -> R) -> R {
-    HERE.with(|here| look(here.process.borrow().as_ref()))
+    HERE.with(|here| match here.on_top.get() {
+        false => look(here.process.borrow().as_ref()),
+        true => ON_TOP.with_borrow(|on_top| look(on_top.last())),
+    })
 }
 
 /// The pid of the process that runs on this thread; [`Pid::INIT`] on a plain thread.

@@ -160,6 +160,43 @@ impl<B: Behaviour> Pooled<B> {
         }
     }
 
+    /// A turn from its first step to its last; `true` if no other is to follow at once.
+    fn whole_turn(me: &Arc<dyn Process>) -> bool {
+        // The one handle there is, seen as what it is.
+        let any: &dyn Any = &**me;
+        let Some(this) = any.downcast_ref::<Self>() else {
+            return true;
+        };
+        let mut place = this.body.lock();
+        let Some(body) = place.as_mut() else {
+            return true;
+        };
+        // In a deterministic runtime another one may go first between the turn and its last look.
+        let may_rest = !this.core.has(flag::DETERMINISTIC);
+        let budget = this.budget();
+        let outcome = catch_unwind(AssertUnwindSafe(|| this.turn(me, body, budget, may_rest)));
+        let end = match outcome {
+            Ok(Ok(outcome)) => {
+                if !may_rest {
+                    current::put_aside(me);
+                }
+                // From here on another worker may run it.
+                drop(place);
+                return match outcome {
+                    Outcome::Idle => true,
+                    Outcome::Empty => this.queue.lock().idle(),
+                    Outcome::Budget => false,
+                };
+            }
+            Ok(Err(end)) => end,
+            Err(payload) => body.crashed(me, payload),
+        };
+        let body = place.take();
+        drop(place);
+        this.end(me, end, body);
+        true
+    }
+
     /// How many entries the turn that begins may handle.
     fn budget(&self) -> usize {
         if !self.core.has(flag::DETERMINISTIC) {
@@ -199,46 +236,11 @@ pub(crate) enum Failed {
 
 impl<B: Behaviour> Runnable for Pooled<B> {
     fn run(self: Arc<Self>) -> Turn {
-        // One handle for the thread and one for the turn: this one, seen as what it is.
-        let me: Arc<dyn Process> = self;
-        let any: &dyn Any = &*me;
-        let Some(this) = any.downcast_ref::<Self>() else {
-            return Turn::Done;
-        };
-        let mut place = this.body.lock();
-        let Some(body) = place.as_mut() else {
-            return Turn::Done;
-        };
-        let entered = current::enter(me.clone());
-        // In a deterministic runtime another one may go first between the turn and its last look.
-        let may_rest = !this.core.has(flag::DETERMINISTIC);
-        let budget = this.budget();
-        let outcome = catch_unwind(AssertUnwindSafe(|| this.turn(&me, body, budget, may_rest)));
-        let end = match outcome {
-            Ok(Ok(outcome)) => {
-                if !may_rest {
-                    current::put_aside(&me);
-                }
-                // From here on another worker may run it.
-                drop(place);
-                drop(entered);
-                let done = match outcome {
-                    Outcome::Idle => true,
-                    Outcome::Empty => this.queue.lock().idle(),
-                    Outcome::Budget => false,
-                };
-                if done {
-                    return Turn::Done;
-                }
-                return me.into_task().map_or(Turn::Done, Turn::Again);
-            }
-            Ok(Err(end)) => end,
-            Err(payload) => body.crashed(&me, payload),
-        };
-        let body = place.take();
-        drop(place);
-        this.end(&me, end, body);
-        Turn::Done
+        let (is_done, me) = current::occupy(self, Self::whole_turn);
+        match is_done {
+            true => Turn::Done,
+            false => me.into_task().map_or(Turn::Done, Turn::Again),
+        }
     }
 
     fn number(&self) -> u64 {
