@@ -11,7 +11,7 @@ use crate::process::core::{Core, Process, flag};
 use crate::process::current;
 use crate::process::death::End;
 use crate::process::debug::{Incoming, SysEvent, Then};
-use crate::process::mailbox::Batch;
+use crate::process::mailbox::{self, Batch};
 use crate::process::relations::Effect;
 use crate::process::report;
 use crate::process::shown::{self, Last, Shown};
@@ -185,7 +185,9 @@ impl<B: Behaviour> Body<B> {
 
     /// Puts back what was taken out and is not to be handled yet.
     pub(crate) fn put_back(&mut self, entry: Entry<B::Msg>) {
-        self.batch.get_or_insert_default().push_front(entry);
+        self.batch
+            .get_or_insert_with(mailbox::few)
+            .push_front(entry);
     }
 
     /// What is due before anything else: `init`; whether that ran now.

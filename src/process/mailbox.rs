@@ -125,6 +125,11 @@ impl Bound {
 /// Entries behind the first; made when there are two at a time, which most processes never have.
 pub(crate) type Batch<M> = Option<Box<VecDeque<Entry<M>>>>;
 
+/// Places for a few entries: most processes that ever have two at a time seldom have three.
+pub(crate) fn few<M>() -> Box<VecDeque<Entry<M>>> {
+    Box::new(VecDeque::with_capacity(2))
+}
+
 /// How many places a queue keeps that has run empty; what a burst took beyond that is given back.
 const PLACES_KEPT_MAX: usize = 256;
 
@@ -212,7 +217,7 @@ impl<M> Queue<M> {
         if self.is_empty() {
             self.first = Some(entry);
         } else {
-            self.rest.get_or_insert_default().push_back(entry);
+            self.rest.get_or_insert_with(few).push_back(entry);
         }
         !std::mem::replace(&mut self.scheduled, true)
     }

@@ -163,8 +163,8 @@ impl<A: Send + Sync + 'static> GenServer for Server<A> {
                 is_open: true,
                 wrote: false,
             },
-            running: Vec::new(),
-            actions: VecDeque::new(),
+            running: Vec::with_capacity(1),
+            actions: VecDeque::with_capacity(1),
             is_paused: false,
         })
     }

@@ -95,7 +95,7 @@ impl<H> Slots<H> {
     pub(super) fn new() -> Self {
         Slots {
             topics: HashMap::new(),
-            places: Vec::new(),
+            places: Vec::with_capacity(1),
             serial: 0,
         }
     }
