@@ -27,8 +27,7 @@ pub trait Operation: Send + 'static {
     /// Why the operation may decline, as its business sees it: a name that is taken.
     type Refused: Send + 'static;
 
-    /// Writes, inside a savepoint of the batch's transaction. An `Err` takes back what this call wrote and
-    /// nothing else.
+    /// Writes, inside the batch's transaction. An `Err` takes back what this call wrote and nothing else.
     ///
     /// It runs on the writer, between other writes: it should be quick, and it must not end the transaction. If
     /// another write of the batch has to be taken back it runs once more, and the last answer counts.
