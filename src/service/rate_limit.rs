@@ -80,6 +80,19 @@ impl Rate {
     pub fn is_off(&self) -> bool {
         self.interval.is_zero()
     }
+
+    /// When a bucket that would have been full at a moment is full after so many tokens were taken.
+    fn take(self, full_at: Option<Instant>, tokens: u32, now: Instant) -> Result<Instant, Limited> {
+        let full_at = full_at.map_or(now, |at| at.max(now));
+        let missing = full_at.duration_since(now);
+        let room = self.interval * self.burst.saturating_sub(tokens);
+        if missing > room {
+            return Err(Limited {
+                retry_after: missing - room,
+            });
+        }
+        Ok(full_at + self.interval * tokens)
+    }
 }
 
 /// No token is left.
@@ -100,6 +113,47 @@ impl fmt::Display for Limited {
 }
 
 impl Error for Limited {}
+
+/// A bucket on its own, for whoever has one thing to count: it takes two words beside its rate.
+///
+/// ```
+/// use perennial::service::rate_limit::{Bucket, Rate};
+/// let mut frames = Bucket::new(Rate::per_second(2));
+/// let now = std::time::Instant::now();
+/// assert!(frames.take(now).is_ok());
+/// assert!(frames.take(now).is_err());
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Bucket {
+    rate: Rate,
+    full_at: Option<Instant>,
+}
+
+impl Bucket {
+    /// A full bucket.
+    pub fn new(rate: Rate) -> Self {
+        Bucket {
+            rate,
+            full_at: None,
+        }
+    }
+
+    /// Takes one token.
+    ///
+    /// # Errors
+    /// [`Limited`] if there is none; nothing is taken then.
+    pub fn take(&mut self, now: Instant) -> Result<(), Limited> {
+        if !self.rate.is_off() {
+            self.full_at = Some(self.rate.take(self.full_at, 1, now)?);
+        }
+        Ok(())
+    }
+
+    /// Equals `true` if nothing is ever refused.
+    pub fn is_off(&self) -> bool {
+        self.rate.is_off()
+    }
+}
 
 /// One bucket for each key.
 ///
@@ -150,17 +204,10 @@ impl<K: Eq + Hash> Buckets<K> {
         if self.rate.is_off() || tokens == 0 {
             return Ok(());
         }
-        let full_at = self.full_at.get(&key).map_or(now, |at| (*at).max(now));
-        let missing = full_at.duration_since(now);
-        let room = self.rate.interval * self.rate.burst.saturating_sub(tokens);
-        if missing > room {
-            return Err(Limited {
-                retry_after: missing - room,
-            });
-        }
+        let full_at = self.full_at.get(&key).copied();
+        let full_at = self.rate.take(full_at, tokens, now)?;
         self.make_room(&key, now);
-        self.full_at
-            .insert(key, full_at + self.rate.interval * tokens);
+        self.full_at.insert(key, full_at);
         Ok(())
     }
 

@@ -1,6 +1,6 @@
 //! Token buckets: who gets a token when, and what is forgotten.
 
-use perennial::service::rate_limit::{Buckets, Limited, Rate};
+use perennial::service::rate_limit::{Bucket, Buckets, Limited, Rate};
 use proptest::prelude::*;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -144,6 +144,19 @@ fn flood_of_other_keys_does_not_free_a_refused_one() {
 #[should_panic(expected = "at least a nanosecond")]
 fn rate_too_fast_to_measure_is_refused() {
     Rate::per(10, Duration::from_nanos(5));
+}
+
+#[test]
+fn a_bucket_on_its_own_is_one_of_many() {
+    for rate in [Rate::per_second(5).burst(3), Rate::OFF] {
+        let (mut one, mut many) = (Bucket::new(rate), Buckets::new(rate));
+        assert_eq!(one.is_off(), rate.is_off());
+        let mut now = Instant::now();
+        for step in 0..50 {
+            now += ms(step % 7 * 40);
+            assert_eq!(one.take(now), many.take("one", now), "{rate:?} {step}");
+        }
+    }
 }
 
 proptest! {

@@ -69,6 +69,7 @@ impl World {
             channels_max: 2,
             held_max: 3,
             held_bytes_max: 1000,
+            ..SocketLimits::default()
         };
         World {
             socket: Socket::new(Routes::new().channel("room:*", ()).into(), limits),

@@ -93,18 +93,21 @@ fn slow_consumer_is_closed_and_nobody_waits_for_it() {
     loop {
         let frame = slow.receive();
         if frame.opcode == 0x8 {
-            assert_eq!(frame.payload[..2], 1013_u16.to_be_bytes());
+            assert_eq!(
+                frame.payload,
+                [&4408_u16.to_be_bytes()[..], b"slow consumer"].concat()
+            );
             break;
         }
         assert_eq!((frame.opcode, frame.payload.len()), (0x2, 60_000));
         received += 1;
     }
     assert!(received < sent, "{received} of {sent}");
-    slow.frame(0x88, &1013_u16.to_be_bytes());
+    slow.frame(0x88, &4408_u16.to_be_bytes());
     let closed = closed(&told);
     assert_eq!(
         (closed.by, closed.code),
-        (ClosedBy::Local, CloseCode::TRY_AGAIN)
+        (ClosedBy::Local, CloseCode::SLOW_CONSUMER)
     );
 }
 

@@ -12,11 +12,12 @@ use super::transport::Transport;
 use super::user_socket::Route;
 use crate::behaviour::gen_server::{Cx, GenServer, Info, Init, Next};
 use crate::pid::{MonitorRef, Pid, TimerRef};
-use crate::process::{self, Dest, Down, Recipient, Ref};
+use crate::process::{self, Dest, Down, Recipient, Ref, runtime};
 use crate::reason::ExitReason;
+use crate::service::rate_limit::Bucket;
 use crate::sync::Arc;
 use crate::web::net::Incoming;
-use crate::web::websocket;
+use crate::web::websocket::{self, CloseCode};
 use serde_json::json;
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -133,6 +134,8 @@ pub(super) struct Start<A: Send + Sync + 'static> {
     pub(super) limits: Limits,
     pub(super) assigns: Arc<A>,
     pub(super) transport: Box<dyn Transport>,
+    pub(super) events_max: usize,
+    pub(super) frames: Bucket,
 }
 
 /// The connection as a generic server: it acts on what the pure [`Socket`] decides.
@@ -145,6 +148,8 @@ pub(super) struct Server<A: Send + Sync + 'static> {
     /// Decided and not done: all but writes, which are done at once.
     actions: VecDeque<Action<Route<A>>>,
     is_paused: bool,
+    events_max: usize,
+    frames: Bucket,
 }
 
 impl<A: Send + Sync + 'static> GenServer for Server<A> {
@@ -166,6 +171,8 @@ impl<A: Send + Sync + 'static> GenServer for Server<A> {
             running: Vec::with_capacity(1),
             actions: VecDeque::with_capacity(1),
             is_paused: false,
+            events_max: start.events_max,
+            frames: start.frames,
         })
     }
 
@@ -290,12 +297,17 @@ impl<A: Send + Sync + 'static> Server<A> {
 
     fn receive(&mut self, decoded: Result<Message, codec::DecodeError>) {
         match decoded {
+            Ok(_) if self.is_flooded() => self.close(CloseCode::TOO_MANY.get(), "too many frames"),
             Ok(message) => self.decide(|socket, act| socket.receive(message, act)),
             Err(error) => {
                 log::debug!(target: "perennial::channel", "closing a connection: {error}");
                 self.close(error.close_code(), "");
             }
         }
+    }
+
+    fn is_flooded(&mut self) -> bool {
+        !self.frames.is_off() && self.frames.take(runtime::current().clock.now()).is_err()
     }
 
     fn close(&mut self, code: u16, reason: &str) {
@@ -330,10 +342,11 @@ impl<A: Send + Sync + 'static> Server<A> {
     }
 
     fn deliver(&mut self, channel: ChannelId, message: Message) {
+        let events_max = self.events_max;
         let Some(running) = self.running(channel) else {
             return;
         };
-        if running.link.admit() {
+        if running.link.admit(events_max) {
             return running.to.cast(ToChannel::In(message));
         }
         let reply = running

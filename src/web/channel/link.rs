@@ -52,10 +52,6 @@ pub enum Broadcast {
     Sync(u64),
 }
 
-/// How many events of one client may wait for one channel. 64: what a client says in a second of a busy game; above
-/// it the answer is `busy`, not a longer queue.
-pub(super) const IN_FLIGHT_MAX: usize = 64;
-
 /// One channel as its connection is known to it.
 #[derive(Debug)]
 pub(super) struct Link {
@@ -84,9 +80,9 @@ impl Link {
     }
 
     /// Takes room for one more event; only the connection does.
-    pub(super) fn admit(&self) -> bool {
+    pub(super) fn admit(&self, events_max: usize) -> bool {
         let waiting = self.in_flight.fetch_add(1, Ordering::Relaxed);
-        if waiting < IN_FLIGHT_MAX {
+        if waiting < events_max {
             return true;
         }
         self.in_flight.fetch_sub(1, Ordering::Relaxed);

@@ -7,8 +7,8 @@ use super::message::Frame;
 /// It never blocks. What comes from the client, and the news that the transport is drained or closed, is told to
 /// the [`Connection`](super::Connection).
 pub trait Transport: Send + 'static {
-    /// Takes a frame. If the client has let too much wait already the transport closes itself (1013, "try again
-    /// later"): a frame is never left out of the middle.
+    /// Takes a frame. If the client has let too much wait already the transport closes itself (4408, "slow
+    /// consumer"): a frame is never left out of the middle.
     fn send(&mut self, frame: &Frame);
 
     /// Equals `true` if so much waits for the client that what can be read from a store later should be. The

@@ -11,6 +11,7 @@ use super::transport::Transport;
 use crate::behaviour::gen_server;
 use crate::pid::MonitorRef;
 use crate::process::{Recipient, StartError};
+use crate::service::rate_limit::Bucket;
 use crate::sync::Arc;
 use std::fmt;
 use std::marker::PhantomData;
@@ -74,6 +75,8 @@ impl<A: Send + Sync + 'static> UserSocket<A> {
             limits: self.limits,
             assigns: Arc::new(assigns),
             transport: Box::new(transport),
+            events_max: self.socket_limits.events_max,
+            frames: Bucket::new(self.socket_limits.frames),
         };
         // Pooled whatever the runtime's default is: there are as many as there are clients.
         let process = gen_server::spec::<connection::Server<A>>(start).pooled();

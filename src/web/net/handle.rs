@@ -108,7 +108,7 @@ pub struct Connection {
 
 impl Connection {
     /// Sends a frame that must not be missed. If as much waits for the client as is allowed, the client is too slow:
-    /// what waits is forgotten, the WebSocket closes with 1013, and the client resumes by what it has stored.
+    /// what waits is forgotten, the WebSocket closes with 4408, and the client resumes by what it has stored.
     ///
     /// # Errors
     /// [`SendError`]: `Full` if it was too slow, else it is closed already.
@@ -116,7 +116,7 @@ impl Connection {
         let result = self.line.try_send(frame);
         if result == Err(SendError::Full) {
             self.line.close(Close {
-                code: CloseCode::TRY_AGAIN,
+                code: CloseCode::SLOW_CONSUMER,
                 reason: "slow consumer".to_owned(),
                 is_orderly: false,
             });

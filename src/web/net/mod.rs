@@ -9,7 +9,7 @@
 //! that wait. What a stranger can hold up has a deadline, which no trickle of bytes moves.
 //!
 //! What may wait for a slow client is bounded too, and the sender decides what happens then:
-//! [`Connection::send`] gives the client up (1013), [`Connection::try_send`] gives the frame back.
+//! [`Connection::send`] gives the client up (4408), [`Connection::try_send`] gives the frame back.
 //!
 //! A [`Server`](crate::web::Server) runs reactors as processes; its [page](crate::web#how-it-dies) says how they die.
 //!

@@ -40,8 +40,13 @@ impl CloseCode {
     pub const ERROR: CloseCode = CloseCode(1011);
     /// 1012: the service restarts; come back.
     pub const RESTART: CloseCode = CloseCode(1012);
-    /// 1013: try again later; for us, a client too slow for what it asked to receive.
+    /// 1013: try again later.
     pub const TRY_AGAIN: CloseCode = CloseCode(1013);
+    /// 4408, of our own (RFC 6455 §7.4.2): the client was too slow for what it asked to receive. It may come back at
+    /// once and go on after what it has.
+    pub const SLOW_CONSUMER: CloseCode = CloseCode(4408);
+    /// 4429, of our own: the client sent more than it may.
+    pub const TOO_MANY: CloseCode = CloseCode(4429);
 
     /// Any code.
     pub const fn new(code: u16) -> Self {

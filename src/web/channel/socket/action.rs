@@ -1,5 +1,6 @@
 //! PURE: the words between a socket's decisions and whoever acts on them.
 
+use crate::service::rate_limit::Rate;
 use crate::web::channel::message::{Frame, Message};
 
 /// How much one connection may ask for.
@@ -12,6 +13,12 @@ pub struct SocketLimits {
     pub held_max: usize,
     /// Bytes of the payloads that wait. 256 KiB: four frames of the largest size.
     pub held_bytes_max: usize,
+    /// Events of the client that wait for one channel; above it the answer is `busy`, not a longer queue. 64: what a
+    /// client says in a second of a busy game.
+    pub events_max: usize,
+    /// Frames of the client. Above it the connection is closed with 4429. Off: what comes is read no faster than it is
+    /// handled.
+    pub frames: Rate,
 }
 
 impl Default for SocketLimits {
@@ -20,6 +27,8 @@ impl Default for SocketLimits {
             channels_max: 100,
             held_max: 32,
             held_bytes_max: 256 * 1024,
+            events_max: 64,
+            frames: Rate::OFF,
         }
     }
 }
