@@ -9,7 +9,10 @@ use super::name::Name;
 use super::password::Password;
 use super::room::{NewPost, PostError, RoomMsg, RoomRegistry};
 use super::rooms::{CreateRoomError, OpenRoomError, Rooms, RoomsArgs, RoomsMsg};
-use super::store::{HistoryOfRoom, ListRooms, Message, Page, Posted, Room, SCHEMA};
+use super::store::{
+    CannotRead, HistoryOfRoom, ListRooms, ListRoomsOf, MarkRead, Message, Page, Posted, ReadCursor,
+    Room, SCHEMA,
+};
 use super::users::{SignInError, SignUpError, Unavailable, Users, UsersArgs, UsersMsg};
 use crate::behaviour::supervisor::{
     Child, DynamicMsg, DynamicSupervisor, Msg, Strategy, Supervisor,
@@ -17,7 +20,7 @@ use crate::behaviour::supervisor::{
 use crate::process::{self, CallError, Dest, Overflow, Recipient, Ref, StartError};
 use crate::service::balancer::{Balance, Balancer};
 use crate::service::pub_sub::PubSub;
-use crate::store::{Database, Health, OpenError, Query, ReaderMsg, Store};
+use crate::store::{Database, Health, OpenError, Query, ReaderMsg, Store, WriteError, WriterMsg};
 use crate::sync::Arc;
 use crate::time::Clock;
 use std::fmt;
@@ -46,6 +49,8 @@ struct Inner {
     clock: Clock,
     store: Store,
     topics: PubSub<RoomEvent>,
+    /// How far somebody has read a room, by [`read_topic`].
+    reads: PubSub<u64>,
     registry: RoomRegistry,
     users: process::Name<UsersMsg>,
     rooms: process::Name<RoomsMsg>,
@@ -68,12 +73,15 @@ impl Chat {
     /// As [`open`](Chat::open).
     pub fn open_with(config: &Config, store: crate::store::Config) -> Result<Chat, OpenError> {
         let (restarts_max, restarts_period) = STORE_RESTARTS;
+        let queue_max = (config.limits.store_queue.max()).map_or(usize::MAX, |max| max as usize);
         let store = crate::store::Config {
             directory: config.data.clone(),
             commit_wait_max: config.store.commit_wait,
             readers: config.store.readers.max(1) as usize,
             restarts_max,
             restarts_period,
+            queue_max,
+            batch_max: store.batch_max.min(queue_max),
             ..store
         };
         let clock = store.clock.clone();
@@ -84,6 +92,7 @@ impl Chat {
             clock,
             store: Store::new("chat.store", database),
             topics: PubSub::new("chat.topics"),
+            reads: PubSub::new("chat.reads"),
             registry: RoomRegistry::new("chat.rooms"),
             users: process::Name::new("chat.users"),
             rooms: process::Name::new("chat.rooms"),
@@ -119,6 +128,7 @@ impl Chat {
             topics: topics.clone(),
             supervisor: self.0.room_supervisor.clone(),
             in_flight_max: config.limits.posts_in_flight.max().unwrap_or(0) as usize,
+            mailbox_max: config.limits.room_mailbox.max().unwrap_or(0) as usize,
             clock: clock.clone(),
         };
         let (room_restarts, room_period) = ROOM_RESTARTS;
@@ -249,6 +259,59 @@ impl Chat {
         self.read(ListRooms { after, limit })
     }
 
+    /// Rooms by name, each with how far somebody has read it: those after a name, so many at most.
+    ///
+    /// # Errors
+    /// If the store does not answer.
+    pub fn list_rooms_of(
+        &self,
+        account: &Account,
+        after: Option<Arc<str>>,
+        limit: usize,
+    ) -> Result<Vec<(Room, ReadCursor)>, Unavailable> {
+        let user = account.id;
+        self.read(ListRoomsOf { user, after, limit })
+    }
+
+    /// Notes that somebody has read a room up to a message; it is committed when this returns. A cursor never goes
+    /// back: the answer says where it is. The user's clients in the room are told.
+    ///
+    /// # Errors
+    /// See [`MarkReadError`].
+    pub fn mark_read(
+        &self,
+        account: &Account,
+        room: &Name,
+        seq: u64,
+    ) -> Result<ReadCursor, MarkReadError> {
+        let mark = MarkRead {
+            room: room.as_str().into(),
+            user: account.id,
+            seq,
+        };
+        let writer = self.0.store.writer();
+        match writer.call(|reply| WriterMsg::write(mark, reply)) {
+            Ok(Ok(cursor)) => {
+                self.tell_read(account, room.as_str(), cursor.read_seq);
+                Ok(cursor)
+            }
+            Ok(Err(WriteError::Refused(refused))) => Err(MarkReadError::Refused(refused)),
+            Ok(Err(WriteError::Store(_))) | Err(_) => Err(MarkReadError::Storage),
+        }
+    }
+
+    /// Tells how far somebody has read a room.
+    pub(super) fn tell_read(&self, account: &Account, room: &str, read_seq: u64) {
+        self.0.reads.broadcast(&read_topic(account, room), read_seq);
+    }
+
+    /// Sends how far somebody has read a room to a process, until that ends. Of two numbers the larger one holds.
+    pub fn subscribe_read(&self, account: &Account, room: &str, recipient: Recipient<u64>) {
+        self.0
+            .reads
+            .subscribe(&read_topic(account, room), recipient);
+    }
+
     /// Says something in a room; it is committed when this returns.
     ///
     /// # Errors
@@ -270,8 +333,8 @@ impl Chat {
             body,
             client_id,
         };
-        room.call(|reply| RoomMsg::Post(post, reply))
-            .unwrap_or(Err(PostError::Storage))
+        let answer = room.call(|reply| RoomMsg::Post(post, reply));
+        answer.unwrap_or_else(|error| Err(error.into()))
     }
 
     /// The process of a room, which is started if it does not run. One incarnation: ask again for each use.
@@ -352,6 +415,31 @@ impl Chat {
         }
     }
 }
+
+/// Names have no slash.
+fn read_topic(account: &Account, room: &str) -> String {
+    format!("{}/{room}", account.name)
+}
+
+/// Why a read cursor was not moved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MarkReadError {
+    /// There is no such room, or no such message.
+    Refused(CannotRead),
+    /// The store did not take it, or did not answer.
+    Storage,
+}
+
+impl fmt::Display for MarkReadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            MarkReadError::Refused(refused) => refused.fmt(f),
+            MarkReadError::Storage => f.write_str("the read cursor could not be stored"),
+        }
+    }
+}
+
+impl std::error::Error for MarkReadError {}
 
 impl fmt::Debug for Chat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

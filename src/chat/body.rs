@@ -8,10 +8,12 @@
 
 use std::fmt;
 
+use super::config::Limit;
 use super::text;
 use crate::sync::Arc;
 
-/// The text of a message: not blank, at most 4,000 code points and 16 KiB. Cheap to clone.
+/// The text of a message: not blank, at most 4,000 code points and 16 KiB unless other limits are given. Cheap to
+/// clone.
 ///
 /// ```
 /// use perennial::chat::body::{Body, BodyError};
@@ -27,7 +29,7 @@ pub struct Body(Arc<str>);
 pub enum BodyError {
     /// There is nothing in it that a reader would see.
     Blank,
-    /// It has more than [`Body::LETTERS_MAX`] code points or [`Body::BYTES_MAX`] bytes.
+    /// It has more code points or bytes than it may.
     TooLong,
 }
 
@@ -44,8 +46,27 @@ impl Body {
     /// # Errors
     /// See [`BodyError`].
     pub fn new(text: &str) -> Result<Body, BodyError> {
+        Body::within(
+            text,
+            Limit::at(Self::LETTERS_MAX as u32),
+            Limit::at(Self::BYTES_MAX as u32),
+        )
+    }
+
+    /// As [`new`](Body::new), with other limits of code points and bytes.
+    ///
+    /// ```
+    /// use perennial::chat::body::{Body, BodyError};
+    /// use perennial::chat::config::Limit;
+    /// assert_eq!(Body::within("four", Limit::at(3), Limit::Off), Err(BodyError::TooLong));
+    /// assert!(Body::within(&"x".repeat(100_000), Limit::Off, Limit::Off).is_ok());
+    /// ```
+    ///
+    /// # Errors
+    /// See [`BodyError`].
+    pub fn within(text: &str, letters: Limit, bytes: Limit) -> Result<Body, BodyError> {
         let body = clean(text);
-        if body.len() > Self::BYTES_MAX || body.chars().count() > Self::LETTERS_MAX {
+        if !bytes.allows(body.len() as u64) || !letters.allows(body.chars().count() as u64) {
             return Err(BodyError::TooLong);
         }
         if body.chars().all(text::is_blank) {
@@ -86,12 +107,7 @@ impl fmt::Display for BodyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             BodyError::Blank => f.write_str("a message needs something to read"),
-            BodyError::TooLong => write!(
-                f,
-                "a message has at most {} characters and {} KiB",
-                Body::LETTERS_MAX,
-                Body::BYTES_MAX / 1024
-            ),
+            BodyError::TooLong => f.write_str("the message is too long"),
         }
     }
 }

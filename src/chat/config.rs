@@ -10,6 +10,7 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::body::Body;
 use super::config_key::{self, Value};
 
 /// What a host may choose.
@@ -56,22 +57,46 @@ pub struct Limits {
     pub messages_burst: Limit,
     /// Rooms that a user may join in a second.
     pub joins_per_second: Limit,
+    /// Read cursors that a user may move in a second. Each is a write.
+    pub reads_per_second: Limit,
     /// Attempts to sign up or in from one address in a minute.
     pub sign_ins_per_minute: Limit,
+    /// Connections in all. The system's limit of open files, less 256, holds in any case.
+    pub connections: Limit,
     /// Connections from one address.
     pub connections_per_ip: Limit,
     /// Connections that have not signed in, from all addresses together.
     pub connections_unauthenticated: Limit,
+    /// Frames that one socket may send in a second, and twice as many at once. Above it the socket is closed.
+    pub frames_per_second: Limit,
+    /// Bytes of one frame of a client. A longer one closes its socket.
+    pub frame_bytes: Limit,
+    /// Code points of one message.
+    pub message_length: Limit,
+    /// Bytes of one message.
+    pub message_bytes: Limit,
     /// Rooms that one socket may have joined.
     pub topics_per_socket: Limit,
     /// Messages in the answer to a join. What is missing beyond it follows as pushes.
     pub join_messages: Limit,
     /// Posts of one room on their way to the disk. Above it the answer is `busy`.
     pub posts_in_flight: Limit,
+    /// What may wait for the process of one room, beside the posts on their way. Above it the answer is `busy`.
+    pub room_mailbox: Limit,
+    /// What one client may have waiting for its channel in one room. Above it the answer is `busy`.
+    pub channel_mailbox: Limit,
+    /// What may wait for the writer of the store, and for each reader. Above it the answer is `busy` or `storage`.
+    pub store_queue: Limit,
     /// Frames that wait for a slow reader before its connection is closed.
     pub outbound_frames: Limit,
     /// Bytes that wait for a slow reader before its connection is closed.
     pub outbound_bytes: Limit,
+    /// A WebSocket from which nothing came for so long, not even an answer to a ping, is closed. Zero: never.
+    pub idle_timeout: Duration,
+    /// A connection that took no byte for so long although some waited is cut. Zero: never.
+    pub write_timeout: Duration,
+    /// A connection without a request for so long is closed. Zero: never.
+    pub keep_alive: Duration,
 }
 
 /// How long a sign-in lasts.
@@ -120,14 +145,26 @@ impl Default for Config {
                 messages_per_second: Limit::at(5),
                 messages_burst: Limit::at(20),
                 joins_per_second: Limit::at(10),
+                reads_per_second: Limit::at(10),
                 sign_ins_per_minute: Limit::at(10),
+                connections: Limit::at(10_000),
                 connections_per_ip: Limit::at(64),
                 connections_unauthenticated: Limit::at(1_024),
+                frames_per_second: Limit::at(1_000),
+                frame_bytes: Limit::at(64 * 1024),
+                message_length: Limit::at(Body::LETTERS_MAX as u32),
+                message_bytes: Limit::at(Body::BYTES_MAX as u32),
                 topics_per_socket: Limit::at(100),
                 join_messages: Limit::at(200),
                 posts_in_flight: Limit::at(512),
+                room_mailbox: Limit::at(4_096),
+                channel_mailbox: Limit::at(64),
+                store_queue: Limit::at(16_384),
                 outbound_frames: Limit::at(256),
                 outbound_bytes: Limit::at(1024 * 1024),
+                idle_timeout: Duration::from_secs(75),
+                write_timeout: Duration::from_secs(30),
+                keep_alive: Duration::from_secs(60),
             },
             sessions: Sessions {
                 idle_timeout: Duration::from_secs(14 * DAY),

@@ -71,9 +71,19 @@ pub const KEYS: &[Key] = &[
         field: Field::Limit(|c| &mut c.limits.joins_per_second),
     },
     Key {
+        name: "limits.reads_per_second",
+        about: "read cursors moved per user and second",
+        field: Field::Limit(|c| &mut c.limits.reads_per_second),
+    },
+    Key {
         name: "limits.sign_ins_per_minute",
         about: "attempts to sign up or in per address and minute",
         field: Field::Limit(|c| &mut c.limits.sign_ins_per_minute),
+    },
+    Key {
+        name: "limits.connections",
+        about: "connections in all",
+        field: Field::Limit(|c| &mut c.limits.connections),
     },
     Key {
         name: "limits.connections_per_ip",
@@ -84,6 +94,26 @@ pub const KEYS: &[Key] = &[
         name: "limits.connections_unauthenticated",
         about: "connections without a session, in all",
         field: Field::Limit(|c| &mut c.limits.connections_unauthenticated),
+    },
+    Key {
+        name: "limits.frames_per_second",
+        about: "frames per socket and second",
+        field: Field::Limit(|c| &mut c.limits.frames_per_second),
+    },
+    Key {
+        name: "limits.frame_bytes",
+        about: "bytes of a frame of a client",
+        field: Field::Limit(|c| &mut c.limits.frame_bytes),
+    },
+    Key {
+        name: "limits.message_length",
+        about: "code points of a message",
+        field: Field::Limit(|c| &mut c.limits.message_length),
+    },
+    Key {
+        name: "limits.message_bytes",
+        about: "bytes of a message",
+        field: Field::Limit(|c| &mut c.limits.message_bytes),
     },
     Key {
         name: "limits.topics_per_socket",
@@ -101,6 +131,21 @@ pub const KEYS: &[Key] = &[
         field: Field::Limit(|c| &mut c.limits.posts_in_flight),
     },
     Key {
+        name: "limits.room_mailbox",
+        about: "what may wait for one room",
+        field: Field::Limit(|c| &mut c.limits.room_mailbox),
+    },
+    Key {
+        name: "limits.channel_mailbox",
+        about: "what one client may have waiting in one room",
+        field: Field::Limit(|c| &mut c.limits.channel_mailbox),
+    },
+    Key {
+        name: "limits.store_queue",
+        about: "what may wait for the writer, and for a reader",
+        field: Field::Limit(|c| &mut c.limits.store_queue),
+    },
+    Key {
         name: "limits.outbound_frames",
         about: "frames that wait for a slow reader",
         field: Field::Limit(|c| &mut c.limits.outbound_frames),
@@ -109,6 +154,21 @@ pub const KEYS: &[Key] = &[
         name: "limits.outbound_bytes",
         about: "bytes that wait for a slow reader",
         field: Field::Limit(|c| &mut c.limits.outbound_bytes),
+    },
+    Key {
+        name: "limits.idle_timeout",
+        about: "end of a socket that says nothing",
+        field: Field::Time(Duration::ZERO, HOUR, |c| &mut c.limits.idle_timeout),
+    },
+    Key {
+        name: "limits.write_timeout",
+        about: "end of a connection that takes nothing",
+        field: Field::Time(Duration::ZERO, HOUR, |c| &mut c.limits.write_timeout),
+    },
+    Key {
+        name: "limits.keep_alive",
+        about: "end of a connection without a request",
+        field: Field::Time(Duration::ZERO, HOUR, |c| &mut c.limits.keep_alive),
     },
     Key {
         name: "sessions.idle_timeout",

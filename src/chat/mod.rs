@@ -48,6 +48,7 @@ mod application;
 pub mod arguments;
 #[cfg(feature = "chat")]
 pub mod assets;
+mod backlog;
 pub mod body;
 pub mod config;
 #[cfg(feature = "cli")]
@@ -68,7 +69,7 @@ mod users;
 pub mod web;
 
 pub use account::{Account, Token};
-pub use application::Chat;
+pub use application::{Chat, MarkReadError};
 pub use event::{Committed, RoomEvent};
 #[cfg(feature = "chat")]
 pub use program::{Opened, Program, ProgramError};

@@ -12,6 +12,7 @@ use crate::sync::Mutex;
 use crate::web::Server;
 use crate::web::http::InvalidOrigin;
 use crate::web::net::{self, BindError, Listener};
+use crate::web::websocket;
 use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -192,15 +193,34 @@ impl Opened {
     }
 }
 
+/// As long as nothing waits: ten years.
+const NEVER: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
+
+fn off_is_never(time: Duration) -> Duration {
+    if time.is_zero() { NEVER } else { time }
+}
+
 fn net_config(config: &Config) -> net::Config {
     let limits = &config.limits;
     let off_is_zero = |limit: Limit| limit.max().unwrap_or(0) as usize;
     let off_is_all = |limit: Limit| limit.max().map_or(usize::MAX, |max| max as usize);
+    let frame_bytes = off_is_all(limits.frame_bytes);
+    // A silent client is asked twice before it is given up.
+    let silence_max = off_is_never(limits.idle_timeout);
     net::Config {
+        websocket: websocket::Limits {
+            message_max: frame_bytes,
+            ..websocket::Limits::default()
+        },
+        connections_max: off_is_all(limits.connections),
         connections_per_ip: off_is_zero(limits.connections_per_ip),
         http_connections_max: off_is_zero(limits.connections_unauthenticated),
         out_frames_max: off_is_all(limits.outbound_frames),
         out_bytes_max: off_is_all(limits.outbound_bytes),
+        ping_after: silence_max / 3,
+        silence_max,
+        write_timeout: off_is_never(limits.write_timeout),
+        keep_alive: off_is_never(limits.keep_alive),
         ..net::Config::default()
     }
 }

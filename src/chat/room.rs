@@ -14,6 +14,7 @@
 //! finds the name taken was not needed, and that is no failure.
 
 use super::account::Account;
+use super::backlog::Backlog;
 use super::body::{Body, ClientId};
 use super::event::{Committed, RoomEvent};
 use super::store::{FindRoom, Message, NoSuchRoom, Post, Posted, RoomId};
@@ -27,7 +28,7 @@ use crate::sync::Arc;
 use crate::time::Clock;
 use std::collections::VecDeque;
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long a post may take to the disk. Longer than a call waits, so that it is the sender who gives up first.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -35,8 +36,9 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a room waits before it asks a writer again that did not answer.
 const ASK_AGAIN: Duration = Duration::from_millis(200);
 
-/// What a sender is told to wait when the room has its hands full: a few commits.
-const BUSY_RETRY: Duration = Duration::from_millis(250);
+/// What a sender is told to wait when the room does not even come to look at what it is sent. It cannot be asked how
+/// long that will be; 1 s is many turns of a processor that is shared fairly.
+const OVERLOADED_RETRY: Duration = Duration::from_secs(1);
 
 /// How many messages are told at once at most. 64: the rest of a commit need not wait for more, and a listener's queue
 /// takes several of these.
@@ -93,6 +95,16 @@ impl fmt::Display for PostError {
 
 impl std::error::Error for PostError {}
 
+impl From<CallError> for PostError {
+    /// What a call to a room that was not answered comes to.
+    fn from(error: CallError) -> Self {
+        match error {
+            CallError::Overloaded => PostError::Busy(OVERLOADED_RETRY),
+            _ => PostError::Storage,
+        }
+    }
+}
+
 impl fmt::Debug for RoomMsg {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -126,12 +138,16 @@ pub(super) struct Room {
     id: Option<RoomId>,
     /// The number of the last message that is known to be committed.
     head: u64,
-    in_flight: usize,
+    /// All posts that are not answered.
+    backlog: Backlog,
     /// What came before the writer's first answer.
     early: VecDeque<(NewPost, ReplyTo<Result<Posted, PostError>>)>,
     asking: bool,
     /// Committed and not yet told.
     untold: Vec<Message>,
+    /// When the writer is to be asked again. A timer says so; one that finds the mailbox full is not heard, and then
+    /// it is what fills the mailbox that makes the room look.
+    ask_at: Option<Instant>,
 }
 
 impl GenServer for Room {
@@ -145,13 +161,14 @@ impl GenServer for Room {
             Err(error) => return Init::Stop(ExitReason::other(error)),
         }
         let room = Room {
+            backlog: Backlog::new(args.in_flight_max),
             args,
             id: None,
             head: 0,
-            in_flight: 0,
             early: VecDeque::new(),
             asking: false,
             untold: Vec::new(),
+            ask_at: None,
         };
         Init::Continue(room, RoomMsg::Ask)
     }
@@ -163,14 +180,15 @@ impl GenServer for Room {
             RoomMsg::Ask => self.ask(cx),
             RoomMsg::Publish => self.publish(),
         }
+        if self.ask_at.is_some_and(|at| at <= self.args.clock.now()) {
+            self.ask(cx);
+        }
         Next::Timeout(IDLE)
     }
 
     fn handle_info(&mut self, info: Info, _cx: &mut Cx<Self>) -> Next<RoomMsg> {
         match info {
-            Info::Timeout if self.in_flight == 0 && self.early.is_empty() => {
-                Next::Stop(ExitReason::Normal)
-            }
+            Info::Timeout if self.backlog.is_empty() => Next::Stop(ExitReason::Normal),
             _ => Next::Timeout(IDLE),
         }
     }
@@ -183,9 +201,8 @@ impl Room {
         reply: ReplyTo<Result<Posted, PostError>>,
         cx: &mut Cx<Self>,
     ) {
-        let under_way = self.in_flight + self.early.len();
-        if self.args.in_flight_max != 0 && under_way >= self.args.in_flight_max {
-            return reply.send(Err(PostError::Busy(BUSY_RETRY)));
+        if let Err(wait) = self.backlog.admit(self.args.clock.now()) {
+            return reply.send(Err(PostError::Busy(wait)));
         }
         match self.id {
             Some(id) => self.write(id, post, reply, cx),
@@ -210,14 +227,13 @@ impl Room {
             at: self.args.clock.unix_ms(),
         };
         let user = post.author.name;
-        self.in_flight += 1;
         let writer = self.args.store.writer().clone();
         cx.request_for(
             WRITE_TIMEOUT,
             writer,
             |answer| WriterMsg::write(operation, answer),
             move |room, answer, cx| {
-                room.in_flight -= 1;
+                room.backlog.done(room.args.clock.now());
                 match answer {
                     Ok(Ok(posted)) => {
                         let Posted { seq, at, is_new } = posted;
@@ -235,6 +251,11 @@ impl Room {
                     }
                     Ok(Err(error)) => {
                         reply.send(Err(refusal(&error)));
+                    }
+                    // The writer has not seen it.
+                    Err(CallError::Overloaded) => {
+                        let wait = room.backlog.wait(room.args.clock.now());
+                        reply.send(Err(PostError::Busy(wait)));
                     }
                     Err(error) => {
                         reply.send(Err(PostError::Storage));
@@ -289,12 +310,14 @@ impl Room {
 
     fn ask_again(&mut self, cx: &mut Cx<Self>) {
         self.asking = true;
+        self.ask_at = Some(self.args.clock.now() + ASK_AGAIN);
         cx.send_after(ASK_AGAIN, RoomMsg::Ask);
     }
 
     /// Asks the writer for the last number: the question waits behind all that it was given earlier.
     fn ask(&mut self, cx: &mut Cx<Self>) {
         self.asking = true;
+        self.ask_at = None;
         let find = FindRoom {
             name: self.args.name.clone(),
         };
@@ -310,20 +333,23 @@ impl Room {
                     Next::Timeout(IDLE)
                 }
                 Ok(Ok(None)) => {
-                    for (_, reply) in room.early.drain(..) {
-                        reply.send(Err(PostError::NoSuchRoom));
-                    }
+                    room.refuse_early(PostError::NoSuchRoom);
                     Next::Stop(ExitReason::Normal)
                 }
                 Ok(Err(_)) | Err(_) => {
-                    for (_, reply) in room.early.drain(..) {
-                        reply.send(Err(PostError::Storage));
-                    }
+                    room.refuse_early(PostError::Storage);
                     room.ask_again(cx);
                     Next::Timeout(IDLE)
                 }
             },
         );
+    }
+
+    fn refuse_early(&mut self, error: PostError) {
+        for (_, reply) in std::mem::take(&mut self.early) {
+            self.backlog.done(self.args.clock.now());
+            reply.send(Err(error));
+        }
     }
 
     fn found(&mut self, id: RoomId, seq: u64, cx: &mut Cx<Self>) {

@@ -12,7 +12,7 @@ use super::store::{CreateRoom, FindRoom};
 use crate::behaviour::gen_server::{Cx, GenServer, Info, Init, Next};
 use crate::behaviour::supervisor::{Child, DynamicMsg};
 use crate::pid::MonitorRef;
-use crate::process::{self, Ref, ReplyTo};
+use crate::process::{self, Overflow, Ref, ReplyTo};
 use crate::service::pub_sub::PubSub;
 use crate::store::{ReaderMsg, Store, WriteError, WriterMsg};
 use crate::sync::Arc;
@@ -91,6 +91,8 @@ pub(super) struct RoomsArgs {
     pub(super) topics: PubSub<RoomEvent>,
     pub(super) supervisor: process::Name<DynamicMsg>,
     pub(super) in_flight_max: usize,
+    /// Messages that may wait for one room; 0 for no limit.
+    pub(super) mailbox_max: usize,
     pub(super) clock: Clock,
 }
 
@@ -232,6 +234,10 @@ impl Rooms {
             .label(format!("room {name}"))
             .transient()
             .pooled();
+        let room = match self.args.mailbox_max {
+            0 => room,
+            max => room.mailbox(max, Overflow::Reject),
+        };
         cx.request_for(
             START_TIMEOUT,
             self.args.supervisor.clone(),

@@ -1,5 +1,6 @@
 //! What was said: numbered per room from 1, without gaps, in the order of the commits.
 
+use super::read_cursors::read_seq;
 use super::rooms::{FindRoom, RoomId};
 use super::users::UserId;
 use super::{seq_from_sql, seq_to_sql};
@@ -215,12 +216,14 @@ impl Query for HistoryOfRoom {
     }
 }
 
-/// What somebody who enters a room reads: a page, and how far the room is, both of one moment; `None` if there is no
-/// such room.
+/// What somebody who enters a room reads: a page, how far the room is, and how far they have read it, all of one
+/// moment; `None` if there is no such room.
 #[derive(Clone, Debug)]
 pub struct EnterRoom {
     /// The room's name, in NFC.
     pub name: Arc<str>,
+    /// Who enters.
+    pub user: UserId,
     /// Which stretch.
     pub page: Page,
     /// How many at most; never more than [`HISTORY_MAX`].
@@ -232,6 +235,8 @@ pub struct EnterRoom {
 pub struct Entered {
     /// The number of the room's last message; 0 in an empty room.
     pub head: u64,
+    /// The number of the last message that the user has read.
+    pub read_seq: u64,
     /// The page, oldest first.
     pub messages: Vec<Message>,
 }
@@ -253,6 +258,7 @@ impl Query for EnterRoom {
         };
         Ok(Some(Entered {
             head: room.seq,
+            read_seq: read_seq(db, room.id, self.user)?,
             messages: history.run(db)?,
         }))
     }

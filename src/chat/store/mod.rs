@@ -25,6 +25,7 @@
 //! ```
 
 mod messages;
+mod read_cursors;
 mod rooms;
 mod sessions;
 mod users;
@@ -33,6 +34,7 @@ pub use messages::{
     EnterRoom, Entered, HISTORY_MAX, History, HistoryOfRoom, Message, NoSuchRoom, Page, Post,
     Posted,
 };
+pub use read_cursors::{CannotRead, ListRoomsOf, MarkRead, ReadCursor};
 pub use rooms::{CreateRoom, FindRoom, ListRooms, ROOMS_LISTED_MAX, Room, RoomId};
 pub use sessions::{
     CloseSession, CloseSessionsOf, Expiry, FindSession, OpenSession, PurgeSessions, SESSIONS_MAX,
@@ -49,11 +51,18 @@ use crate::store::{Migration, Schema};
 pub static SCHEMA: Schema = Schema {
     // "Pern"
     application_id: 0x5065_726e,
-    migrations: &[Migration {
-        number: 1,
-        name: "users, sessions, rooms, messages",
-        sql: FIRST,
-    }],
+    migrations: &[
+        Migration {
+            number: 1,
+            name: "users, sessions, rooms, messages",
+            sql: FIRST,
+        },
+        Migration {
+            number: 2,
+            name: "read cursors",
+            sql: READ_CURSORS,
+        },
+    ],
 };
 
 /// Messages lie in the order in which they are read, room by room; a page of history is one stretch of them.
@@ -91,6 +100,16 @@ const FIRST: &str = "
     ) STRICT, WITHOUT ROWID;
     CREATE UNIQUE INDEX message_of_client ON message (room_id, user_id, client_id)
         WHERE client_id IS NOT NULL;
+";
+
+/// A row for each room that a user has read something of; a user's rows lie together, as the list of rooms reads them.
+const READ_CURSORS: &str = "
+    CREATE TABLE read_cursor (
+        user_id INTEGER NOT NULL REFERENCES user (id) ON DELETE CASCADE,
+        room_id INTEGER NOT NULL REFERENCES room (id) ON DELETE CASCADE,
+        seq INTEGER NOT NULL CHECK (seq >= 0),
+        PRIMARY KEY (user_id, room_id)
+    ) STRICT, WITHOUT ROWID;
 ";
 
 /// A number of a message as SQLite keeps it. Nothing is numbered above its largest integer, so a larger one

@@ -11,7 +11,7 @@ use crate::chat::account::{Account, Token};
 use crate::chat::name::Name;
 use crate::chat::password::Password;
 use crate::chat::rooms::{CreateRoomError, RoomsMsg};
-use crate::chat::store::{HISTORY_MAX, HistoryOfRoom, ListRooms, Page, ROOMS_LISTED_MAX};
+use crate::chat::store::{HISTORY_MAX, HistoryOfRoom, ListRoomsOf, Page, ROOMS_LISTED_MAX};
 use crate::chat::users::{SignInError, SignUpError, UsersMsg};
 use crate::reason::ExitReason;
 use crate::store::ReaderMsg;
@@ -231,7 +231,7 @@ impl Exchange {
                 }
                 Next::Stop(ExitReason::Normal)
             }
-            Route::ListRooms => self.list_rooms(cx),
+            Route::ListRooms => self.list_rooms(&account, cx),
             Route::CreateRoom => self.create_room(cx),
             Route::Messages(name) => {
                 let name = name.clone();
@@ -245,9 +245,10 @@ impl Exchange {
         }
     }
 
-    fn list_rooms(&mut self, cx: &mut Cx<Self>) -> Next<()> {
+    fn list_rooms(&mut self, account: &Account, cx: &mut Cx<Self>) -> Next<()> {
         let after = self.request.query_value("after").map(Arc::from);
-        let list = ListRooms {
+        let list = ListRoomsOf {
+            user: account.id,
             after,
             limit: ROOMS_LISTED_MAX,
         };

@@ -1,6 +1,6 @@
 //! PURE. What things look like on the wire; the same on HTTP and on the socket.
 
-use crate::chat::store::{Message, Room};
+use crate::chat::store::{Message, ReadCursor, Room};
 use serde_core::ser::{Serialize, SerializeStruct, Serializer};
 use serde_json::{Value, json};
 
@@ -26,7 +26,12 @@ pub(super) fn messages(messages: &[Message]) -> Value {
     messages.iter().map(value).collect()
 }
 
-/// `{"name","seq"}`.
-pub(super) fn room(room: &Room) -> Value {
-    json!({"name": &*room.name, "seq": room.seq})
+/// `{"name","seq","read_seq","unread"}`.
+pub(super) fn room((room, cursor): &(Room, ReadCursor)) -> Value {
+    json!({
+        "name": &*room.name,
+        "seq": room.seq,
+        "read_seq": cursor.read_seq,
+        "unread": cursor.unread(),
+    })
 }

@@ -4,7 +4,7 @@
 //! too and keep them until that comes; but if its join dies in between it keeps them for the state of the next join,
 //! and shows whoever came meanwhile for ever, as it was not there when they left.
 
-use super::room_channel::{RoomChannel, Shared};
+use super::room_channel::{Note, RoomChannel, Shared};
 use crate::behaviour::gen_server::Next;
 use crate::behaviour::supervisor::{Child, ServerChild};
 use crate::process;
@@ -70,8 +70,7 @@ impl Members {
         clock: &Clock,
         cx: &mut ChannelCx<'_, RoomChannel>,
     ) {
-        self.changes
-            .subscribe(&topic, cx.recipient(|change| change));
+        self.changes.subscribe(&topic, cx.recipient(Note::Change));
         let (pid, key) = (cx.pid(), cx.assigns().account.name.clone());
         let mut meta = Fields::new();
         meta.insert("online_at".to_owned(), (clock.unix_ms() / 1_000).into());

@@ -9,15 +9,18 @@
 
 use super::json;
 use super::members::{Change, Members};
+use super::posting::Posting;
+use super::reading::READ;
 use crate::behaviour::gen_server::{Info, Next};
 use crate::chat::application::Chat;
 use crate::chat::body::{Body, BodyError, ClientId};
+use crate::chat::config::Limits;
 use crate::chat::event::RoomEvent;
 use crate::chat::name::Name;
-use crate::chat::room::{NewPost, PostError, RoomMsg};
+use crate::chat::room::NewPost;
 use crate::chat::rooms::{OpenRoomError, RoomsMsg};
-use crate::chat::store::{EnterRoom, Entered, HISTORY_MAX, HistoryOfRoom, Message, Page, Posted};
-use crate::process::{CallError, Dest, Ref};
+use crate::chat::store::{EnterRoom, Entered, HISTORY_MAX, HistoryOfRoom, Message, Page};
+use crate::process::Dest;
 use crate::service::limiter::RateLimit;
 use crate::store::ReaderMsg;
 use crate::sync::Arc;
@@ -49,6 +52,8 @@ pub(super) struct Shared {
     pub(super) sends: Arc<RateLimit<Arc<str>>>,
     /// Joins of each user.
     pub(super) joins: Arc<RateLimit<Arc<str>>>,
+    /// Read cursors that each user moves.
+    pub(super) reads: Arc<RateLimit<Arc<str>>>,
     pub(super) members: Members,
 }
 
@@ -58,19 +63,33 @@ pub(super) struct Client {
 }
 
 pub(super) struct RoomChannel {
-    shared: Shared,
-    room: Arc<str>,
+    pub(super) shared: Shared,
+    pub(super) room: Arc<str>,
+    pub(super) posting: Posting,
     /// What the client has seen, if it said so.
     after: Option<u64>,
+    /// How far the user has read, as far as is known here.
+    pub(super) read_seq: u64,
+    /// Equals `true` once the client is in.
+    pub(super) is_in: bool,
     /// Equals `true` once the client was told who is here. The tracker answers after it has told all that changed
     /// before, so that this is not to be told again.
     pub(super) knows_members: bool,
 }
 
+/// What a room channel hears from others.
+#[derive(Debug)]
+pub(super) enum Note {
+    /// Somebody came or went.
+    Change(Arc<Change>),
+    /// The client's user has read up to this message.
+    Read(u64),
+}
+
 impl Channel for RoomChannel {
     type Assigns = Client;
     type Args = Shared;
-    type Msg = Arc<Change>;
+    type Msg = Note;
 
     fn join(shared: Shared, payload: Payload, cx: &mut ChannelCx<'_, Self>) -> Join<Self> {
         let Some(room) = cx
@@ -99,10 +118,14 @@ impl Channel for RoomChannel {
                 Ok(Err(OpenRoomError::Storage)) | Err(_) => cx.refuse(Payload::reason("storage")),
             },
         );
+        let waiting_max = shared.chat.config().limits.channel_mailbox.max();
         Join::Pending(RoomChannel {
+            posting: Posting::new(waiting_max.unwrap_or(0) as usize),
             shared,
             room,
             after,
+            read_seq: 0,
+            is_in: false,
             knows_members: false,
         })
     }
@@ -113,47 +136,29 @@ impl Channel for RoomChannel {
         payload: Payload,
         reply: Reply,
         cx: &mut ChannelCx<'_, Self>,
-    ) -> Next<Arc<Change>> {
-        if event != "new_msg" {
-            reply.error(Payload::reason("invalid"));
-            return Next::Loop;
-        }
-        let (body, client_id) = match post_of(&payload) {
-            Ok(post) => post,
-            Err(reason) => {
-                reply.error(Payload::reason(reason));
-                return Next::Loop;
-            }
-        };
-        let author = cx.assigns().account.clone();
-        if let Err(retry) = self.shared.sends.check(author.name.clone()) {
-            reply.error(retry_later("rate_limited", retry.retry_after));
-            return Next::Loop;
-        }
-        let post = NewPost {
-            author,
-            body,
-            client_id,
-        };
-        match self.shared.chat.running_room(&self.room) {
-            Some(room) => self.post(&room, post, Attempt::First, reply, cx),
-            None => self.reopen(post, reply, cx),
+    ) -> Next<Note> {
+        match event {
+            "new_msg" => self.new_msg(&payload, reply, cx),
+            READ => self.read(&payload, reply, cx),
+            _ => reply.error(Payload::reason("invalid")),
         }
         Next::Loop
     }
 
-    fn handle(&mut self, change: Arc<Change>, cx: &mut ChannelCx<'_, Self>) -> Next<Arc<Change>> {
-        if self.knows_members {
-            change.tell(cx);
+    fn handle(&mut self, note: Note, cx: &mut ChannelCx<'_, Self>) -> Next<Note> {
+        match note {
+            Note::Change(change) if self.knows_members => change.tell(cx),
+            Note::Change(_) => {}
+            Note::Read(seq) => self.was_read(seq, cx),
         }
         Next::Loop
     }
 
-    fn handle_info(&mut self, _info: Info, _cx: &mut ChannelCx<'_, Self>) -> Next<Arc<Change>> {
+    fn handle_info(&mut self, _info: Info, _cx: &mut ChannelCx<'_, Self>) -> Next<Note> {
         Next::Loop
     }
 
-    fn fill(&mut self, after: u64, fill: Fill, cx: &mut ChannelCx<'_, Self>) -> Next<Arc<Change>> {
+    fn fill(&mut self, after: u64, fill: Fill, cx: &mut ChannelCx<'_, Self>) -> Next<Note> {
         let frames_max = self.shared.chat.config().limits.outbound_frames.max();
         let limit = frames_max.map_or(HISTORY_MAX, |max| (max as usize / PAGE_PART).max(1));
         let history = HistoryOfRoom {
@@ -174,19 +179,32 @@ impl Channel for RoomChannel {
     }
 }
 
-/// Whether a room that is not there is worth starting.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Attempt {
-    First,
-    Last,
-}
-
 impl RoomChannel {
+    /// `{"body","client_id"?}`: the client says something.
+    fn new_msg(&mut self, payload: &Payload, reply: Reply, cx: &mut ChannelCx<'_, Self>) {
+        let limits = &self.shared.chat.config().limits;
+        let (body, client_id) = match post_of(payload, limits) {
+            Ok(post) => post,
+            Err(reason) => return reply.error(Payload::reason(reason)),
+        };
+        let author = cx.assigns().account.clone();
+        if let Err(retry) = self.shared.sends.check(author.name.clone()) {
+            return reply.error(retry_later("rate_limited", retry.retry_after));
+        }
+        let post = NewPost {
+            author,
+            body,
+            client_id,
+        };
+        self.post(post, reply, cx);
+    }
+
     pub(super) fn members(&self) -> Members {
         self.shared.members().clone()
     }
 
-    fn read_page(&mut self, cx: &mut ChannelCx<'_, Self>) -> Next<Arc<Change>> {
+    fn read_page(&mut self, cx: &mut ChannelCx<'_, Self>) -> Next<Note> {
+        self.follow_reads(cx);
         let max = self.shared.chat.config().limits.join_messages.max();
         let limit = max.map_or(HISTORY_MAX, |max| (max as usize).min(HISTORY_MAX));
         let page = match self.after {
@@ -195,6 +213,7 @@ impl RoomChannel {
         };
         let enter = EnterRoom {
             name: self.room.clone(),
+            user: cx.assigns().account.id,
             page: page.0,
             limit: page.1,
         };
@@ -211,8 +230,12 @@ impl RoomChannel {
         Next::Loop
     }
 
-    fn enter(&mut self, entered: Entered, cx: &mut ChannelCx<'_, Self>) -> Next<Arc<Change>> {
-        let Entered { head, messages } = entered;
+    fn enter(&mut self, entered: Entered, cx: &mut ChannelCx<'_, Self>) -> Next<Note> {
+        let Entered {
+            head,
+            read_seq,
+            messages,
+        } = entered;
         let messages = match self.after {
             Some(_) => within_bytes(&messages),
             None => &messages,
@@ -223,67 +246,22 @@ impl RoomChannel {
         let seen = messages
             .last()
             .map_or(self.after.unwrap_or(0), |last| last.seq);
-        let reply = json!({"seq": seen, "messages": json::messages(messages)});
+        let cursor = self.cursor(head, read_seq);
+        let reply = json!({
+            "seq": seen,
+            "messages": json::messages(messages),
+            "last_seq": cursor.last_seq,
+            "read_seq": cursor.read_seq,
+            "unread": cursor.unread(),
+        });
         cx.accept(reply, Some(seen));
+        self.is_in = true;
         // What did not fit on the page.
         cx.fastlane().cast(Broadcast::Sync(head));
         let shared = self.shared.clone();
         let topic = topic_of(&self.room);
         shared.members().enter(topic, shared.chat.clock(), cx);
         Next::Loop
-    }
-
-    fn post(
-        &self,
-        room: &Ref<RoomMsg>,
-        post: NewPost,
-        attempt: Attempt,
-        reply: Reply,
-        cx: &mut ChannelCx<'_, Self>,
-    ) {
-        let again = post.clone();
-        cx.request(
-            room.clone(),
-            |answer| RoomMsg::Post(post, answer),
-            move |channel, answer, cx| {
-                match answer {
-                    // It had ended before the post came: nothing has happened.
-                    Err(CallError::NoProc) if attempt == Attempt::First => {
-                        channel.reopen(again, reply, cx)
-                    }
-                    answer => channel.answer(answer, reply),
-                }
-                Next::Loop
-            },
-        );
-    }
-
-    /// Has the room started again, and posts once it runs.
-    fn reopen(&self, post: NewPost, reply: Reply, cx: &mut ChannelCx<'_, Self>) {
-        let name = self.room.clone();
-        cx.request(
-            self.shared.chat.rooms().clone(),
-            |answer| RoomsMsg::Open(name, answer),
-            |channel, opened, cx| {
-                match opened {
-                    Ok(Ok(room)) => channel.post(&room, post, Attempt::Last, reply, cx),
-                    Ok(Err(OpenRoomError::NoSuchRoom)) => reply.error(Payload::reason("not_found")),
-                    Ok(Err(OpenRoomError::Storage)) | Err(_) => {
-                        reply.error(Payload::reason("storage"))
-                    }
-                }
-                Next::Loop
-            },
-        );
-    }
-
-    fn answer(&self, answer: Result<Result<Posted, PostError>, CallError>, reply: Reply) {
-        match answer {
-            Ok(Ok(posted)) => reply.ok(json!({"seq": posted.seq, "at": posted.at})),
-            Ok(Err(PostError::Busy(retry))) => reply.error(retry_later("busy", retry)),
-            Ok(Err(PostError::NoSuchRoom)) => reply.error(Payload::reason("not_found")),
-            Ok(Err(PostError::Storage)) | Err(_) => reply.error(Payload::reason("storage")),
-        }
     }
 }
 
@@ -357,7 +335,7 @@ fn after_of(payload: &Payload) -> Result<Option<u64>, Invalid> {
 }
 
 /// `{"body","client_id"?}`; the word for what is wrong with it.
-fn post_of(payload: &Payload) -> Result<(Body, Option<ClientId>), &'static str> {
+fn post_of(payload: &Payload, limits: &Limits) -> Result<(Body, Option<ClientId>), &'static str> {
     let Some(Value::Object(payload)) = payload.value() else {
         return Err("invalid");
     };
@@ -372,7 +350,7 @@ fn post_of(payload: &Payload) -> Result<(Body, Option<ClientId>), &'static str> 
         Some(Value::String(id)) => Some(ClientId::new(id).map_err(|_| "invalid")?),
         Some(_) => return Err("invalid"),
     };
-    match Body::new(body) {
+    match Body::within(body, limits.message_length, limits.message_bytes) {
         Ok(body) => Ok((body, client_id)),
         Err(BodyError::TooLong) => Err("too_long"),
         Err(BodyError::Blank) => Err("invalid"),
@@ -380,7 +358,7 @@ fn post_of(payload: &Payload) -> Result<(Body, Option<ClientId>), &'static str> 
 }
 
 /// A refusal that says when to try again; at least a millisecond, so that nobody tries again at once for ever.
-fn retry_later(reason: &str, after: Duration) -> Payload {
+pub(super) fn retry_later(reason: &str, after: Duration) -> Payload {
     let ms = u64::try_from(after.as_micros().div_ceil(1_000))
         .unwrap_or(u64::MAX)
         .max(1);

@@ -17,7 +17,7 @@ use crate::service::limiter::RateLimit;
 use crate::service::rate_limit::Rate;
 use crate::store::Health;
 use crate::sync::Arc;
-use crate::web::channel::{SocketLimits, UserSocket};
+use crate::web::channel::{SocketLimits, UserSocket, codec};
 use crate::web::http::{
     Body, HeaderName, HeaderValue, InvalidOrigin, Origins, Request, Response, Status,
 };
@@ -50,35 +50,45 @@ impl Site {
             |limit: Limit, period| limit.max().map_or(Rate::OFF, |max| Rate::per(max, period));
         let sends = per(limits.messages_per_second, Duration::from_secs(1))
             .burst(limits.messages_burst.max().unwrap_or(u32::MAX));
-        let joins = per(limits.joins_per_second, Duration::from_secs(1)).burst(
-            limits
-                .joins_per_second
-                .max()
-                .map_or(1, |max| max.saturating_mul(2)),
-        );
+        let twice = |limit: Limit| limit.max().map_or(1, |max| max.saturating_mul(2));
+        let second = Duration::from_secs(1);
+        let joins = per(limits.joins_per_second, second).burst(twice(limits.joins_per_second));
+        let reads = per(limits.reads_per_second, second).burst(twice(limits.reads_per_second));
+        let frames = per(limits.frames_per_second, second).burst(twice(limits.frames_per_second));
         let sign_ins = per(limits.sign_ins_per_minute, Duration::from_secs(60))
             .burst(limits.sign_ins_per_minute.max().unwrap_or(1));
         let shared = Shared {
             chat: chat.clone(),
             sends: Arc::new(RateLimit::new(sends)),
             joins: Arc::new(RateLimit::new(joins)),
+            reads: Arc::new(RateLimit::new(reads)),
             members: Members::new(),
         };
         let members = shared.members.clone();
         let socket_limits = SocketLimits {
-            channels_max: (limits.topics_per_socket.max()).map_or(usize::MAX, |max| max as usize),
+            channels_max: off_is_all(limits.topics_per_socket),
+            events_max: off_is_all(limits.channel_mailbox),
+            frames,
             ..SocketLimits::default()
         };
         Ok(Site(Arc::new(Inner {
             origins: Origins::new(&chat.config().web.origins)?,
             sockets: UserSocket::new()
                 .channel::<RoomChannel>("room:*", shared)
+                .limits(codec::Limits {
+                    frame_len_max: off_is_all(limits.frame_bytes),
+                    ..codec::Limits::default()
+                })
                 .socket_limits(socket_limits),
             sign_ins: RateLimit::new(sign_ins),
             members,
             chat,
         })))
     }
+}
+
+fn off_is_all(limit: Limit) -> usize {
+    limit.max().map_or(usize::MAX, |max| max as usize)
 }
 
 impl Site {

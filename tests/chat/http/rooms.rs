@@ -25,10 +25,10 @@ fn rooms_are_made_once_and_listed_by_name() {
     assert_eq!(
         rooms(&server, &ada),
         json!([
-            {"name": "Attic", "seq": 0},
-            {"name": "attic", "seq": 0},
-            {"name": "lobby", "seq": 0},
-            {"name": "방", "seq": 0},
+            {"name": "Attic", "seq": 0, "read_seq": 0, "unread": 0},
+            {"name": "attic", "seq": 0, "read_seq": 0, "unread": 0},
+            {"name": "lobby", "seq": 0, "read_seq": 0, "unread": 0},
+            {"name": "방", "seq": 0, "read_seq": 0, "unread": 0},
         ])
     );
 }
@@ -76,7 +76,10 @@ fn the_list_tells_the_number_of_the_last_message() {
     }
     assert_eq!(
         rooms(&server, &ada),
-        json!([{"name": "attic", "seq": 0}, {"name": "lobby", "seq": 3}])
+        json!([
+            {"name": "attic", "seq": 0, "read_seq": 0, "unread": 0},
+            {"name": "lobby", "seq": 3, "read_seq": 0, "unread": 3},
+        ])
     );
 }
 
@@ -93,7 +96,10 @@ fn a_long_list_goes_on_after_a_name() {
     };
     assert_eq!(
         after("a"),
-        json!({"rooms": [{"name": "b", "seq": 0}, {"name": "방", "seq": 0}]})
+        json!({"rooms": [
+            {"name": "b", "seq": 0, "read_seq": 0, "unread": 0},
+            {"name": "방", "seq": 0, "read_seq": 0, "unread": 0},
+        ]})
     );
     assert_eq!(after("%EB%B0%A9"), json!({"rooms": []}));
 }

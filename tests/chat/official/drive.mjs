@@ -174,7 +174,7 @@ async function talk() {
   await adas.opened.next();
   await bobs.opened.next();
   const [ada, bob] = [new Room(adas, "lobby"), new Room(bobs, "lobby")];
-  assert.deepEqual(await ada.join(), {seq: 0, messages: []});
+  assert.deepEqual(await ada.join(), {seq: 0, messages: [], last_seq: 0, read_seq: 0, unread: 0});
   await bob.join();
 
   // A push has its reply, and everybody hears of it.

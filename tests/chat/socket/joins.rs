@@ -52,7 +52,7 @@ fn assert_next(socket: &mut Socket, from: u64, to: u64) {
 fn an_empty_room_begins_at_zero() {
     let (server, ada) = room_with(0);
     let mut socket = server.socket(&ada);
-    let empty = json!({"seq": 0, "messages": []});
+    let empty = json!({"seq": 0, "messages": [], "last_seq": 0, "read_seq": 0, "unread": 0});
     assert_eq!(socket.join("lobby", &json!({})), empty);
     let mut other = server.socket(&ada);
     assert_eq!(other.join("lobby", &json!({"after": 0})), empty);
@@ -155,7 +155,10 @@ fn joining_makes_no_room() {
         assert_eq!(answer.reply(), ("error", &json!({"reason": "not_found"})));
     }
     let rooms = server.send(get("/api/rooms").bearer(&ada.token)).ok(200);
-    assert_eq!(rooms, json!({"rooms": [{"name": "lobby", "seq": 0}]}));
+    assert_eq!(
+        rooms,
+        json!({"rooms": [{"name": "lobby", "seq": 0, "read_seq": 0, "unread": 0}]})
+    );
     // Nor does it do harm to a room that is made later.
     server.room("attic");
     assert_eq!(socket.join("attic", &json!({}))["seq"], 0);
