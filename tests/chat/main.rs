@@ -26,9 +26,11 @@ mod official;
 mod page;
 mod password;
 mod program;
+mod repeated;
 mod server;
 mod socket;
 mod socket_client;
 #[cfg(unix)]
 mod stopping;
+mod switched_off;
 mod talker;

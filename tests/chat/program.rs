@@ -10,10 +10,12 @@ use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 
 /// Switches off what would limit a test.
-const UNLIMITED: [&str; 6] = [
+const UNLIMITED: [&str; 8] = [
     "limits.messages_per_second=0",
     "limits.messages_burst=0",
     "limits.joins_per_second=0",
+    "limits.reads_per_second=0",
+    "limits.frames_per_second=0",
     "limits.sign_ins_per_minute=0",
     "limits.connections_per_ip=0",
     "limits.connections_unauthenticated=0",

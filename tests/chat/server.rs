@@ -7,6 +7,7 @@ use perennial::chat::name::Name;
 use perennial::chat::password::Password;
 use perennial::chat::{Account, Program};
 use perennial::process::Kind;
+use perennial::time::Clock;
 use perennial::{Runtime, store};
 use std::fs;
 use std::net::SocketAddr;
@@ -70,6 +71,8 @@ pub(crate) fn unlimited(data: &Path) -> Config {
     limits.messages_per_second = Limit::Off;
     limits.messages_burst = Limit::Off;
     limits.joins_per_second = Limit::Off;
+    limits.reads_per_second = Limit::Off;
+    limits.frames_per_second = Limit::Off;
     limits.sign_ins_per_minute = Limit::Off;
     limits.connections_per_ip = Limit::Off;
     limits.connections_unauthenticated = Limit::Off;
@@ -98,12 +101,32 @@ impl Server {
         change: impl FnOnce(&mut Config),
         change_store: impl FnOnce(&mut store::Config),
     ) -> Self {
+        let config = |data: &Path| {
+            let mut config = unlimited(data);
+            change(&mut config);
+            config
+        };
+        Server::start_as(config, change_store, None)
+    }
+
+    /// Starts with a configuration of its own, and a clock that a test moves.
+    pub(crate) fn with_clock(config: impl FnOnce(&Path) -> Config, clock: Option<Clock>) -> Self {
+        Server::start_as(config, |_| (), clock)
+    }
+
+    fn start_as(
+        config: impl FnOnce(&Path) -> Config,
+        change_store: impl FnOnce(&mut store::Config),
+        clock: Option<Clock>,
+    ) -> Self {
         let scratch = Scratch::new();
-        let mut config = unlimited(&scratch.data());
-        change(&mut config);
+        let config = config(&scratch.data());
         let mut store = store::Config::new(&config.data);
         change_store(&mut store);
-        let runtime = Runtime::builder().workers(2).default_kind(default_kind());
+        let mut runtime = Runtime::builder().workers(2).default_kind(default_kind());
+        if let Some(clock) = clock {
+            runtime = runtime.clock(clock);
+        }
         let runtime = runtime.build().unwrap();
         let entered = runtime.enter();
         let program = Program::start_with(&config, store).unwrap();

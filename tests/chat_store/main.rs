@@ -11,6 +11,7 @@ mod scratch;
 mod desk;
 mod messages;
 mod plans;
+mod read_cursors;
 mod rooms;
 mod sessions;
 mod users;

@@ -35,6 +35,10 @@ fn no_statement_reads_a_table_or_sorts() {
         "SELECT seq, at FROM message WHERE room_id = ?1 AND user_id = ?2 AND client_id = ?3",
         "SELECT id, name, seq FROM room WHERE name > ?1 ORDER BY name LIMIT ?2",
         "SELECT id, name, seq FROM room WHERE name = ?1",
+        "SELECT room.id, room.name, room.seq, coalesce(read_cursor.seq, 0)
+            FROM room LEFT JOIN read_cursor ON read_cursor.user_id = ?1 AND read_cursor.room_id = room.id
+            WHERE room.name > ?2 ORDER BY room.name LIMIT ?3",
+        "SELECT seq FROM read_cursor WHERE user_id = ?1 AND room_id = ?2",
         "SELECT id, name, password_hash FROM user WHERE name = ?1",
         "SELECT user.id, user.name, opened_at, seen_at FROM session JOIN user ON user.id = session.user_id
             WHERE token_hash = ?1 AND opened_at >= ?2 AND seen_at >= ?3",
