@@ -55,7 +55,7 @@ class Page {
     this.user = name;
     this.memory = new Memory(name);
     this.memory.onReadMark(() => this.#renderRooms());
-    /** What the server has: `{name, seq}` by name. */
+    /** What the server has: `{name, seq, read_seq}` by name. */
     this.rooms = new Map();
     /** Joined rooms by name, the one seen last at the end. */
     this.joined = new Map();
@@ -207,6 +207,10 @@ class Page {
       known.seq = room.last;
       this.#renderRoomsSoon();
     }
+    if (what === "read") {
+      this.#readElsewhere(room.name, detail);
+      return;
+    }
     if (room !== this.current) return;
     if (what === "presence") this.memberList.show(room.presence.names(), this.user);
     else if (what === "status") this.#renderStage();
@@ -230,7 +234,8 @@ class Page {
     }
     if (this.user !== user || this.roomsAsked !== asked) return;
     this.rooms = new Map(rooms.map((room) => [room.name, this.#newer(room)]));
-    for (const { name, seq } of this.rooms.values()) {
+    for (const { name, seq, read_seq: readSeq = 0 } of this.rooms.values()) {
+      if (readSeq > 0) this.memory.setReadMark(name, readSeq);
       // What was there before somebody first saw the room is not new to him.
       if (this.memory.readMark(name) === null) this.memory.setReadMark(name, seq);
       this.memory.lowerReadMark(name, seq);
@@ -244,9 +249,9 @@ class Page {
   }
 
   /** The list may have been made before a message that has come since. */
-  #newer({ name, seq }) {
+  #newer({ name, seq, read_seq }) {
     const room = this.joined.get(name);
-    return { name, seq: room?.status === "joined" ? Math.max(seq, room.last) : seq };
+    return { name, read_seq, seq: room?.status === "joined" ? Math.max(seq, room.last) : seq };
   }
 
   async #createRoom(name) {
@@ -310,7 +315,13 @@ class Page {
   }
 
   #read(seq) {
+    this.current.read(seq);
     if (this.memory.setReadMark(this.current.name, seq)) this.#renderRoomsSoon();
+  }
+
+  /** How far the user has got on some device, as the server has it. Nothing read anywhere says nothing. */
+  #readElsewhere(name, seq) {
+    if (seq > 0 && this.memory.setReadMark(name, seq)) this.#renderRoomsSoon();
   }
 
   #escape() {

@@ -6,6 +6,7 @@
 //   3. A post keeps its client_id however often it is sent, and leaves the outbox only when it is known to be in
 //      the room, or when its author discards it.
 //   4. Posts are sent in the order in which they were written, one at a time.
+//   5. `readSeq`, how far the user has read as the server knows it, never goes back while the server's data stay.
 
 import { Presence } from "./presence.js";
 import { Timers } from "./timers.js";
@@ -24,13 +25,18 @@ const SILENT_TRIES_MAX = 3;
 /** Waiting before a refused post is sent again, if the server gives no time. */
 const RETRY_MS = 1_000;
 
+/** How often the server is told how far the reader has got. */
+const READ_MS = 1_000;
+/** Waiting before it is told again what it could not take. */
+const READ_RETRY_MS = 5_000;
+
 /** Refusals that end by waiting. The others need the author. */
 const PASSING = new Set(["busy", "rate_limited"]);
 
 /**
  * `me` is the name of the user, `history(name, before, limit)` fetches older messages, `keep(posts)` stores unsent
  * posts over a reload of the page, `newestKnown()` is the room's seq as the room list has it. `onChange(what,
- * detail)` reports: "reset", "appended" (messages), "prepended", "trimmed", "older", "outbox", "presence", "status".
+ * detail)` reports: "reset", "appended" (messages), "prepended", "trimmed", "older", "outbox", "presence", "status", "read" (seq).
  */
 export class Room {
   constructor(name, me, { socket, history, keep = () => {}, kept = [], newestKnown = () => 0 }) {
@@ -47,6 +53,10 @@ export class Room {
     /** "joining", "joined", or "missing" if there is no such room. */
     this.status = "joining";
     this.presence = new Presence();
+    /** How far the user has read: what the server knows, and what it is to know. */
+    this.readSeq = 0;
+    this.readHere = 0;
+    this.tellingRead = false;
     this.outbox = kept.map((post) => ({ ...post, state: "queued", reason: null, retryAt: null, tries: 0 }));
     this.timers = new Timers();
     /** Changes with every reset, so that an answer from before is not mixed in. */
@@ -98,6 +108,13 @@ export class Room {
     return post.body;
   }
 
+  /** The reader has got so far. The server is told, for the user's other devices. */
+  read(seq) {
+    if (seq <= this.readHere) return;
+    this.readHere = seq;
+    this.#tellRead();
+  }
+
   /** Fetches the page before the oldest message. */
   async loadOlder() {
     if (this.older !== "more" && this.older !== "failed") return;
@@ -135,7 +152,8 @@ export class Room {
     return this.last === null ? {} : { after: this.last };
   }
 
-  #joined({ seq, messages }) {
+  #joined({ seq, messages, read_seq: readSeq = 0 }) {
+    this.readSeq = readSeq;
     if (this.last === null) {
       this.messages = [...messages];
       this.last = seq;
@@ -148,7 +166,9 @@ export class Room {
       this.#setStatus("joined");
       for (const message of messages) this.#receive(message);
     }
+    this.onChange("read", readSeq);
     this.#pump();
+    this.#tellRead();
   }
 
   #refused(response) {
@@ -171,6 +191,8 @@ export class Room {
       if (post.state !== "failed") Object.assign(post, { state: "queued", retryAt: null });
     }
     this.timers.clear("retry");
+    this.timers.clear("read");
+    this.tellingRead = false;
     this.#setStatus("joining");
     this.onChange("outbox");
   }
@@ -179,6 +201,9 @@ export class Room {
     switch (event) {
       case "new_msg":
         this.#receive(payload);
+        break;
+      case "read":
+        this.#wasRead(payload.read_seq);
         break;
       case "presence_state":
         this.presence.state(payload);
@@ -266,6 +291,28 @@ export class Room {
     });
   }
 
+  /** Tells the server how far the reader has got, if it does not know; once at a time, and then not for a while. */
+  async #tellRead() {
+    if (this.status !== "joined" || this.tellingRead || this.readHere <= this.readSeq) return;
+    this.tellingRead = true;
+    const { status, response } = await this.channel.push("read", { seq: this.readHere });
+    // A join that has come to its end: the next one begins anew.
+    if (status === "closed") return;
+    if (status === "ok") this.#wasRead(response.read_seq);
+    else if (response.reason === "bad_seq") this.readHere = Math.min(this.readHere, response.last_seq);
+    const wait = status === "ok" ? READ_MS : (response.retry_after_ms ?? READ_RETRY_MS);
+    this.timers.set("read", wait, () => {
+      this.tellingRead = false;
+      this.#tellRead();
+    });
+  }
+
+  #wasRead(seq) {
+    if (seq <= this.readSeq) return;
+    this.readSeq = seq;
+    this.onChange("read", seq);
+  }
+
   #find(clientId) {
     return this.outbox.find((post) => post.client_id === clientId);
   }
@@ -283,6 +330,7 @@ export class Room {
   #reset() {
     this.messages = [];
     this.last = null;
+    this.readHere = 0;
     this.older = "more";
     this.epoch += 1;
   }

@@ -328,6 +328,77 @@ test("a busy room is cut to its newest messages, and the past can be fetched aga
   assert.deepEqual([room.messages[0].seq, room.last], [451, 900]);
 });
 
+const reads = () => FakeWebSocket.last.frames("read").map((frame) => frame[4].seq);
+
+test("how far the reader has got is told at once, and then once a second", async () => {
+  const room = await joined(9);
+  for (const seq of [2, 3, 5, 4]) room.read(seq);
+  assert.deepEqual(reads(), [2]);
+  await FakeWebSocket.last.answer("read", "ok", { read_seq: 2 });
+  await pass(999);
+  assert.deepEqual(reads(), [2]);
+  await pass(1);
+  assert.deepEqual(reads(), [2, 5]);
+  await FakeWebSocket.last.answer("read", "ok", { read_seq: 5 });
+  await pass(5_000);
+  assert.deepEqual([reads(), room.readSeq], [[2, 5], 5]);
+});
+
+test("what was read elsewhere is known here, and not told again", async () => {
+  const room = await joined(9);
+  room.read(2);
+  await FakeWebSocket.last.answer("read", "ok", { read_seq: 2 });
+  room.told = [];
+  FakeWebSocket.last.receive(null, null, "room:a", "read", { read_seq: 7 });
+  FakeWebSocket.last.receive(null, null, "room:a", "read", { read_seq: 4 });
+  assert.deepEqual([room.readSeq, room.told], [7, ["read"]]);
+  room.read(6);
+  await pass(5_000);
+  assert.deepEqual(reads(), [2]);
+});
+
+test("a cursor that could not be told is told later, and after a reconnect", async () => {
+  const room = await joined(9);
+  room.read(4);
+  await FakeWebSocket.last.answer("read", "error", { reason: "rate_limited", retry_after_ms: 300 });
+  await pass(300);
+  assert.deepEqual(reads(), [4, 4]);
+  await FakeWebSocket.last.answer("read", "error", { reason: "storage" });
+  await reconnected(room);
+  await FakeWebSocket.last.answer("phx_join", "ok", { seq: 9, messages: [], read_seq: 3 });
+  assert.deepEqual(reads(), [4]);
+  // Its data are older than what was read here: that is no reason to ask for ever.
+  await FakeWebSocket.last.answer("read", "error", { reason: "bad_seq", last_seq: 2 });
+  await pass(60_000);
+  assert.deepEqual(reads(), [4]);
+});
+
+test("a join tells how far the user has read", async () => {
+  const room = opened();
+  await FakeWebSocket.last.answer("phx_join", "ok", { seq: 3, messages: messages(1, 3), read_seq: 2 });
+  assert.equal(room.readSeq, 2);
+  room.read(2);
+  assert.deepEqual(reads(), []);
+  room.read(3);
+  assert.deepEqual(reads(), [3]);
+});
+
+test("a slow reader that was closed resumes after what it has, and its posts go on", async () => {
+  const room = await joined(3);
+  live(message(4));
+  room.post("one");
+  const [{ client_id: id }] = posts();
+  FakeWebSocket.last.lose(4408);
+  await settle();
+  await pass(1_000);
+  FakeWebSocket.last.open();
+  assert.deepEqual(FakeWebSocket.last.frames("phx_join")[0][4], { after: 4 });
+  await FakeWebSocket.last.answer("phx_join", "ok", { seq: 6, messages: messages(5, 6) });
+  live(message(7));
+  assert.deepEqual(seqs(room), [1, 2, 3, 4, 5, 6, 7]);
+  assert.deepEqual(posts(), [{ body: "one", client_id: id }]);
+});
+
 test("presence is expected anew with each join", async () => {
   const room = await joined(3);
   const state = (...names) => Object.fromEntries(names.map((name) => [name, { metas: [{ phx_ref: name }] }]));
