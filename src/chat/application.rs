@@ -73,7 +73,7 @@ impl Chat {
     /// As [`open`](Chat::open).
     pub fn open_with(config: &Config, store: crate::store::Config) -> Result<Chat, OpenError> {
         let (restarts_max, restarts_period) = STORE_RESTARTS;
-        let queue_max = (config.limits.store_queue.max()).map_or(usize::MAX, |max| max as usize);
+        let queue_max = config.limits.store_queue.max_or_all();
         let store = crate::store::Config {
             directory: config.data.clone(),
             commit_wait_max: config.store.commit_wait,

@@ -8,7 +8,6 @@
 
 use std::fmt;
 
-use super::config::Limit;
 use super::text;
 use crate::sync::Arc;
 
@@ -46,27 +45,22 @@ impl Body {
     /// # Errors
     /// See [`BodyError`].
     pub fn new(text: &str) -> Result<Body, BodyError> {
-        Body::within(
-            text,
-            Limit::at(Self::LETTERS_MAX as u32),
-            Limit::at(Self::BYTES_MAX as u32),
-        )
+        Body::within(text, Self::LETTERS_MAX, Self::BYTES_MAX)
     }
 
-    /// As [`new`](Body::new), with other limits of code points and bytes.
+    /// As [`new`](Body::new), with other limits of code points and bytes; `usize::MAX` is none.
     ///
     /// ```
     /// use perennial::chat::body::{Body, BodyError};
-    /// use perennial::chat::config::Limit;
-    /// assert_eq!(Body::within("four", Limit::at(3), Limit::Off), Err(BodyError::TooLong));
-    /// assert!(Body::within(&"x".repeat(100_000), Limit::Off, Limit::Off).is_ok());
+    /// assert_eq!(Body::within("four", 3, usize::MAX), Err(BodyError::TooLong));
+    /// assert!(Body::within(&"x".repeat(100_000), usize::MAX, usize::MAX).is_ok());
     /// ```
     ///
     /// # Errors
     /// See [`BodyError`].
-    pub fn within(text: &str, letters: Limit, bytes: Limit) -> Result<Body, BodyError> {
+    pub fn within(text: &str, letters_max: usize, bytes_max: usize) -> Result<Body, BodyError> {
         let body = clean(text);
-        if !bytes.allows(body.len() as u64) || !letters.allows(body.chars().count() as u64) {
+        if body.len() > bytes_max || body.chars().count() > letters_max {
             return Err(BodyError::TooLong);
         }
         if body.chars().all(text::is_blank) {

@@ -218,6 +218,14 @@ impl Limit {
         }
     }
 
+    /// The number, or the largest there is.
+    pub const fn max_or_all(self) -> usize {
+        match self {
+            Limit::Off => usize::MAX,
+            Limit::At(max) => max.get() as usize,
+        }
+    }
+
     /// Tells whether `count` is within the limit.
     pub fn allows(self, count: u64) -> bool {
         self.max().is_none_or(|max| count <= u64::from(max))

@@ -203,8 +203,7 @@ fn off_is_never(time: Duration) -> Duration {
 fn net_config(config: &Config) -> net::Config {
     let limits = &config.limits;
     let off_is_zero = |limit: Limit| limit.max().unwrap_or(0) as usize;
-    let off_is_all = |limit: Limit| limit.max().map_or(usize::MAX, |max| max as usize);
-    let frame_bytes = off_is_all(limits.frame_bytes);
+    let frame_bytes = limits.frame_bytes.max_or_all();
     // A silent client is asked twice before it is given up.
     let silence_max = off_is_never(limits.idle_timeout);
     net::Config {
@@ -212,11 +211,11 @@ fn net_config(config: &Config) -> net::Config {
             message_max: frame_bytes,
             ..websocket::Limits::default()
         },
-        connections_max: off_is_all(limits.connections),
+        connections_max: limits.connections.max_or_all(),
         connections_per_ip: off_is_zero(limits.connections_per_ip),
         http_connections_max: off_is_zero(limits.connections_unauthenticated),
-        out_frames_max: off_is_all(limits.outbound_frames),
-        out_bytes_max: off_is_all(limits.outbound_bytes),
+        out_frames_max: limits.outbound_frames.max_or_all(),
+        out_bytes_max: limits.outbound_bytes.max_or_all(),
         ping_after: silence_max / 3,
         silence_max,
         write_timeout: off_is_never(limits.write_timeout),

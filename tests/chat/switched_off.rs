@@ -286,11 +286,11 @@ fn mailboxes() {
         // The connection has taken all of them.
         socket.heartbeat();
         server.inside(|| sys::resume(channel)).unwrap();
-        let is_busy = |msg_ref: &String| {
+        let mut is_busy = |msg_ref: &String| {
             let answer = socket.reply_to(msg_ref);
             answer.reply().1["reason"] == "busy"
         };
-        refs.iter().map(is_busy).fold(false, |any, is| any || is)
+        refs.iter().filter(|msg_ref| is_busy(msg_ref)).count() > 0
     };
     bites_unless_off("limits.channel_mailbox", "10", &[], of_channel);
     let of_writer = |server: &Server, _: &ManualClock| {

@@ -92,8 +92,8 @@ fn a_database_of_the_version_before_opens_with_all_that_was_in_it() {
     let (tell, answers) = std::sync::mpsc::channel();
     let told = tell.clone();
     writer.drain_and_commit(vec![
-        Item::new(user, move |user| drop(tell.send((user.ok(), None)))),
-        Item::new(room, move |room| drop(told.send((None, room.ok())))),
+        Item::new(user, move |user| _ = tell.send((user.ok(), None))),
+        Item::new(room, move |room| _ = told.send((None, room.ok()))),
     ]);
     let (ada, _) = answers.recv().unwrap();
     let (_, lobby) = answers.recv().unwrap();

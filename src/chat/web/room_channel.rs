@@ -350,7 +350,11 @@ fn post_of(payload: &Payload, limits: &Limits) -> Result<(Body, Option<ClientId>
         Some(Value::String(id)) => Some(ClientId::new(id).map_err(|_| "invalid")?),
         Some(_) => return Err("invalid"),
     };
-    match Body::within(body, limits.message_length, limits.message_bytes) {
+    match Body::within(
+        body,
+        limits.message_length.max_or_all(),
+        limits.message_bytes.max_or_all(),
+    ) {
         Ok(body) => Ok((body, client_id)),
         Err(BodyError::TooLong) => Err("too_long"),
         Err(BodyError::Blank) => Err("invalid"),

@@ -66,8 +66,8 @@ impl Site {
         };
         let members = shared.members.clone();
         let socket_limits = SocketLimits {
-            channels_max: off_is_all(limits.topics_per_socket),
-            events_max: off_is_all(limits.channel_mailbox),
+            channels_max: limits.topics_per_socket.max_or_all(),
+            events_max: limits.channel_mailbox.max_or_all(),
             frames,
             ..SocketLimits::default()
         };
@@ -76,7 +76,7 @@ impl Site {
             sockets: UserSocket::new()
                 .channel::<RoomChannel>("room:*", shared)
                 .limits(codec::Limits {
-                    frame_len_max: off_is_all(limits.frame_bytes),
+                    frame_len_max: limits.frame_bytes.max_or_all(),
                     ..codec::Limits::default()
                 })
                 .socket_limits(socket_limits),
@@ -85,10 +85,6 @@ impl Site {
             chat,
         })))
     }
-}
-
-fn off_is_all(limit: Limit) -> usize {
-    limit.max().map_or(usize::MAX, |max| max as usize)
 }
 
 impl Site {
