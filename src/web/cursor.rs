@@ -12,7 +12,7 @@
 //!   written at most once, and in order.
 //! - C2: a cursor that is not lagging has seen everything it has heard of (`newest < next`).
 //! - C3: at most one request to the store is under way.
-//! - C4: at most [`HELD_MAX`] frames are held, each above `next`.
+//! - C4: at most [`HELD_MAX`] frames are held, or as many as [`Cursor::holding`] says, each above `next`.
 //! - C5: while paused, nothing is written. A page that was under way is read again later: a client that catches up
 //!   on many topics has as many pages under way, and not all of them fit into what may wait for it.
 
@@ -67,6 +67,7 @@ pub struct Cursor<F> {
     held: BTreeMap<u64, F>,
     fill: Fill,
     paused: bool,
+    held_max: u8,
     attempts: u32,
 }
 
@@ -91,8 +92,17 @@ impl<F> Cursor<F> {
             held: BTreeMap::new(),
             fill: Fill::Idle,
             paused: false,
+            held_max: HELD_MAX as u8,
             attempts: 0,
         }
+    }
+
+    /// With so many frames held back at most, and never more than [`HELD_MAX`]: they are written all at once behind a
+    /// page, so they have to fit into what may wait for the client.
+    #[must_use]
+    pub fn holding(self, held_max: usize) -> Self {
+        let held_max = held_max.min(HELD_MAX) as u8;
+        Cursor { held_max, ..self }
     }
 
     /// The number of the frame that the client gets next.
@@ -198,7 +208,7 @@ impl<F> Cursor<F> {
     /// Keeps the lowest: they are the next to be written.
     fn hold(&mut self, seq: u64, frame: F) {
         self.held.insert(seq, frame);
-        if self.held.len() > HELD_MAX {
+        if self.held.len() > usize::from(self.held_max) {
             self.held.pop_last();
         }
     }

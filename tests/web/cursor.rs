@@ -137,15 +137,23 @@ fn new_gap_before_the_page_of_the_old_one_is_filled_after_it() {
 #[test]
 fn held_frames_are_bounded_and_the_rest_comes_from_the_store() {
     let many = HELD_MAX as u64 + 10;
-    let mut cursor = Cursor::after(0);
-    // From the highest down, so that the last to come is the first to be kept.
-    for seq in (2..=many).rev() {
-        live(&mut cursor, seq);
+    for (asked, held_max) in [
+        (usize::MAX, HELD_MAX),
+        (HELD_MAX, HELD_MAX),
+        (3, 3),
+        (1, 1),
+        (0, 0),
+    ] {
+        let mut cursor = Cursor::after(0).holding(asked);
+        // From the highest down, so that the last to come is the first to be kept.
+        for seq in (2..=many).rev() {
+            live(&mut cursor, seq);
+        }
+        let kept = held_max as u64 + 1;
+        let mut expected = writes(1..=kept);
+        expected.push(Step::Fill { after: kept });
+        assert_eq!(page(&mut cursor, [1]), expected);
     }
-    let kept = HELD_MAX as u64 + 1;
-    let mut expected = writes(1..=kept);
-    expected.push(Step::Fill { after: kept });
-    assert_eq!(page(&mut cursor, [1]), expected);
 }
 
 #[test]

@@ -44,6 +44,9 @@ const PAGE_BYTES: usize = 256 * 1024;
 /// half waits, so that a quarter leaves room for what else is said.
 const PAGE_PART: usize = 4;
 
+/// Which part of them those may be that are held back while a page is read, and are written behind it.
+pub(super) const HELD_PART: usize = 8;
+
 /// What every room channel gets.
 #[derive(Clone)]
 pub(super) struct Shared {

@@ -251,10 +251,7 @@ impl<A: Send + Sync + 'static> Server<A> {
         while let Some(action) = self.actions.pop_front() {
             self.perform(action, cx);
         }
-        if self.line.is_lagging() && !self.is_paused {
-            self.is_paused = true;
-            self.socket.pause();
-        }
+        self.pause_if_lagging();
         if !self.line.is_open && self.running.is_empty() {
             return Next::Stop(ExitReason::Normal);
         }
@@ -382,15 +379,28 @@ impl<A: Send + Sync + 'static> Server<A> {
     // ## From topics
 
     fn broadcast(&mut self, channel: ChannelId, broadcast: Broadcast) {
-        self.decide(|socket, act| match broadcast {
-            Broadcast::Event(frame) => socket.broadcast(channel, None, frame, act),
+        match broadcast {
+            Broadcast::Event(frame) => {
+                self.decide(|socket, act| socket.broadcast(channel, None, frame, act));
+            }
+            // What is told at once may be more than may wait: a client that has too much already gets the rest from
+            // the store.
             Broadcast::Sequenced(first, frames) => {
                 for (seq, frame) in (first..).zip(frames.iter()) {
-                    socket.broadcast(channel, Some(seq), frame.clone(), act);
+                    let frame = frame.clone();
+                    self.decide(|socket, act| socket.broadcast(channel, Some(seq), frame, act));
+                    self.pause_if_lagging();
                 }
             }
-            Broadcast::Sync(max) => socket.sync(channel, max, act),
-        });
+            Broadcast::Sync(max) => self.decide(|socket, act| socket.sync(channel, max, act)),
+        }
+    }
+
+    fn pause_if_lagging(&mut self) {
+        if self.line.is_lagging() && !self.is_paused {
+            self.is_paused = true;
+            self.socket.pause();
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Readers that do not keep up.
 
+use crate::faults::hold_writer;
 use crate::server::{Server, User};
 use crate::socket_client::topic;
 use perennial::chat::body::Body;
@@ -103,4 +104,31 @@ fn who_catches_up_in_many_rooms_at_once_gets_on() {
             }
         }
     }
+}
+
+// What a room tells at once can be more than may wait for one client. All of it was written before anybody looked, and
+// clients were closed for being slow that were not.
+#[test]
+fn a_commit_of_many_long_messages_closes_nobody() {
+    const COUNT: u64 = 600;
+    let server = Server::with(|config| {
+        config.limits.posts_in_flight = Limit::Off;
+        config.limits.channel_mailbox = Limit::Off;
+    });
+    let (ada, bob) = (server.user("ada"), server.user("bob"));
+    server.room("lobby");
+    let (mut socket, mut reader) = (server.socket(&ada), server.socket(&bob));
+    socket.join("lobby", &json!({}));
+    socket.posted("lobby", &json!({"body": "awake"}));
+    reader.join("lobby", &json!({"after": 1}));
+    let held = hold_writer(&server);
+    let post = json!({"body": "\u{1f600}".repeat(4_000)});
+    for _ in 1..COUNT {
+        socket.push(&Value::Null, &topic("lobby"), "new_msg", &post);
+    }
+    drop(held);
+    for seq in 2..=COUNT {
+        assert_eq!(reader.message("lobby")["seq"], seq);
+    }
+    reader.nothing_more();
 }

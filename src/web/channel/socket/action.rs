@@ -2,6 +2,7 @@
 
 use crate::service::rate_limit::Rate;
 use crate::web::channel::message::{Frame, Message};
+use crate::web::cursor::HELD_MAX;
 
 /// How much one connection may ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +14,9 @@ pub struct SocketLimits {
     pub held_max: usize,
     /// Bytes of the payloads that wait. 256 KiB: four frames of the largest size.
     pub held_bytes_max: usize,
+    /// Broadcasts that are held back for one channel while what comes before them is read from the store: written at
+    /// once, they have to fit into what may wait for the client. 64, and never more.
+    pub held_back_max: usize,
     /// Events of the client that wait for one channel; above it the answer is `busy`, not a longer queue. 64: what a
     /// client says in a second of a busy game.
     pub events_max: usize,
@@ -27,6 +31,7 @@ impl Default for SocketLimits {
             channels_max: 100,
             held_max: 32,
             held_bytes_max: 256 * 1024,
+            held_back_max: HELD_MAX,
             events_max: 64,
             frames: Rate::OFF,
         }

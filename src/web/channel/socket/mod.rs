@@ -171,7 +171,8 @@ impl<H: Clone> Socket<H> {
             return act(stop(channel, Stop::Lost));
         }
         let (newest, held) = (*newest, std::mem::take(held));
-        let cursor = seen.map(Cursor::after);
+        let held_back_max = self.limits.held_back_max;
+        let cursor = seen.map(|seen| Cursor::after(seen).holding(held_back_max));
         slot.phase = Phase::Joined { cursor };
         act(Action::Write(reply));
         let paused = self.paused;
