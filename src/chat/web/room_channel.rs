@@ -36,16 +36,26 @@ const PREFIX: &str = "room:";
 /// How many of the newest messages a client gets that says nothing of what it has seen.
 const NEWEST: usize = 50;
 
-/// Bytes of the bodies of a page for a client that catches up: what waits for one client is limited, and pages of
-/// the longest messages would exceed it at once. What does not fit comes with the next page.
-const PAGE_BYTES: usize = 256 * 1024;
+/// Bytes of the bodies of a page for a client that catches up, at most: what waits for one client is limited, and pages
+/// of the longest messages would exceed it at once. What does not fit comes with the next page.
+const PAGE_BYTES_MAX: usize = 256 * 1024;
 
-/// Which part of the frames that may wait for a client one page of them may be. The next page is read when less than
+/// Which part of the frames, and of the bytes, that may wait for a client one page of them may be. The next page is read when less than
 /// half waits, so that a quarter leaves room for what else is said.
 const PAGE_PART: usize = 4;
 
 /// Which part of them those may be that are held back while a page is read, and are written behind it.
-pub(super) const HELD_PART: usize = 8;
+const HELD_PART: usize = 8;
+
+/// How many messages may be held back for one client.
+pub(super) fn held_back_max(limits: &Limits) -> usize {
+    let longest = limits
+        .message_bytes
+        .max_or_all()
+        .min(limits.frame_bytes.max_or_all());
+    let by_bytes = limits.outbound_bytes.max_or_all() / HELD_PART / longest;
+    by_bytes.min(limits.outbound_frames.max_or_all() / HELD_PART)
+}
 
 /// What every room channel gets.
 #[derive(Clone)]
@@ -169,12 +179,14 @@ impl Channel for RoomChannel {
             page: Page::After(after),
             limit: limit.min(HISTORY_MAX),
         };
+        let bytes_max = self.page_bytes_max();
         let topic: Arc<str> = cx.topic().into();
         let read = ReaderMsg::read_then(history, move |page| {
             // Without an answer `fill` is dropped, which says that the store could not answer.
             if let Ok(Some(messages)) = page {
                 let frame = |message: &Message| (message.seq, frame(&topic, message));
-                fill.page(within_bytes(&messages).iter().map(frame).collect());
+                let page = within_bytes(&messages, bytes_max);
+                fill.page(page.iter().map(frame).collect());
             }
         });
         self.shared.chat.store().reader().cast(read);
@@ -204,6 +216,11 @@ impl RoomChannel {
 
     pub(super) fn members(&self) -> Members {
         self.shared.members().clone()
+    }
+
+    fn page_bytes_max(&self) -> usize {
+        let may_wait = self.shared.chat.config().limits.outbound_bytes.max_or_all();
+        PAGE_BYTES_MAX.min(may_wait / PAGE_PART)
     }
 
     fn read_page(&mut self, cx: &mut ChannelCx<'_, Self>) -> Next<Note> {
@@ -240,7 +257,7 @@ impl RoomChannel {
             messages,
         } = entered;
         let messages = match self.after {
-            Some(_) => within_bytes(&messages),
+            Some(_) => within_bytes(&messages, self.page_bytes_max()),
             None => &messages,
         };
         if self.after.is_some_and(|after| after > head) {
@@ -305,12 +322,12 @@ fn subscription(
     cx.fastlane().map(convert).owned_by(cx.pid())
 }
 
-/// The first of these messages, as many as fit into [`PAGE_BYTES`], at least one.
-fn within_bytes(messages: &[Message]) -> &[Message] {
+/// The first of these messages, as many as have so many bytes together, at least one.
+fn within_bytes(messages: &[Message], bytes_max: usize) -> &[Message] {
     let mut bytes = 0;
     let fits = messages.iter().take_while(|message| {
         bytes += message.body.len();
-        bytes <= PAGE_BYTES
+        bytes <= bytes_max
     });
     let count = fits.count().max(1).min(messages.len());
     &messages[..count]

@@ -4,7 +4,7 @@
 use super::exchange::Exchange;
 use super::guard::{self, Proof};
 use super::members::Members;
-use super::room_channel::{Client, HELD_PART, RoomChannel, Shared};
+use super::room_channel::{Client, RoomChannel, Shared, held_back_max};
 use super::route::{self, Route};
 use crate::behaviour::gen_server;
 use crate::behaviour::supervisor::Child;
@@ -69,7 +69,7 @@ impl Site {
             channels_max: limits.topics_per_socket.max_or_all(),
             events_max: limits.channel_mailbox.max_or_all(),
             frames,
-            held_back_max: limits.outbound_frames.max_or_all() / HELD_PART,
+            held_back_max: held_back_max(limits),
             ..SocketLimits::default()
         };
         Ok(Site(Arc::new(Inner {
