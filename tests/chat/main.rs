@@ -16,6 +16,8 @@ mod checker;
 mod config;
 mod exit_codes;
 mod faults;
+mod history;
+mod history_lies;
 mod hostile;
 mod http;
 mod http_client;
