@@ -87,6 +87,19 @@ impl Request {
         answer
     }
 
+    /// Sends it to a server that may die of it or before; `None` if the answer is not whole.
+    pub(crate) fn try_send(&self, server: SocketAddr) -> Option<Answer> {
+        let mut stream = TcpStream::connect(server).ok()?;
+        stream.set_read_timeout(Some(PATIENCE)).ok()?;
+        stream.write_all(&self.bytes(server)).ok()?;
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).ok()?;
+        let has_head = bytes.windows(4).any(|window| window == b"\r\n\r\n");
+        let answer = has_head.then(|| Answer::parse(&bytes))?;
+        let length = answer.header("content-length")?;
+        (length == answer.body.len().to_string()).then_some(answer)
+    }
+
     fn bytes(&self, server: SocketAddr) -> Vec<u8> {
         let Request {
             method,

@@ -43,7 +43,7 @@ pub(crate) struct Socket {
 }
 
 impl Frame {
-    fn parse(text: &str) -> Self {
+    pub(crate) fn parse(text: &str) -> Self {
         let parts: Vec<Value> = serde_json::from_str(text).unwrap();
         let [join_ref, msg_ref, topic, event, payload]: [Value; 5] = parts.try_into().unwrap();
         let text = |value: Value| value.as_str().unwrap().to_owned();
