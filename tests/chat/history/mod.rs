@@ -17,6 +17,7 @@
 //! | P10 | in the end everybody has heard everything | `Behind` |
 #![allow(
     dead_code,
+    unused_imports,
     reason = "each test binary includes all of it and uses its own part"
 )]
 

@@ -19,4 +19,4 @@ pub(crate) use crowd::{Crowd, Tally};
 pub(crate) use flaky::{Fate, Flaky};
 pub(crate) use read::{head, history_of};
 pub(crate) use talk::{Habits, Witness, bear_witness};
-pub(crate) use wire::body_of;
+pub(crate) use wire::{NO_MESSAGES, body_of};
