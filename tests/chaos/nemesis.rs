@@ -11,6 +11,9 @@ use std::time::{Duration, Instant};
 /// How long a pause lasts.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_millis(2_500));
 
+/// A recovery that takes longer is told by itself.
+const SLOW: Duration = Duration::from_secs(2);
+
 pub(crate) struct Nemesis {
     pub(crate) data: PathBuf,
     pub(crate) seed: u64,
@@ -114,11 +117,18 @@ impl Nemesis {
         let ended_at = Instant::now();
         let before = crowd.acknowledged();
         let mut life = self.start(kind);
+        let started = ended_at.elapsed();
         crowd.moved(life.addr());
         let is_back = crowd.wait_until(PATIENCE, |crowd| crowd.acknowledged() > before);
         assert!(is_back, "nobody talks again: {}", life.last_words());
+        let recovered = ended_at.elapsed();
+        if recovered > SLOW {
+            println!(
+                "chaos: {kind:?} was up after {started:.1?} and took posts after {recovered:.1?}"
+            );
+        }
         let longest = &mut self.counts.longest_recovery;
-        *longest = ended_at.elapsed().max(*longest);
+        *longest = recovered.max(*longest);
         life.order("arm");
         life
     }

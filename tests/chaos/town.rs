@@ -16,7 +16,7 @@ pub(crate) const ROOMS: u32 = 20;
 const USERS: u32 = 10;
 
 /// Posts of all clients in a second, if the machine can.
-const POSTS_PER_SECOND: u32 = 640;
+const POSTS_PER_SECOND: u32 = 900;
 
 pub(crate) struct Town {
     tokens: Vec<String>,

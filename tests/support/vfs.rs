@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Condvar, Mutex};
+use std::sync::{Condvar, Mutex, MutexGuard};
 use std::time::Duration;
 use std::{fs, mem, ptr};
 
@@ -28,6 +28,12 @@ pub(crate) enum Fault {
     Once,
     /// It fails, and so does every later one until [`Disk::repair`].
     FromThenOn,
+    /// There is no room for it.
+    Full,
+    /// There is room for half of it.
+    Short,
+    /// It is the n-th call that reads, and fails.
+    Read,
     /// The power goes before it: the picture is taken, and every later call fails.
     PowerCut,
 }
@@ -35,6 +41,7 @@ pub(crate) enum Fault {
 struct State {
     name: CString,
     calls: AtomicU64,
+    reads: AtomicU64,
     disk: Mutex<Sectors>,
     /// Syncs that wait, and whether they must.
     held: Mutex<(usize, bool)>,
@@ -45,6 +52,7 @@ struct State {
 struct Sectors {
     files: HashMap<PathBuf, FileState>,
     fault: Option<(u64, Fault)>,
+    was_met: bool,
     is_full: bool,
     is_broken: bool,
     /// The seed of the next picture, and the picture.
@@ -87,6 +95,7 @@ impl Disk {
         let state: &'static State = Box::leak(Box::new(State {
             name: CString::new(name).expect("a name without zeros"),
             calls: AtomicU64::new(0),
+            reads: AtomicU64::new(0),
             disk: Mutex::default(),
             held: Mutex::default(),
             changed: Condvar::new(),
@@ -110,31 +119,29 @@ impl Disk {
 
     /// Lets the `n`-th call from now on, counted from 1, meet a fault. `seed` decides what a power cut loses.
     pub(crate) fn fail(&self, n: u64, fault: Fault, seed: u64) {
-        let mut disk = self
-            .0
-            .disk
-            .lock()
-            .expect("no test panics with the lock held");
-        disk.fault = Some((self.calls() + n, fault));
+        let mut disk = self.0.disk();
+        let before = match fault {
+            Fault::Read => &self.0.reads,
+            _ => &self.0.calls,
+        };
+        disk.fault = Some((before.load(Ordering::Relaxed) + n, fault));
+        disk.was_met = false;
         disk.seed = seed;
+    }
+
+    /// Whether the call that was to meet a fault has come.
+    pub(crate) fn was_met(&self) -> bool {
+        self.0.disk().was_met
     }
 
     /// From now on no file grows.
     pub(crate) fn fill(&self) {
-        self.0
-            .disk
-            .lock()
-            .expect("no test panics with the lock held")
-            .is_full = true;
+        self.0.disk().is_full = true;
     }
 
     /// Everything works again, and faults that were not met are forgotten.
     pub(crate) fn repair(&self) {
-        let mut disk = self
-            .0
-            .disk
-            .lock()
-            .expect("no test panics with the lock held");
+        let mut disk = self.0.disk();
         (disk.is_full, disk.is_broken, disk.fault) = (false, false, None);
     }
 
@@ -176,11 +183,7 @@ impl Disk {
 
     /// Writes the picture of the power cut into another directory; `false` if the power never went.
     pub(crate) fn restore(&self, into: &Path) -> bool {
-        let disk = self
-            .0
-            .disk
-            .lock()
-            .expect("no test panics with the lock held");
+        let disk = self.0.disk();
         let Some(picture) = &disk.picture else {
             return false;
         };
@@ -193,6 +196,10 @@ impl Disk {
 }
 
 impl State {
+    fn disk(&self) -> MutexGuard<'_, Sectors> {
+        self.disk.lock().expect("no test panics with the lock held")
+    }
+
     fn wait_while_held(&self) {
         let mut held = self.held.lock().expect("no test panics with the lock held");
         held.0 += 1;
@@ -204,24 +211,39 @@ impl State {
         held.0 -= 1;
     }
 
+    /// Counts a call that changes the disk; what it must meet, if anything.
+    fn meet(&self) -> Option<Fault> {
+        let call = self.calls.fetch_add(1, Ordering::Relaxed) + 1;
+        let mut disk = self.disk();
+        let fault = match disk.fault {
+            Some((at, fault)) if at == call && fault != Fault::Read => Some(fault),
+            _ => None,
+        };
+        disk.was_met |= fault.is_some();
+        if fault == Some(Fault::PowerCut) {
+            disk.picture = Some(disk.develop());
+        }
+        disk.is_broken |= matches!(fault, Some(Fault::PowerCut | Fault::FromThenOn));
+        let is_broken = disk.is_broken;
+        fault.or(is_broken.then_some(Fault::FromThenOn))
+    }
+
     /// Counts a call that changes the disk; the error it must return instead, if it must.
     fn change(&self, error: c_int) -> Result<(), c_int> {
-        let call = self.calls.fetch_add(1, Ordering::Relaxed) + 1;
-        let mut disk = self.disk.lock().expect("no test panics with the lock held");
-        let fault = disk
-            .fault
-            .filter(|(at, _)| *at == call)
-            .map(|(_, fault)| fault);
-        match fault {
-            Some(Fault::PowerCut) => {
-                disk.picture = Some(disk.develop());
-                disk.is_broken = true;
-            }
-            Some(Fault::FromThenOn) => disk.is_broken = true,
-            Some(Fault::Once) => return Err(error),
-            None => {}
+        match self.meet() {
+            None => Ok(()),
+            Some(Fault::Full) => Err(ffi::SQLITE_FULL),
+            Some(_) => Err(error),
         }
-        if disk.is_broken { Err(error) } else { Ok(()) }
+    }
+
+    /// Counts a call that reads; whether it must fail.
+    fn must_not_read(&self) -> bool {
+        let call = self.reads.fetch_add(1, Ordering::Relaxed) + 1;
+        let mut disk = self.disk();
+        let is_met = disk.fault == Some((call, Fault::Read));
+        disk.was_met |= is_met;
+        is_met
     }
 }
 
@@ -381,10 +403,7 @@ unsafe extern "C" fn open(
         }
         let path = (!name.is_null()).then(|| path_of(name));
         if let Some(path) = &path {
-            let mut disk = state
-                .disk
-                .lock()
-                .expect("no test panics with the lock held");
+            let mut disk = state.disk();
             disk.files.entry(path.clone()).or_insert_with(|| FileState {
                 durable: fs::read(path).unwrap_or_default(),
                 pending: Vec::new(),
@@ -413,12 +432,7 @@ unsafe extern "C" fn delete(vfs: *mut ffi::sqlite3_vfs, name: *const c_char, syn
         if let Err(error) = state.change(ffi::SQLITE_IOERR_DELETE) {
             return error;
         }
-        state
-            .disk
-            .lock()
-            .expect("no test panics with the lock held")
-            .files
-            .remove(&path_of(name));
+        state.disk().files.remove(&path_of(name));
         let vfs = real_vfs();
         (*vfs).xDelete.expect("every VFS deletes")(vfs, name, sync)
     }
@@ -445,15 +459,16 @@ unsafe extern "C" fn write(
     // SAFETY: SQLite gives one of our files and `len` bytes.
     unsafe {
         let (state, path) = parts(file);
-        if let Err(error) = state.change(ffi::SQLITE_IOERR_WRITE) {
-            return error;
+        let fault = state.meet();
+        let (mut len_bytes, from) = (len as usize, at as usize);
+        match fault {
+            None => {}
+            Some(Fault::Short) => len_bytes /= 2,
+            Some(Fault::Full) => return ffi::SQLITE_FULL,
+            Some(_) => return ffi::SQLITE_IOERR_WRITE,
         }
-        let (len_bytes, from) = (len as usize, at as usize);
         if let Some(path) = path {
-            let mut disk = state
-                .disk
-                .lock()
-                .expect("no test panics with the lock held");
+            let mut disk = state.disk();
             if disk.is_full
                 && fs::metadata(path).map_or(0, |file| file.len()) < (from + len_bytes) as u64
             {
@@ -463,7 +478,12 @@ unsafe extern "C" fn write(
             disk.file(path).pending.push(Change::Write(from, data));
         }
         let real = real(file);
-        (*(*real).pMethods).xWrite.expect("every file is written")(real, bytes, len, at)
+        let write = (*(*real).pMethods).xWrite.expect("every file is written");
+        let written = write(real, bytes, len_bytes as c_int, at);
+        if fault.is_some() {
+            return ffi::SQLITE_FULL;
+        }
+        written
     }
 }
 
@@ -475,10 +495,7 @@ unsafe extern "C" fn truncate(file: *mut ffi::sqlite3_file, size: ffi::sqlite3_i
             return error;
         }
         if let Some(path) = path {
-            let mut disk = state
-                .disk
-                .lock()
-                .expect("no test panics with the lock held");
+            let mut disk = state.disk();
             disk.file(path)
                 .pending
                 .push(Change::Truncate(size as usize));
@@ -498,16 +515,29 @@ unsafe extern "C" fn sync(file: *mut ffi::sqlite3_file, _flags: c_int) -> c_int 
         return error;
     }
     if let Some(path) = path {
-        let mut disk = state
-            .disk
-            .lock()
-            .expect("no test panics with the lock held");
+        let mut disk = state.disk();
         let file = disk.file(path);
         for change in mem::take(&mut file.pending) {
             change.apply(&mut file.durable);
         }
     }
     ffi::SQLITE_OK
+}
+
+unsafe extern "C" fn read(
+    file: *mut ffi::sqlite3_file,
+    to: *mut c_void,
+    len: c_int,
+    at: ffi::sqlite3_int64,
+) -> c_int {
+    // SAFETY: SQLite gives one of our files, and room for `len` bytes.
+    unsafe {
+        if parts(file).0.must_not_read() {
+            return ffi::SQLITE_IOERR_READ;
+        }
+        let real = real(file);
+        (*(*real).pMethods).xRead.expect("every file is read")(real, to, len, at)
+    }
 }
 
 /// Methods that only pass on.
@@ -524,7 +554,6 @@ macro_rules! pass_on {
 }
 
 pass_on! {
-    read = xRead(to: *mut c_void, len: c_int, at: ffi::sqlite3_int64) -> c_int;
     file_size = xFileSize(size: *mut ffi::sqlite3_int64) -> c_int;
     lock = xLock(level: c_int) -> c_int;
     unlock = xUnlock(level: c_int) -> c_int;
