@@ -195,7 +195,7 @@ fn read(out: impl BufRead, addr: &Sender<SocketAddr>, census: &Sender<Value>, to
 /// What kind of process it is, without which of them.
 fn class_of(what: &str) -> &str {
     let end = what.find([' ', ':', '-']).unwrap_or(what.len());
-    &what[..end]
+    what[..end].trim_end_matches(|letter: char| letter.is_ascii_digit())
 }
 
 /// The last lines of a log.

@@ -9,11 +9,17 @@
     reason = "a test says what it skips, and what a long run has come to"
 )]
 
+#[path = "../support/vfs.rs"]
+#[allow(dead_code, reason = "the store's tests use what is left")]
+mod vfs;
+
 mod arguments;
 mod assets;
 mod body;
 mod checker;
 mod config;
+mod damage;
+mod disk;
 mod exit_codes;
 mod faults;
 mod history;

@@ -1,7 +1,7 @@
 //! What became of each message: stable, lost, never read, or one of those that nobody was told of.
 
 use super::fault::Fault;
-use super::log::History;
+use super::log::{History, What};
 use super::room::Room;
 
 /// How many messages ended how.
@@ -32,7 +32,8 @@ impl Outcomes {
 
 pub(super) fn check(history: &History, room: &Room, faults: &mut Vec<Fault>) -> Outcomes {
     let mut outcomes = Outcomes::default();
-    let has_readers = history.logs.iter().any(|log| !log.events.is_empty());
+    let reads = |what: &What| !what.posts().is_empty();
+    let has_readers = history.logs.iter().any(|log| log.count(reads) > 0);
     for (id, known) in &room.messages {
         let (id, stored) = (*id, room.stored.get(id).copied());
         if known.sends == 0 {
