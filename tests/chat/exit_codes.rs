@@ -10,7 +10,7 @@ use serde_json::json;
 use std::process::Output;
 
 #[track_caller]
-fn assert_ends(output: &Output, code: i32, says: &str) {
+pub(crate) fn assert_ends(output: &Output, code: i32, says: &str) {
     let err = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(code), "{err}");
     assert!(err.contains(says), "{says:?} in {err}");
