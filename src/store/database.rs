@@ -5,15 +5,19 @@ use crate::store::config::{Check, Config, ConfigError};
 use crate::store::connection;
 use crate::store::directory::Directory;
 use crate::store::error::{Error, ErrorKind};
-use crate::store::event::{CheckedAfterUncleanStop, Migrated};
+use crate::store::event::{CheckedAfterUncleanStop, LogTorn, Migrated};
 use crate::store::health::{Health, HealthCell};
 use crate::store::integrity;
 use crate::store::migration::{self, Plan, Schema};
+use crate::store::torn::{self, Torn};
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Arc, Mutex};
 use rusqlite::Connection;
 use std::fmt;
 use std::path::{Path, PathBuf};
+
+/// A log up to this size, in bytes, is looked through at the start: as large as that which is alarmed about.
+const LOG_EXAMINED_MAX: u64 = 64 << 20;
 
 /// An open database. A clone is the same one; the directory is let go when the last of them is dropped.
 ///
@@ -76,6 +80,9 @@ impl Database {
     fn open_checked(config: Config, schema: &Schema) -> Result<Self, Error> {
         let directory = Directory::open(&config.directory)?;
         let path = directory.database();
+        let log = log_of(&path);
+        refuse_log_alone(&path, &log)?;
+        tell_if_torn(&log, &config);
         let mut db = connection::open(&path, &config)?;
         let plan = migration::examine(&db, schema)?;
         connection::make_writer(&mut db, &config)?;
@@ -128,6 +135,57 @@ impl Database {
         }
         Ok(Lease(self.clone()))
     }
+}
+
+fn log_of(database: &Path) -> PathBuf {
+    let mut log = database.as_os_str().to_owned();
+    log.push("-wal");
+    log.into()
+}
+
+/// 0 if there is no such file.
+fn bytes_of(file: &Path) -> u64 {
+    std::fs::metadata(file).map_or(0, |file| file.len())
+}
+
+/// SQLite would take a database that is gone for a new one, and throw away its log.
+fn refuse_log_alone(database: &Path, log: &Path) -> Result<(), Error> {
+    if bytes_of(database) > 0 || bytes_of(log) == 0 {
+        return Ok(());
+    }
+    let found = format!(
+        "{} is there and {} is not",
+        log.display(),
+        database.display()
+    );
+    Err(Error::new(
+        ErrorKind::Corrupt(found),
+        "opening the database",
+    ))
+}
+
+/// Before SQLite reads the log, which cuts it where it is bad. What cannot be read here SQLite will complain of itself.
+fn tell_if_torn(log: &Path, config: &Config) {
+    let is_small = bytes_of(log) <= LOG_EXAMINED_MAX;
+    let Some(Torn {
+        pages_read,
+        commits_left,
+    }) = is_small
+        .then(|| std::fs::read(log).ok())
+        .flatten()
+        .and_then(|log| torn::examine(&log))
+    else {
+        return;
+    };
+    log::warn!(
+        target: "perennial::store",
+        "the log was torn: {pages_read} pages of it are read, and {commits_left} commits behind them are gone; after a power \
+         cut nobody was told of these"
+    );
+    config.telemetry.emit(|| LogTorn {
+        pages_read,
+        commits_left,
+    });
 }
 
 fn check(db: &Connection, config: &Config) -> Result<(), Error> {

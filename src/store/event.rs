@@ -64,6 +64,17 @@ pub struct CheckedAfterUncleanStop {
     pub took: Duration,
 }
 
+/// The log that was left behind is bad from some page on, and there were commits behind it, which are gone. After a
+/// power cut they are those that nobody was told of; if the file was damaged otherwise, acknowledged ones may be among
+/// them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogTorn {
+    /// How many pages were read.
+    pub pages_read: usize,
+    /// How many commits were not.
+    pub commits_left: usize,
+}
+
 /// The schema is a new one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Migrated {
@@ -82,4 +93,5 @@ impl Event for Checkpointed {}
 impl Event for CheckpointFailed {}
 impl Event for WalLarge {}
 impl Event for CheckedAfterUncleanStop {}
+impl Event for LogTorn {}
 impl Event for Migrated {}

@@ -82,6 +82,7 @@ mod operation;
 mod pace;
 mod reader;
 mod reader_core;
+mod torn;
 mod tree;
 mod writer;
 mod writer_core;

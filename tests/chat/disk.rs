@@ -13,7 +13,7 @@ use perennial::chat::{Account, Chat, PostError};
 use perennial::store::{self, Health};
 use perennial::{Runtime, process, supervisor};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -36,13 +36,13 @@ const CUTS: u64 = 80;
 const STOP: Duration = Duration::from_secs(30);
 
 /// A chat with its users and a room, made on a disk that works: each run begins with a copy.
-struct Template {
+pub(crate) struct Template {
     scratch: Scratch,
     accounts: Vec<Account>,
 }
 
 impl Template {
-    fn make() -> Self {
+    pub(crate) fn make() -> Self {
         let scratch = Scratch::new();
         let chat = Chat::open(&unlimited(&scratch.data())).unwrap();
         let running = Running::start(&chat);
@@ -63,6 +63,15 @@ impl Template {
         Template { scratch, accounts }
     }
 
+    pub(crate) fn data(&self) -> PathBuf {
+        self.scratch.data()
+    }
+
+    /// One of those who are signed in.
+    pub(crate) fn account(&self, n: u32) -> &Account {
+        &self.accounts[n as usize % self.accounts.len()]
+    }
+
     fn copy(&self) -> Scratch {
         let copy = Scratch::new();
         fs::create_dir(copy.data()).unwrap();
@@ -73,10 +82,10 @@ impl Template {
 }
 
 /// A chat's tree in a runtime of its own.
-struct Running(Runtime, perennial::Ref<supervisor::Msg>);
+pub(crate) struct Running(Runtime, perennial::Ref<supervisor::Msg>);
 
 impl Running {
-    fn start(chat: &Chat) -> Self {
+    pub(crate) fn start(chat: &Chat) -> Self {
         let runtime = Runtime::builder().workers(2).build().unwrap();
         let entered = runtime.enter();
         let tree = chat.start().unwrap();
@@ -84,7 +93,13 @@ impl Running {
         Running(runtime, tree)
     }
 
-    fn stop(self) {
+    /// Runs a closure in its runtime.
+    pub(crate) fn inside<T>(&self, run: impl FnOnce() -> T) -> T {
+        let _entered = self.0.enter();
+        run()
+    }
+
+    pub(crate) fn stop(self) {
         let entered = self.0.enter();
         // It may have given up.
         let _ = supervisor::stop(&self.1);

@@ -19,6 +19,7 @@ mod body;
 mod checker;
 mod config;
 mod damage;
+mod damaged_files;
 mod disk;
 mod exit_codes;
 mod faults;

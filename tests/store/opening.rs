@@ -5,7 +5,7 @@ use crate::ledger::{
     write,
 };
 use crate::scratch::Scratch;
-use perennial::store::event::{CheckedAfterUncleanStop, Migrated};
+use perennial::store::event::{CheckedAfterUncleanStop, LogTorn, Migrated};
 use perennial::store::rusqlite::Connection;
 use perennial::store::{
     Check, Config, ConfigError, Database, ErrorKind, Migration, OpenError, Schema, WriterCore,
@@ -13,6 +13,9 @@ use perennial::store::{
 use std::fs;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+
+/// The log beside it.
+const LOG: &str = "perennial.db-wal";
 
 /// Makes a file with SQLite, without the store.
 fn plant(scratch: &Scratch, sql: &str) -> Vec<u8> {
@@ -212,6 +215,92 @@ fn a_file_that_was_cut_is_found() {
     file.set_len(file.metadata().unwrap().len() / 2).unwrap();
     let error = try_open(config(&scratch)).unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::Corrupt(_)), "{error:?}");
+}
+
+/// A database and its log, as a program that was killed leaves them.
+fn killed(scratch: &Scratch) -> (Vec<u8>, Vec<u8>) {
+    let (_database, mut writer) = open(config(scratch));
+    for n in 0..20 {
+        write(&mut writer, Append::new(1, format!("entry {n}"))).unwrap();
+    }
+    let file = |name| fs::read(scratch.data().join(name)).unwrap();
+    (file(DATABASE), file(LOG))
+}
+
+/// What is said of a torn log when it is opened, and what is in it.
+fn torn(file: &[u8], log: &[u8]) -> (Vec<LogTorn>, usize) {
+    let scratch = Scratch::new();
+    fs::create_dir(scratch.data()).unwrap();
+    fs::write(scratch.data().join(DATABASE), file).unwrap();
+    fs::write(scratch.data().join(LOG), log).unwrap();
+    let config = config(&scratch);
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let tell = told.clone();
+    config
+        .telemetry
+        .attach(move |torn: &LogTorn| tell.lock().unwrap().push(*torn));
+    let database = try_open(config).unwrap();
+    let count = texts_without_gaps(&entries(&database, 1)).len();
+    let told = told.lock().unwrap().clone();
+    (told, count)
+}
+
+// SQLite takes the first bad page for the end of the log, and said nothing of what was behind it.
+#[test]
+fn commits_behind_a_bad_page_of_the_log_are_told_of() {
+    let scratch = Scratch::new();
+    let (file, log) = killed(&scratch);
+    assert_eq!(torn(&file, &log), (vec![], 20), "a whole one");
+    let last = log.len() - 100;
+    // The head, and some pages, the last among them.
+    for (at, found) in [
+        (3, 0..1),
+        (25, 0..1),
+        (log.len() / 2, 5..15),
+        (last, 19..20),
+    ] {
+        let mut log = log.clone();
+        log[at] ^= 1;
+        let (told, count) = torn(&file, &log);
+        assert!(found.contains(&count), "{count} entries, bad at {at}");
+        assert!(
+            matches!(told[..], [LogTorn { commits_left, .. }] if commits_left > 0),
+            "bad at {at}: {told:?}"
+        );
+    }
+    // One that was begun anew has pages of the one before behind its end.
+    let (database, mut writer) = open(config(&scratch));
+    write(&mut writer, Append::new(1, "short")).unwrap();
+    let mut anew = fs::read(scratch.data().join(LOG)).unwrap();
+    let file = fs::read(scratch.data().join(DATABASE)).unwrap();
+    drop((writer, database));
+    if anew.len() < log.len() {
+        anew.extend(&log[anew.len()..]);
+    }
+    assert_eq!(torn(&file, &anew), (vec![], 21));
+}
+
+// SQLite takes a database that is gone for a new one, and deletes its log with everything that is in it.
+#[test]
+fn a_log_without_its_database_is_refused_untouched() {
+    let scratch = Scratch::new();
+    let (file, log) = killed(&scratch);
+    for rest in [None, Some(vec![])] {
+        let alone = Scratch::new();
+        fs::create_dir(alone.data()).unwrap();
+        fs::write(alone.data().join(LOG), &log).unwrap();
+        if let Some(rest) = rest {
+            fs::write(alone.data().join(DATABASE), rest).unwrap();
+        }
+        let error = try_open(config(&alone)).unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::Corrupt(_)), "{error:?}");
+        assert!(error.to_string().contains(LOG), "{error}");
+        assert!(fs::read(alone.data().join(LOG)).unwrap() == log);
+        // Put back, it is all there.
+        fs::write(alone.data().join(DATABASE), &file).unwrap();
+        let database = try_open(config(&alone)).unwrap();
+        assert_eq!(texts_without_gaps(&entries(&database, 1)).len(), 20);
+    }
 }
 
 #[test]

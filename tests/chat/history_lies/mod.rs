@@ -6,7 +6,8 @@ mod made;
 
 use crate::history::{Fault, check, faults_by_name};
 use lies::LIES;
-use made::{Dice, Size};
+pub(crate) use made::Dice;
+use made::Size;
 
 /// How many histories.
 const SEEDS: u64 = 100;
