@@ -11,6 +11,9 @@ use std::time::{Duration, Instant};
 /// How long a pause lasts.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_millis(2_500));
 
+/// So much goes wrong in the last life at least.
+const DEATHS_MIN: usize = 8;
+
 /// A recovery that takes longer is told by itself.
 const SLOW: Duration = Duration::from_secs(2);
 
