@@ -193,7 +193,7 @@ impl Base {
     fn take(life: &mut Life) -> Self {
         let mut processes = labels(&life.census());
         // Whoever signed up has gone, or is about to.
-        processes.retain(|label| label != "connection");
+        processes.retain(|label| label != "connection" && label != "request");
         let (threads, files) = life.threads_and_files();
         Base {
             processes,
