@@ -61,7 +61,7 @@ impl Liar {
 
     /// What becomes of a client's frame.
     pub(super) fn up(&mut self, text: String, memory: &mut Memory) -> Vec<To> {
-        let Ok(mut frame) = serde_json::from_str::<Value>(&text) else {
+        let Some(mut frame) = frame_of(&text) else {
             return vec![To::Server(text)];
         };
         let (is_join, is_post) = (frame[3] == "phx_join", frame[3] == "new_msg");
@@ -100,7 +100,7 @@ impl Liar {
         if self.lie == Lie::Honest {
             return vec![To::Client(text)];
         }
-        let Ok(mut frame) = serde_json::from_str::<Value>(&text) else {
+        let Some(mut frame) = frame_of(&text) else {
             return vec![To::Client(text)];
         };
         let msg_ref = frame[1].to_string();
@@ -137,6 +137,13 @@ impl Memory {
             *said = *seen;
         }
     }
+}
+
+/// A message of the protocol, if it is one; clients send others too.
+fn frame_of(text: &str) -> Option<Value> {
+    let frame: Value = serde_json::from_str(text).ok()?;
+    let is_whole = frame.as_array().is_some_and(|parts| parts.len() == 5) && frame[4].is_object();
+    is_whole.then_some(frame)
 }
 
 /// A message passes on its way to a client, who knows it by the name that it gave it.
