@@ -78,7 +78,8 @@ fn nothing_is_lost_doubled_or_out_of_order_and_nothing_is_left_behind() {
     let is_silent = crowd.wait_until(3 * PATIENCE, Crowd::is_silent);
     assert!(
         is_silent,
-        "somebody is never answered: {}",
+        "somebody is never answered by {}: {}",
+        life.census(),
         life.last_words()
     );
     for number in 0..ROOMS {

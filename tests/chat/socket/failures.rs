@@ -280,3 +280,31 @@ fn a_killed_reactor_takes_its_connections_along_and_the_next_takes_new_ones() {
         labelled(&server, "connection").len() == 1
     });
 }
+
+// The top was starting presence and the web server again when the chat ended as well.
+#[test]
+fn a_chat_that_ends_while_what_follows_it_is_started_again_comes_back() {
+    let server = Server::start();
+    let ada = server.user("ada");
+    server.room("lobby");
+    let mut sockets: Vec<Socket> = (0..8).map(|_| server.socket(&ada)).collect();
+    for socket in &mut sockets {
+        socket.join("lobby", &json!({}));
+    }
+    let presence = server.inside(|| process::whereis("chat.presence")).unwrap();
+    let [chat] = labelled(&server, "chat")[..] else {
+        panic!("one supervisor of the chat");
+    };
+    kill(&server, presence);
+    eventually("the web server is told to stop", || {
+        server.inside(|| process::whereis("chat.presence")) != Some(presence)
+    });
+    kill(&server, chat);
+    eventually("it is back", || {
+        let answer = get("/health").try_send(server.addr());
+        answer.is_some_and(|answer| answer.status == 200)
+    });
+    let mut socket = server.socket(&ada);
+    socket.join("lobby", &json!({}));
+    assert_eq!(socket.posted("lobby", &json!({"body": "1"}))["seq"], 1);
+}
