@@ -2,6 +2,7 @@
 #![cfg(feature = "web")]
 
 mod actor;
+mod autobahn;
 mod client;
 mod door;
 

@@ -228,6 +228,21 @@ fn broken_protocol_is_closed_with_its_code() {
 }
 
 #[test]
+fn answers_to_what_came_before_a_broken_frame_go_out_before_the_close() {
+    let server = Server::start(Config::default(), echo);
+    let mut client = server.socket();
+    let mut bytes = masked(0x81, b"one");
+    bytes.extend(masked(0x81, b"two"));
+    // A reserved opcode.
+    bytes.extend(masked(0x83, b""));
+    client.write(bytes);
+    client.expect_text("one");
+    client.expect_text("two");
+    client.expect_close(1002);
+    client.expect_end();
+}
+
+#[test]
 fn lost_connection_is_told_once() {
     let (service, told) = recorded();
     let server = Server::start(Config::default(), service);

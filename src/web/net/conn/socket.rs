@@ -8,7 +8,7 @@ use crate::web::net::line::Close;
 use crate::web::net::service::Closed;
 use crate::web::net::socket_side::Step;
 use crate::web::net::write_queue::Chunk;
-use crate::web::websocket::{CloseCode, Message};
+use crate::web::websocket::{CloseCode, Frame, Message};
 
 impl Conn {
     /// Passes on what comes of these bytes; keeps those that must wait.
@@ -29,16 +29,25 @@ impl Conn {
                 Step::Send(frame) => self.push(Chunk::Control(frame), scope.now),
                 Step::End(frame, closed) => {
                     if let Some(frame) = frame {
-                        self.push(Chunk::Control(frame), scope.now);
+                        self.push_last(frame, scope);
                     }
                     self.hang_up(closed, After::Drop, scope);
                 }
                 Step::Fail(frame, closed) => {
-                    self.push(Chunk::Control(frame), scope.now);
+                    self.push_last(frame, scope);
                     self.hang_up(closed, After::Linger, scope);
                 }
             }
         }
+    }
+
+    /// Queues the frame that ends the conversation, behind what was sent before: answers to messages that came before
+    /// the one that cannot be read are owed still.
+    fn push_last(&mut self, frame: Frame, scope: &Scope<'_>) {
+        for sent in self.line.collect().frames {
+            self.push(Chunk::Frame(sent), scope.now);
+        }
+        self.push(Chunk::Control(frame), scope.now);
     }
 
     /// Passes a message up; `true` if no further one may follow for the moment.
