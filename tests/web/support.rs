@@ -202,6 +202,11 @@ impl Client {
     }
 
     /// Reads so many bytes.
+    pub(crate) fn read(&mut self, len: usize) -> Vec<u8> {
+        self.take(len)
+    }
+
+    /// Reads so many bytes, and throws them away.
     pub(crate) fn read_and_forget(&mut self, len: usize) {
         self.take(len);
     }
