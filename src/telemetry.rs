@@ -24,7 +24,7 @@
 //! | [`sys`](crate::sys) | [`Traced`](crate::sys::Traced), for processes that are [traced](crate::sys::trace) |
 //! | [`logger`](crate::logger) | [`HandlerRemoved`](crate::logger::HandlerRemoved), and what a program [reports](crate::logger::report); [`EventsDropped`](crate::logger::EventsDropped) is told to the handler that was spared them |
 //! | `store`, with its feature | batches, failures, checkpoints, migrations: the module `store::event` |
-//! | `web`, with its feature | connections that were refused, callbacks that panicked: in `web::net` |
+//! | `web`, with its feature | connections that were refused, callbacks that panicked, sockets that are drained: in `web::net`; sockets that connected, channels that were joined, events that were handled: in `web::channel::event` |
 //! | a program | [whatever it calls an event](Event) |
 //!
 //! # How a handler fails
@@ -137,6 +137,18 @@ impl Telemetry {
             }
         }
         self.0.attached.fetch_sub(removed.len(), Ordering::Release);
+    }
+
+    /// Equals `true` if somebody listens to events of this type: for an emitter that has to measure first.
+    pub fn listens<E: Event>(&self) -> bool {
+        let of_type = || {
+            self.0
+                .handlers
+                .read()
+                .get(&TypeId::of::<E>())
+                .is_some_and(|it| !it.is_empty())
+        };
+        self.0.attached.load(Ordering::Acquire) > 0 && of_type()
     }
 
     /// Emits an event, which is built only if somebody listens to anything at all.

@@ -7,6 +7,8 @@ mod acts;
 mod manners;
 #[path = "tidy/package.rs"]
 mod package;
+#[path = "tidy/phoenix.rs"]
+mod phoenix;
 #[path = "tidy/source.rs"]
 mod source;
 #[path = "tidy/walls.rs"]

@@ -65,6 +65,7 @@ fn seen(presences: &Presences<Meta>) -> Vec<(&str, Vec<Meta>)> {
 
 #[test]
 fn tracked_process_joins_and_leaves_when_it_dies() {
+    // E102, E103.
     with_tracker(|tracker, cx| {
         let (phone, laptop) = (device(), device());
         let first = presence::track(tracker, &phone, "lobby", "anna", "phone").unwrap();
@@ -84,6 +85,45 @@ fn tracked_process_joins_and_leaves_when_it_dies() {
         assert!(presence::list(tracker, "lobby").unwrap().is_empty());
         let nobody = presence::get_by_key(tracker, "lobby", "anna").unwrap();
         assert!(nobody.is_empty());
+    });
+}
+
+#[test]
+fn handler_of_diffs_sees_topics_keys_and_metas_come_and_go() {
+    // E103, E105: it is told each topic with what changed there, and may make what it likes of that.
+    on_both_kinds(|kind| {
+        let (told, hear) = std::sync::mpsc::channel();
+        let config = Config::new(move |topic: &Arc<str>, diff: &Arc<Diff<Meta>>| {
+            let words = |presences: &Presences<Meta>| format!("{:?}", seen(presences));
+            let _ = told.send(format!(
+                "{topic} +{} -{}",
+                words(&diff.joins),
+                words(&diff.leaves)
+            ));
+        });
+        let tracker = tracker(kind, config.every(Duration::ZERO));
+        let devices: Vec<Ref<()>> = (0..4).map(|_| device()).collect();
+        let hears = |what: &str| assert_eq!(hear.recv_timeout(LONG).unwrap(), what);
+        let track = |n: usize, topic: &str, key: &str, meta| {
+            presence::track(&tracker, &devices[n], topic, key, meta).unwrap();
+        };
+        track(0, "lobby", "anna", "phone");
+        hears(r#"lobby +[("anna", ["phone"])] -[]"#);
+        track(1, "lobby", "ben", "tablet");
+        hears(r#"lobby +[("ben", ["tablet"])] -[]"#);
+        track(2, "lobby", "anna", "laptop");
+        hears(r#"lobby +[("anna", ["laptop"])] -[]"#);
+        track(3, "attic", "ben", "tablet");
+        hears(r#"attic +[("ben", ["tablet"])] -[]"#);
+        presence::untrack(&tracker, &devices[0], "lobby", "anna");
+        hears(r#"lobby +[] -[("anna", ["phone"])]"#);
+        presence::untrack(&tracker, &devices[2], "lobby", "anna");
+        hears(r#"lobby +[] -[("anna", ["laptop"])]"#);
+        end(&devices[3]);
+        hears(r#"attic +[] -[("ben", ["tablet"])]"#);
+        assert!(presence::list(&tracker, "attic").unwrap().is_empty());
+        gen_server::stop(&tracker).unwrap();
+        devices.iter().for_each(end);
     });
 }
 
@@ -111,6 +151,7 @@ fn process_is_tracked_once_for_each_place() {
 
 #[test]
 fn update_is_a_join_and_a_leave_at_once() {
+    // E104.
     with_tracker(|tracker, cx| {
         let phone = device();
         let nobody = presence::update(tracker, &phone, "lobby", "anna", "away");
@@ -129,6 +170,7 @@ fn update_is_a_join_and_a_leave_at_once() {
 
 #[test]
 fn untracked_process_leaves_and_is_no_more_bound_to_the_tracker() {
+    // E104.
     with_tracker(|tracker, cx| {
         let phone = device();
         let links = || process::info(&phone).unwrap().links;

@@ -90,6 +90,7 @@ fn second_track_of_the_same_is_an_error() {
 #[test]
 fn untrack_of_nothing_changes_nothing() {
     // E104.
+    // E104.
     let mut state = State::new(0);
     state.track(pid(1), "t", "u1", "a").unwrap();
     state.take_diffs();
@@ -154,6 +155,7 @@ fn update_sees_the_present_meta() {
 #[test]
 fn update_of_nothing_is_an_error() {
     // E104.
+    // E104.
     let mut state = State::new(0);
     assert_eq!(state.update(pid(1), "t", "u1", |m| *m), Err(NoPresence));
     state.track(pid(1), "t", "u1", "a").unwrap();
@@ -163,6 +165,7 @@ fn update_of_nothing_is_an_error() {
 
 #[test]
 fn one_key_is_looked_up_alone() {
+    // E102.
     // E102.
     let mut state = State::new(0);
     state.track(pid(1), "t", "u1", "a").unwrap();

@@ -119,18 +119,21 @@ fn closed_websocket_leaves_no_process() {
 }
 
 #[test]
-fn only_version_2_of_the_serializer_is_spoken() {
-    // E26, and the requirements of Phoenix: `~> 2.0.0`.
+fn versions_1_and_2_of_the_serializer_are_spoken() {
+    // E26: the requirements of Phoenix are `~> 1.0.0` and `~> 2.0.0`.
     let table = [
         ("?vsn=2.0.0", 101),
         ("?token=x&vsn=2.0.1", 101),
         ("?vsn=2.1.0", 403),
-        ("?vsn=1.0.0", 403),
+        ("?vsn=1.0.0", 101),
+        ("?vsn=1.0.7", 101),
+        ("?vsn=1.1.0", 403),
+        ("?vsn=3.0.0", 403),
         ("?vsn=2.0", 403),
         ("?vsn=2.0.0.0", 403),
         ("?vsn=2.0.x", 403),
         ("?vsn=", 403),
-        ("", 403),
+        ("", 101),
     ];
     let runtime = runtime();
     let server = echo(&runtime);

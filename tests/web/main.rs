@@ -1,5 +1,9 @@
 //! The web layer from outside: tables for what is pure, plain sockets for what is not.
 #![cfg(feature = "web")]
+#![allow(
+    clippy::print_stdout,
+    reason = "a test says what it skips, and what an outside suite has found"
+)]
 
 mod actor;
 mod autobahn;
@@ -11,11 +15,15 @@ mod channel_codec;
 mod channel_ends;
 mod channel_events;
 mod channel_joins;
+mod channel_mount;
 mod channel_numbered;
+mod channel_origin;
 mod channel_presence;
 mod channel_process;
 mod channel_router;
 mod channel_sequence;
+mod channel_topics;
+mod channel_vsn;
 mod channel_websocket;
 mod cursor;
 mod hostile;

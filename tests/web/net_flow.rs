@@ -6,6 +6,7 @@ use perennial::web::websocket::{CloseCode, Frame, Message};
 
 #[test]
 fn broadcast_reaches_everybody_in_order() {
+    // E56.
     const CLIENTS: usize = 40;
     const MESSAGES: usize = 100;
     let (service, told) = recorded();

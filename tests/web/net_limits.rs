@@ -149,6 +149,7 @@ fn taken_port_and_bad_settings_are_errors_that_say_so() {
 
 #[test]
 fn ipv6_is_served_and_counted_by_its_network() {
+    // E64.
     let config = Config {
         connections_per_ip: 1,
         ..Config::default()

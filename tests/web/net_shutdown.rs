@@ -1,9 +1,13 @@
 //! The end of a reactor: in order, in a hurry, and for those who hold something of it.
 
-use crate::support::{PATIENCE, Server, UPGRADE, closed, opened, recorded};
+use crate::support::{PATIENCE, Server, UPGRADE, closed, echo_path, opened, recorded};
+use perennial::time::Clock;
 use perennial::web::http::{Request, Response, Status};
-use perennial::web::net::{Closed, ClosedBy, Config, Incoming, Responder, SendError, Sink};
+use perennial::web::net::{
+    Closed, ClosedBy, Config, Incoming, Listener, Responder, SendError, Sink,
+};
 use perennial::web::websocket::{CloseCode, Frame, Handshake};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
@@ -111,4 +115,18 @@ fn upgrade_after_the_reactor_has_ended_is_told_to_the_sink() {
     let handshake = Handshake::check(&request).expect("a handshake");
     responder.upgrade(handshake, |_| Tell(Arc::clone(&told)));
     assert_eq!(told.lock().expect("not poisoned").len(), 1);
+}
+
+#[test]
+fn port_is_closed_once_the_reactor_and_its_listener_are_gone() {
+    // E64.
+    // An address of this test alone, or another might listen on the port by then.
+    let addr: SocketAddr = "127.0.64.1:0".parse().expect("an address");
+    let listener = Listener::bind(addr, Config::default()).expect("a port");
+    let addr = listener.local_addr();
+    let server = Server::on(listener, Clock::system(), None, echo_path);
+    assert_eq!(server.client().get("/a").status, 200);
+    drop(server);
+    let refused = std::net::TcpStream::connect(addr).expect_err("nobody listens");
+    assert_eq!(refused.kind(), std::io::ErrorKind::ConnectionRefused);
 }

@@ -115,6 +115,7 @@ impl Sink for Silent {
 
 #[test]
 fn ping_is_answered_and_a_flood_of_them_is_not() {
+    // E55.
     let server = Server::manual(Config::default(), echo);
     let mut client = server.socket();
     let flood: Vec<u8> = (0..1000_u16)

@@ -169,6 +169,7 @@ fn other_reactors_serve_on_when_one_is_killed() {
 
 #[test]
 fn server_that_is_stopped_says_goodbye() {
+    // E63, E95.
     let (requests, request) = mpsc::channel();
     let requests = Mutex::new(requests);
     let (service, told) = recorded();

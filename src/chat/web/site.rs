@@ -17,7 +17,7 @@ use crate::service::limiter::RateLimit;
 use crate::service::rate_limit::Rate;
 use crate::store::Health;
 use crate::sync::Arc;
-use crate::web::channel::{SocketLimits, UserSocket, codec};
+use crate::web::channel::{CheckOrigin, SocketLimits, UserSocket, codec};
 use crate::web::http::{
     Body, HeaderName, HeaderValue, InvalidOrigin, Origins, Request, Response, Status,
 };
@@ -80,6 +80,8 @@ impl Site {
                     frame_len_max: limits.frame_bytes.max_or_all(),
                     ..codec::Limits::default()
                 })
+                // Decided before, by what the request proves.
+                .check_origin(CheckOrigin::off())
                 .socket_limits(socket_limits),
             sign_ins: RateLimit::new(sign_ins),
             members,

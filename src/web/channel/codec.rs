@@ -294,7 +294,7 @@ const KIND_PUSH: u8 = 0;
 const KIND_REPLY: u8 = 1;
 const KIND_BROADCAST: u8 = 2;
 
-fn scalar(raw: &RawValue) -> Result<WireRef, DecodeError> {
+pub(super) fn scalar(raw: &RawValue) -> Result<WireRef, DecodeError> {
     match raw.get().as_bytes().first() {
         Some(b'"') => Ok(WireRef::Text(string(raw)?)),
         Some(b'n') => Ok(WireRef::Null),
@@ -303,7 +303,7 @@ fn scalar(raw: &RawValue) -> Result<WireRef, DecodeError> {
     }
 }
 
-fn string(raw: &RawValue) -> Result<Box<str>, DecodeError> {
+pub(super) fn string(raw: &RawValue) -> Result<Box<str>, DecodeError> {
     serde_json::from_str(raw.get()).map_err(|_| DecodeError::Malformed)
 }
 
@@ -315,7 +315,7 @@ fn field_ref(field: &str) -> WireRef {
     }
 }
 
-fn checked(message: Message, limits: &Limits) -> Result<Message, DecodeError> {
+pub(super) fn checked(message: Message, limits: &Limits) -> Result<Message, DecodeError> {
     let lengths = [
         (Field::Ref, message.join_ref.len(), limits.ref_len_max),
         (Field::Ref, message.msg_ref.len(), limits.ref_len_max),

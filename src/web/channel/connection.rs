@@ -5,11 +5,13 @@
 //! transport (1012 for an orderly end, 1011 for any other).
 
 use super::codec::{self, Limits};
+use super::endpoint;
 use super::link::{Broadcast, Link, ToChannel, ToConnection};
 use super::message::{Frame, Message, Payload, Status};
 use super::socket::{Action, ChannelId, End, Socket};
 use super::transport::Transport;
 use super::user_socket::Route;
+use super::vsn::Vsn;
 use crate::behaviour::gen_server::{Cx, GenServer, Info, Init, Next};
 use crate::pid::{MonitorRef, Pid, TimerRef};
 use crate::process::{self, Dest, Down, Recipient, Ref, runtime};
@@ -88,6 +90,7 @@ impl Connection {
 /// A transport that does not stay open when the process that used it has crashed.
 struct Line {
     transport: Box<dyn Transport>,
+    vsn: Vsn,
     is_open: bool,
     /// Equals `true` if something was written since this was last looked at.
     wrote: bool,
@@ -95,9 +98,18 @@ struct Line {
 
 impl Line {
     fn send(&mut self, frame: &Frame) {
-        if self.is_open {
-            self.wrote = true;
-            self.transport.send(frame);
+        if !self.is_open {
+            return;
+        }
+        self.wrote = true;
+        match self.vsn {
+            Vsn::V2 => self.transport.send(frame),
+            old => match old.translate(frame) {
+                Some(frame) => self.transport.send(&frame),
+                None => {
+                    log::warn!(target: "perennial::channel", "a client of version 1.0.0 cannot be sent bytes")
+                }
+            },
         }
     }
 
@@ -130,6 +142,9 @@ struct Running {
 
 /// What a connection process is started with.
 pub(super) struct Start<A: Send + Sync + 'static> {
+    pub(super) vsn: Vsn,
+    /// What the socket is called, if it is called anything.
+    pub(super) id: Option<String>,
     pub(super) socket: Socket<Route<A>>,
     pub(super) limits: Limits,
     pub(super) assigns: Arc<A>,
@@ -158,13 +173,18 @@ impl<A: Send + Sync + 'static> GenServer for Server<A> {
     /// So that a client learns why it is disconnected.
     const TRAP_EXIT: bool = true;
 
-    fn init(start: Start<A>, _cx: &mut Cx<Self>) -> Init<Self> {
+    fn init(start: Start<A>, cx: &mut Cx<Self>) -> Init<Self> {
+        if let Some(id) = &start.id {
+            let convert = |it: endpoint::Disconnect| ToConnection::Disconnect(it.code, it.reason);
+            endpoint::follow(id, cx.me().recipient(convert));
+        }
         Init::Ok(Server {
             socket: start.socket,
             limits: start.limits,
             assigns: start.assigns,
             line: Line {
                 transport: start.transport,
+                vsn: start.vsn,
                 is_open: true,
                 wrote: false,
             },
@@ -179,12 +199,12 @@ impl<A: Send + Sync + 'static> GenServer for Server<A> {
     fn handle(&mut self, msg: ToConnection, cx: &mut Cx<Self>) -> Next<ToConnection> {
         match msg {
             ToConnection::Broadcast(channel, broadcast) => self.broadcast(channel, broadcast),
-            ToConnection::Incoming(message) => self.receive(match message.message() {
-                websocket::Message::Text(text) => codec::decode_text(text, &self.limits),
-                websocket::Message::Binary(bytes) => codec::decode_binary(bytes, &self.limits),
-            }),
-            ToConnection::Text(text) => self.receive(codec::decode_text(&text, &self.limits)),
-            ToConnection::Binary(bytes) => self.receive(codec::decode_binary(&bytes, &self.limits)),
+            ToConnection::Incoming(message) => match message.message() {
+                websocket::Message::Text(text) => self.text(text),
+                websocket::Message::Binary(bytes) => self.binary(bytes),
+            },
+            ToConnection::Text(text) => self.text(&text),
+            ToConnection::Binary(bytes) => self.binary(&bytes),
             ToConnection::Write(channel, frame) => {
                 self.decide(|socket, act| socket.write(channel, frame, act));
             }
@@ -291,6 +311,14 @@ impl<A: Send + Sync + 'static> Server<A> {
     }
 
     // ## From the transport
+
+    fn text(&mut self, text: &str) {
+        self.receive(self.line.vsn.decode_text(text, &self.limits));
+    }
+
+    fn binary(&mut self, bytes: &[u8]) {
+        self.receive(self.line.vsn.decode_binary(bytes, &self.limits));
+    }
 
     fn receive(&mut self, decoded: Result<Message, codec::DecodeError>) {
         match decoded {

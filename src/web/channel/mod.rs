@@ -69,7 +69,13 @@ pub mod message;
 
 pub mod codec;
 
+pub mod request;
+
 mod scan;
+
+mod vsn;
+
+mod check_origin;
 
 pub mod router;
 
@@ -77,7 +83,11 @@ pub mod socket;
 
 pub mod presence;
 
+pub mod event;
+
 mod link;
+
+pub mod endpoint;
 
 mod callback;
 
@@ -87,15 +97,19 @@ mod connection;
 
 mod user_socket;
 
-pub mod request;
-
 mod websocket;
 
+mod mount;
+
 pub use callback::{Channel, ChannelCx, Join};
+pub use check_origin::{CheckOrigin, OriginUri};
 pub use connection::Connection;
 pub use link::{Broadcast, Fill, Reply};
 pub use message::{Frame, FrameKind, Message, Payload, Status, WireRef};
+pub use mount::Connecting;
+pub use request::TransportKind;
 pub use router::Routes;
 pub use socket::{Action, ChannelId, End, Socket, SocketLimits, Stop};
 pub use transport::Transport;
 pub use user_socket::UserSocket;
+pub use vsn::Vsn;

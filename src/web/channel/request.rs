@@ -1,22 +1,14 @@
-//! PURE: what a client says in its upgrade request: the version of the serializer, and perhaps a token.
+//! PURE: what a client says when it asks to connect: by what, and perhaps a token.
 
 use crate::web::http::Request;
 
-/// Whether a `vsn` of the query is one that is spoken here: Phoenix's requirement `~> 2.0.0`, so 2.0 and any patch
-/// of it. A client that names none speaks 1.0.0, which had no `join_ref`.
-///
-/// ```
-/// use perennial::web::channel::request;
-/// assert!(request::speaks(Some("2.0.0")) && request::speaks(Some("2.0.1")));
-/// assert!(!request::speaks(Some("2.1.0")) && !request::speaks(None));
-/// ```
-pub fn speaks(vsn: Option<&str>) -> bool {
-    let mut parts = vsn.unwrap_or("1.0.0").split('.');
-    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-    parts.next() == Some("2")
-        && parts.next() == Some("0")
-        && parts.next().is_some_and(is_number)
-        && parts.next().is_none()
+/// By what a client connects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TransportKind {
+    /// One WebSocket.
+    WebSocket,
+    /// One request after the other, for networks that let no WebSocket through.
+    LongPoll,
 }
 
 /// What precedes a token among the subprotocols that a client offers.
@@ -25,11 +17,23 @@ const BEARER: &str = "base64url.bearer.phx.";
 /// How long a token may be. 1 KiB: ours have 64 characters, signed ones of others a few hundred.
 const TOKEN_LEN_MAX: usize = 1024;
 
+/// The field that carries a token by long poll.
+const TOKEN_FIELD: &str = "x-phoenix-authtoken";
+
 /// The token that the official client, from 1.8 on, sends as `authToken`: not in the URL, where it would end up in
-/// logs, but as a subprotocol. `None` if there is none, or none that is base64 of UTF-8.
+/// logs, but as a subprotocol, or by long poll in a field of its own. `None` if there is none, or none that is base64
+/// of UTF-8.
 pub fn auth_token(request: &Request) -> Option<String> {
+    if let Some(token) = request.header(TOKEN_FIELD) {
+        return (token.len() <= TOKEN_LEN_MAX).then(|| token.to_owned());
+    }
     let mut offered = request.headers().members("sec-websocket-protocol");
     decode_token(offered.find_map(|name| name.strip_prefix(BEARER))?)
+}
+
+/// Whether a subprotocol is a token that a client sends along.
+pub(super) fn is_token(offer: &str) -> bool {
+    offer.starts_with(BEARER)
 }
 
 /// Reads base64 without padding (RFC 4648 §3.2), in either alphabet: the client promises the one for URLs and sends
@@ -44,6 +48,11 @@ pub fn decode_token(base64: &str) -> Option<String> {
     if base64.len() > TOKEN_LEN_MAX * 4 / 3 {
         return None;
     }
+    String::from_utf8(decode_base64(base64)?).ok()
+}
+
+/// Bytes of base64 without padding, in either alphabet.
+pub(super) fn decode_base64(base64: &str) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(base64.len() * 3 / 4);
     for chunk in base64.as_bytes().chunks(4) {
         let mut bits = 0_u32;
@@ -63,7 +72,7 @@ pub fn decode_token(base64: &str) -> Option<String> {
             return None;
         }
     }
-    String::from_utf8(bytes).ok()
+    Some(bytes)
 }
 
 fn sextet(byte: u8) -> Option<u32> {

@@ -1,6 +1,7 @@
 //! Where connections come from: the channels that a client may join, and how much it may ask for.
 
 use super::callback::{self, Channel};
+use super::check_origin::CheckOrigin;
 use super::codec::Limits;
 use super::connection::{self, Connection};
 use super::link::{Link, ToChannel};
@@ -8,6 +9,7 @@ use super::message::{Payload, WireRef};
 use super::router::Routes;
 use super::socket::{Socket, SocketLimits};
 use super::transport::Transport;
+use super::vsn::Vsn;
 use crate::behaviour::gen_server;
 use crate::pid::MonitorRef;
 use crate::process::{Recipient, StartError};
@@ -23,7 +25,14 @@ pub struct UserSocket<A: Send + Sync + 'static> {
     routes: Arc<Routes<Route<A>>>,
     limits: Limits,
     socket_limits: SocketLimits,
+    id: Option<Id<A>>,
+    pub(super) check_origin: CheckOrigin,
+    /// `None` if the socket does not care.
+    pub(super) subprotocols: Option<Arc<[String]>>,
 }
+
+/// The id of a socket, from what it knows of its client.
+type Id<A> = Arc<dyn Fn(&A) -> Option<String> + Send + Sync>;
 
 impl<A: Send + Sync + 'static> UserSocket<A> {
     /// A socket on which nothing can be joined.
@@ -32,6 +41,9 @@ impl<A: Send + Sync + 'static> UserSocket<A> {
             routes: Arc::new(Routes::new()),
             limits: Limits::default(),
             socket_limits: SocketLimits::default(),
+            id: None,
+            check_origin: CheckOrigin::default(),
+            subprotocols: None,
         }
     }
 
@@ -65,12 +77,57 @@ impl<A: Send + Sync + 'static> UserSocket<A> {
         }
     }
 
-    /// Starts the process of a connection that was accepted.
+    /// Gives each socket an id, such as `users:7`, by which [`endpoint::disconnect`](super::endpoint::disconnect) finds
+    /// all that one user has; `None` for one that has none.
+    #[must_use]
+    pub fn id(self, id: impl Fn(&A) -> Option<String> + Send + Sync + 'static) -> Self {
+        UserSocket {
+            id: Some(Arc::new(id)),
+            ..self
+        }
+    }
+
+    /// Which pages may connect. Default: those of this server, [`CheckOrigin::conn`].
+    #[must_use]
+    pub fn check_origin(self, check_origin: CheckOrigin) -> Self {
+        UserSocket {
+            check_origin,
+            ..self
+        }
+    }
+
+    /// Subprotocols that are spoken, the favourite first: a client that offers some and none of these is refused with
+    /// 403, and one that offers none is let in. Unless said, `phoenix` is selected where it is offered, and nothing is
+    /// refused. A token among the offers counts as none.
+    #[must_use]
+    pub fn subprotocols<T: Into<String>>(self, names: impl IntoIterator<Item = T>) -> Self {
+        UserSocket {
+            subprotocols: Some(names.into_iter().map(Into::into).collect()),
+            ..self
+        }
+    }
+
+    /// Starts the process of a connection that was accepted, and whose client speaks version 2.0.0.
     ///
     /// # Errors
     /// [`StartError`] if the runtime has no room for it or is shutting down.
     pub fn connect(&self, assigns: A, transport: impl Transport) -> Result<Connection, StartError> {
+        self.connect_with(Vsn::V2, assigns, transport)
+    }
+
+    /// [`connect`](UserSocket::connect) for a client that speaks another version.
+    ///
+    /// # Errors
+    /// As [`connect`](UserSocket::connect).
+    pub fn connect_with(
+        &self,
+        vsn: Vsn,
+        assigns: A,
+        transport: impl Transport,
+    ) -> Result<Connection, StartError> {
         let start = connection::Start {
+            vsn,
+            id: self.id.as_ref().and_then(|id| id(&assigns)),
             socket: Socket::new(self.routes.clone(), self.socket_limits),
             limits: self.limits,
             assigns: Arc::new(assigns),
@@ -81,6 +138,20 @@ impl<A: Send + Sync + 'static> UserSocket<A> {
         // Pooled whatever the runtime's default is: there are as many as there are clients.
         let process = gen_server::spec::<connection::Server<A>>(start).pooled();
         Ok(Connection::new(process.label("connection").start()?))
+    }
+}
+
+/// A clone has the same channels.
+impl<A: Send + Sync + 'static> Clone for UserSocket<A> {
+    fn clone(&self) -> Self {
+        UserSocket {
+            routes: self.routes.clone(),
+            limits: self.limits,
+            socket_limits: self.socket_limits,
+            id: self.id.clone(),
+            check_origin: self.check_origin.clone(),
+            subprotocols: self.subprotocols.clone(),
+        }
     }
 }
 
@@ -95,6 +166,8 @@ impl<A: Send + Sync + 'static> fmt::Debug for UserSocket<A> {
         f.debug_struct("UserSocket")
             .field("limits", &self.limits)
             .field("socket_limits", &self.socket_limits)
+            .field("check_origin", &self.check_origin)
+            .field("subprotocols", &self.subprotocols)
             .finish_non_exhaustive()
     }
 }

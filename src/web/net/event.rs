@@ -27,6 +27,17 @@ pub struct AcceptFailed {
 
 impl Event for AcceptFailed {}
 
+/// A reactor that shuts down has told a round of its WebSockets that the service restarts (`[:phoenix, :socket_drain]`).
+#[derive(Clone, Copy, Debug)]
+pub struct SocketDrain {
+    /// How many were told in this round.
+    pub count: usize,
+    /// How many are told in later ones.
+    pub left: usize,
+}
+
+impl Event for SocketDrain {}
+
 /// A service or a sink panicked. Its client got 500 or 1011; everybody else noticed nothing.
 #[derive(Clone, Copy, Debug)]
 pub struct CallbackPanicked {

@@ -14,11 +14,12 @@
 //! A [`Server`](crate::web::Server) runs reactors as processes; its [page](crate::web#how-it-dies) says how they die.
 //!
 //! Reading order: [`Config`], `service`, `handle`, `line` (what threads share), `post` (who wakes whom), `http_side`
-//! and `socket_side` (PURE), `conn`, `reactor`.
+//! and `socket_side` (PURE), `drain` (PURE), `conn`, `reactor`.
 
 mod config;
 mod conn;
 mod deadlines;
+mod drain;
 mod event;
 mod gate;
 mod handle;
@@ -33,7 +34,7 @@ mod table;
 mod write_queue;
 
 pub use config::{Config, InvalidConfig};
-pub use event::{AcceptFailed, CallbackPanicked, ConnectionRefused};
+pub use event::{AcceptFailed, CallbackPanicked, ConnectionRefused, SocketDrain};
 pub use gate::{Refusal, network_of};
 pub use handle::{Connection, Incoming, Responder};
 pub use line::SendError;

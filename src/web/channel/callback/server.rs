@@ -5,16 +5,19 @@
 
 use crate::behaviour::gen_server::{Cx, GenServer, Info, Init, Next};
 use crate::pid::{MonitorRef, Pid, RequestId, TimerRef};
+use crate::process::runtime;
 use crate::process::{CallError, Dest, ProcessId, Recipient, ReplyTo};
 use crate::reason::ExitReason;
 use crate::sync::Arc;
 use crate::web::channel::callback::{Channel, Join};
 use crate::web::channel::codec;
+use crate::web::channel::endpoint;
+use crate::web::channel::event::{ChannelHandledIn, ChannelJoined};
 use crate::web::channel::link::{Broadcast, Fill, Link, Reply, ToChannel, ToConnection};
 use crate::web::channel::message::{Payload, Status, WireRef};
 use crate::web::channel::socket::Stop;
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A channel as a generic server.
 pub(in crate::web::channel) struct Server<C: Channel> {
@@ -30,7 +33,7 @@ pub(in crate::web::channel) struct Server<C: Channel> {
 #[derive(Debug)]
 enum Stage {
     /// The join has to be answered under this `ref`.
-    Joining(WireRef),
+    Joining(WireRef, Instant),
     Joined,
     Refused,
 }
@@ -60,7 +63,7 @@ impl<C: Channel> GenServer for Server<C> {
         let server = Server {
             link: start.link,
             assigns: start.assigns,
-            stage: Stage::Joining(start.msg_ref),
+            stage: Stage::Joining(start.msg_ref, cx.now()),
             channel: None,
             monitor,
         };
@@ -76,9 +79,14 @@ impl<C: Channel> GenServer for Server<C> {
                 let _handled = InFlight(&link);
                 let reply = Reply::new(self.link.clone(), message.msg_ref);
                 let (event, payload) = (message.event, message.payload);
-                self.call_back(cx, |channel, cx| {
+                let since = listens_in().then(|| cx.now());
+                let next = self.call_back(cx, |channel, cx| {
                     channel.handle_in(&event, payload, reply, cx)
-                })
+                });
+                if let Some(since) = since {
+                    self.tell_handled(event, cx.now().saturating_duration_since(since));
+                }
+                next
             }
             Msg::Wire(ToChannel::Fill(after)) => {
                 let fill = Fill::new(self.link.clone());
@@ -107,6 +115,14 @@ impl<C: Channel> GenServer for Server<C> {
 }
 
 impl<C: Channel> Server<C> {
+    fn tell_handled(&self, event: Box<str>, duration: Duration) {
+        runtime::current().telemetry.emit(|| ChannelHandledIn {
+            duration,
+            topic: self.link.topic.clone(),
+            event,
+        });
+    }
+
     fn join(&mut self, args: C::Args, payload: Payload, cx: &mut Cx<Self>) -> Next<Msg<C>> {
         let mut cx = ChannelCx {
             link: &self.link,
@@ -145,6 +161,11 @@ impl<C: Channel> Server<C> {
         };
         follow(run(channel, &mut cx))
     }
+}
+
+/// Whether anybody wants to know how long events take: else no clock is read for them.
+fn listens_in() -> bool {
+    runtime::current().telemetry.listens::<ChannelHandledIn>()
 }
 
 fn follow<C: Channel>(next: Next<C::Msg>) -> Next<Msg<C>> {
@@ -196,49 +217,93 @@ impl<C: Channel> ChannelCx<'_, C> {
     /// Before the client has joined; if the payload is neither an object nor bytes; if it is bytes and the topic,
     /// the event or the client's ref has over 255.
     pub fn push(&mut self, event: &str, payload: impl Into<Payload>) {
-        assert!(
-            matches!(self.stage, Stage::Joined),
-            "ChannelCx::push({event:?}) on {:?} before the client has joined: push after accept, or put it into the reply",
-            self.link.topic
-        );
+        self.must_be_joined("push", event);
         let frame = codec::push(
             &self.link.join_ref,
             &self.link.topic,
             event,
             &payload.into(),
         );
-        match frame {
-            Ok(frame) => self.link.write(frame),
-            Err(error) => panic!(
-                "ChannelCx::push({event:?}) on {:?}: {error}",
-                self.link.topic
-            ),
-        }
+        self.link.write(self.must_fit("push", event, frame));
     }
 
     /// Lets a client in whose join is [`Pending`](Join::Pending): `seen` as in [`Join::Sequenced`]. Once the join
     /// is decided this does nothing.
     pub fn accept(&mut self, reply: impl Into<Payload>, seen: Option<u64>) {
-        let Stage::Joining(msg_ref) = &*self.stage else {
+        let Stage::Joining(msg_ref, since) = &*self.stage else {
             return;
         };
+        self.tell_joined(*since, true);
         let frame = self.link.reply(msg_ref, &Status::OK, &reply.into());
         let joined = ToConnection::Joined(self.link.channel, frame, seen);
         let _ = self.link.connection.try_cast(joined);
         *self.stage = Stage::Joined;
     }
 
+    fn tell_joined(&self, since: Instant, accepted: bool) {
+        runtime::current().telemetry.emit(|| ChannelJoined {
+            duration: self.cx.now().saturating_duration_since(since),
+            topic: self.link.topic.clone(),
+            accepted,
+        });
+    }
+
     /// Refuses a client whose join is [`Pending`](Join::Pending). The answer is what the callback is to return: a
     /// channel without a client ends.
     #[must_use = "return it from the callback"]
     pub fn refuse(&mut self, reason: impl Into<Payload>) -> Next<C::Msg> {
-        if let Stage::Joining(msg_ref) = &*self.stage {
+        if let Stage::Joining(msg_ref, since) = &*self.stage {
+            self.tell_joined(*since, false);
             let frame = self.link.reply(msg_ref, &Status::ERROR, &reason.into());
             let refused = ToConnection::Refused(self.link.channel, frame);
             let _ = self.link.connection.try_cast(refused);
             *self.stage = Stage::Refused;
         }
         Next::Stop(ExitReason::Normal)
+    }
+
+    /// Follows the topic that was joined: the client is told what is [broadcast](endpoint::broadcast) on it, from now
+    /// on and for as long as this channel lives, by the fast lane. In Phoenix every channel does so by itself; here
+    /// one whose topic is served by a process of its own, as a room with numbered messages is, has no need to.
+    pub fn subscribe(&self) {
+        endpoint::subscribe(self.topic(), self.fastlane().owned_by(self.pid()));
+    }
+
+    /// Sends an event to every client that [follows](ChannelCx::subscribe) this topic, this one included.
+    ///
+    /// # Panics
+    /// As [`push`](ChannelCx::push).
+    pub fn broadcast(&mut self, event: &str, payload: impl Into<Payload>) {
+        self.must_be_joined("broadcast", event);
+        let told = endpoint::broadcast(self.topic(), event, payload);
+        self.must_fit("broadcast", event, told);
+    }
+
+    /// [`broadcast`](ChannelCx::broadcast) to all but this client.
+    ///
+    /// # Panics
+    /// As [`push`](ChannelCx::push).
+    pub fn broadcast_from(&mut self, event: &str, payload: impl Into<Payload>) {
+        self.must_be_joined("broadcast_from", event);
+        let told = endpoint::broadcast_from(self.pid(), self.topic(), event, payload);
+        self.must_fit("broadcast_from", event, told);
+    }
+
+    fn must_be_joined(&self, call: &str, event: &str) {
+        assert!(
+            matches!(self.stage, Stage::Joined),
+            "ChannelCx::{call}({event:?}) on {:?} before the client has joined: {call} after accept, or put it into the reply",
+            self.link.topic
+        );
+    }
+
+    fn must_fit<T>(&self, call: &str, event: &str, made: Result<T, codec::EncodeError>) -> T {
+        made.unwrap_or_else(|error| {
+            panic!(
+                "ChannelCx::{call}({event:?}) on {:?}: {error}",
+                self.link.topic
+            )
+        })
     }
 
     /// The fast lane: where a topic sends what is for this client, past this channel and straight to its

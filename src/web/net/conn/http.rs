@@ -113,7 +113,7 @@ impl Conn {
             permit.make_known();
         }
         if scope.drain_until.is_some() {
-            self.restart();
+            self.restart(Duration::ZERO);
         }
         true
     }

@@ -311,16 +311,16 @@ impl Conn {
         Fate::Drop
     }
 
-    /// The reactor is shutting down.
+    /// The reactor is shutting down: whoever waits for nothing goes.
     pub(super) fn drain(&mut self) -> Fate {
         match &mut self.side {
             Side::Http(http) if http.is_idle() && self.queue.is_empty() => Fate::Drop,
-            Side::Socket(..) => {
-                self.restart();
-                Fate::Again
-            }
             _ => Fate::Wait,
         }
+    }
+
+    pub(super) fn is_socket(&self) -> bool {
+        matches!(self.side, Side::Socket(..))
     }
 
     /// When to look at it again although nothing happened.

@@ -9,6 +9,7 @@ use crate::web::net::service::Closed;
 use crate::web::net::socket_side::Step;
 use crate::web::net::write_queue::Chunk;
 use crate::web::websocket::{CloseCode, Frame, Message};
+use std::time::Duration;
 
 impl Conn {
     /// Passes on what comes of these bytes; keeps those that must wait.
@@ -94,10 +95,11 @@ impl Conn {
         }
     }
 
-    pub(super) fn restart(&self) {
+    /// Says that the service restarts, and after how long the client may come back.
+    pub(in crate::web::net) fn restart(&self, advice: Duration) {
         self.line.close(Close {
             code: CloseCode::RESTART,
-            reason: "service restart".to_owned(),
+            reason: format!("service restart; retry after {} ms", advice.as_millis()),
             is_orderly: true,
         });
     }

@@ -92,7 +92,7 @@ impl Reactor {
             service: &service,
             telemetry: &telemetry,
             date: &date,
-            drain_until: self.drain_until,
+            drain_until: self.drain.as_ref().map(|drain| drain.until),
         };
         let id = self.insert(peer, |line| Conn::refused(stream, line, &scope));
         self.refused += usize::from(id.is_some());

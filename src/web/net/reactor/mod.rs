@@ -10,8 +10,10 @@
 mod accept;
 
 use super::Listener;
+use super::SocketDrain;
 use super::conn::{Conn, Fate, Scope};
 use super::deadlines::Deadlines;
+use super::drain::Drain;
 use super::listener::Acceptor;
 use super::post::{Command, Inbox, Post};
 use super::service::Service;
@@ -90,7 +92,8 @@ pub struct Reactor {
     deadlines: Deadlines,
     buf: Box<[u8]>,
     date: Date,
-    drain_until: Option<Instant>,
+    /// Equals `Some` once it shuts down.
+    drain: Option<Drain>,
     is_stopped: bool,
 }
 
@@ -163,7 +166,7 @@ impl Reactor {
             deadlines: Deadlines::default(),
             buf: vec![0; READ_BUFFER].into_boxed_slice(),
             date: Date::default(),
-            drain_until: None,
+            drain: None,
             is_stopped: false,
         })
     }
@@ -207,8 +210,9 @@ impl Reactor {
         self.take_commands(now);
         self.run_ready(now);
         self.check_deadlines(now);
-        let is_drained = match self.drain_until {
-            Some(until) => self.conns.len() == 0 || now >= until,
+        self.drain_round(now);
+        let is_drained = match &self.drain {
+            Some(drain) => self.conns.len() == 0 || now >= drain.until,
             None => false,
         };
         if is_drained || self.is_stopped {
@@ -245,7 +249,8 @@ impl Reactor {
         let next = [
             self.deadlines.next(),
             self.accept_again_at,
-            self.drain_until,
+            self.drain.as_ref().map(|drain| drain.until),
+            self.drain.as_ref().and_then(Drain::next_at),
         ]
         .into_iter()
         .flatten()
@@ -323,10 +328,37 @@ impl Reactor {
 
     fn drain(&mut self, until: Instant, now: Instant) {
         self.acceptor = None;
-        let until = self.drain_until.map_or(until, |before| before.min(until));
-        self.drain_until = Some(until);
-        for id in self.conns.ids() {
+        if let Some(drain) = &mut self.drain {
+            drain.until = drain.until.min(until);
+            return;
+        }
+        let ids = self.conns.ids();
+        let is_socket =
+            |id: &ConnectionId| self.conns.get_mut(*id).is_some_and(|it| it.is_socket());
+        let sockets = ids.iter().copied().filter(is_socket).collect();
+        self.drain = Some(Drain::new(sockets, until, now));
+        for id in ids {
             self.with(id, now, |conn, _, _| conn.drain());
+        }
+    }
+
+    /// Tells the next round of WebSockets, if it is time.
+    fn drain_round(&mut self, now: Instant) {
+        let round = self
+            .drain
+            .as_mut()
+            .map(|drain| (drain.round(now), drain.left()));
+        let Some((round, left)) = round.filter(|(round, _)| !round.is_empty()) else {
+            return;
+        };
+        let count = round.len();
+        self.telemetry.emit(|| SocketDrain { count, left });
+        for id in round {
+            let advice = self.drain.as_mut().map(Drain::advice).unwrap_or_default();
+            self.with(id, now, |conn, _, _| {
+                conn.restart(advice);
+                Fate::Again
+            });
         }
     }
 
@@ -369,7 +401,7 @@ impl Reactor {
             service: &self.service,
             telemetry: &self.telemetry,
             date: &self.date.text,
-            drain_until: self.drain_until,
+            drain_until: self.drain.as_ref().map(|drain| drain.until),
         };
         match act(conn, &mut self.buf, &scope) {
             Fate::Drop => return self.remove(id),
