@@ -8,18 +8,50 @@ use super::room_channel::{Note, RoomChannel, Shared};
 use crate::behaviour::gen_server::Next;
 use crate::behaviour::supervisor::{Child, ServerChild};
 use crate::process;
-use crate::service::presence::{self, Config, Presence};
+use crate::service::presence::{self, Config, Presence, Presences};
 use crate::service::pub_sub::PubSub;
-use crate::sync::Arc;
+use crate::sync::{Arc, Mutex, Weak};
 use crate::time::Clock;
 use crate::web::channel::presence::{DIFF_EVENT, Fields, STATE_EVENT, diff, state};
 use crate::web::channel::{Broadcast, ChannelCx, Frame, Payload, codec};
+use std::collections::VecDeque;
 
 /// The tracker, and where it tells what changed, by topic.
 #[derive(Clone, Debug)]
 pub(super) struct Members {
     tracker: process::Name<presence::Msg<Fields>>,
     changes: PubSub<Arc<Change>>,
+    written: Arc<Written>,
+}
+
+/// States that were encoded lately. Those who enter together are told the same state, and a crowd of a thousand is
+/// not to be written a thousand times.
+#[derive(Debug, Default)]
+struct Written {
+    /// Guards itself; nothing else is locked or sent while it is held.
+    states: Mutex<VecDeque<(Weak<Presences<Fields>>, Payload)>>,
+}
+
+/// States kept at a time: rooms that crowds enter at the same moment.
+const WRITTEN_MAX: usize = 8;
+
+impl Written {
+    /// The payload for a state, made at the first asking.
+    fn payload(&self, present: &Arc<Presences<Fields>>) -> Payload {
+        let mut states = self.states.lock();
+        // Only while the state is there: another may have its address later.
+        states.retain(|(known, _)| known.strong_count() > 0);
+        let known = states
+            .iter()
+            .find(|(known, _)| std::ptr::eq(known.as_ptr(), Arc::as_ptr(present)));
+        if let Some((_, payload)) = known {
+            return payload.clone();
+        }
+        let payload = state(present);
+        states.truncate(WRITTEN_MAX - 1);
+        states.push_front((Arc::downgrade(present), payload.clone()));
+        payload
+    }
 }
 
 /// A diff, and its frame: encoded once for all who spell the topic as its room is spelled.
@@ -35,6 +67,7 @@ impl Members {
         Members {
             tracker: process::Name::new("chat.presence"),
             changes: PubSub::new("chat.presence"),
+            written: Arc::default(),
         }
     }
 
@@ -92,13 +125,14 @@ impl Members {
     }
 
     fn tell_state(&self, topic: Arc<str>, cx: &mut ChannelCx<'_, RoomChannel>) {
+        let written = self.written.clone();
         cx.request(
             self.tracker.clone(),
             |reply| presence::Msg::State(topic, reply),
-            |channel, present, cx| {
+            move |channel, present, cx| {
                 // A tracker that ends takes this channel with it: the client joins again, and is told then.
                 if let Ok(present) = present {
-                    cx.push(STATE_EVENT, state(&present));
+                    cx.push(STATE_EVENT, written.payload(&present));
                     channel.knows_members = true;
                 }
                 Next::Loop

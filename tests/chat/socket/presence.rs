@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::{Duration, Instant};
 
 /// The connections of each user by their refs, as a client knows them.
 type Members = BTreeMap<String, Vec<String>>;
@@ -130,6 +131,53 @@ fn everybody_knows_who_is_here_with_how_many_connections() {
     let mut others = Members::new();
     until(&mut other, &mut others, &[("ada", 1), ("bob", 1)]);
     assert_eq!(others, members);
+}
+
+/// Phoenix sends a thousand who enter together a million frames; here each gets one state, and one change for each
+/// twentieth of a second that the entering takes.
+#[test]
+fn a_crowd_that_enters_together_is_told_by_ticks_and_not_by_heads() {
+    const CROWD: usize = 100;
+    const TICK: Duration = Duration::from_millis(50);
+    let server = Server::start();
+    let ada = server.user("ada");
+    server.room("lobby");
+    let mut watcher = server.socket(&ada);
+    watcher.join("lobby", &json!({}));
+    let mut members = Members::new();
+    until(&mut watcher, &mut members, &[("ada", 1)]);
+    let mut crowd: Vec<Socket> = (0..CROWD).map(|_| server.socket(&ada)).collect();
+    let started = Instant::now();
+    for socket in &mut crowd {
+        socket.push(&json!("1"), "room:lobby", "phx_join", &json!({}));
+    }
+    let mut changes = 0;
+    while counts(&members) != [("ada", CROWD + 1)] {
+        apply(&mut members, &presence(&mut watcher));
+        changes += 1;
+    }
+    // The first comes at once, and the last may be on its way.
+    let ticks = started.elapsed().div_duration_f64(TICK) as usize + 2;
+    assert!(changes <= ticks, "{changes} changes in {ticks} ticks");
+    for socket in &mut crowd {
+        let mut known = Members::new();
+        let mut told = 0;
+        while counts(&known) != [("ada", CROWD + 1)] {
+            let frame = presence(socket);
+            assert_eq!(
+                frame.event == "presence_state",
+                told == 0,
+                "the state first, and once"
+            );
+            apply(&mut known, &frame);
+            told += 1;
+        }
+        assert!(
+            told <= ticks + 1,
+            "a state and {told} changes in {ticks} ticks"
+        );
+        assert_eq!(known, members);
+    }
 }
 
 #[test]
