@@ -116,6 +116,34 @@ fn official_clients_talk_through_a_kill_and_a_stop_of_the_program() {
 }
 
 #[test]
+fn official_clients_talk_by_long_poll_and_fall_back_to_it() {
+    let Some(folder) = clients() else { return };
+    for version in VERSIONS {
+        for scenario in ["poll", "fallback"] {
+            let server = Server::start();
+            let [ada, bob] = ["ada", "bob"].map(|name| server.user(name));
+            server.room("lobby");
+            let tokens = [&*ada.token, &bob.token];
+            drive(
+                &folder,
+                [version, scenario],
+                tokens,
+                server.addr(),
+                |order| {
+                    assert_eq!(order, "kill sessions");
+                    let sessions: Vec<Pid> = labelled(&server, "long poll");
+                    assert_eq!(sessions.len(), 1, "{version} {scenario}");
+                    for pid in sessions {
+                        kill(&server, pid);
+                        eventually(order, || !is_alive(&server, pid));
+                    }
+                },
+            );
+        }
+    }
+}
+
+#[test]
 fn official_clients_come_back_when_a_part_of_the_server_dies() {
     let Some(folder) = clients() else { return };
     for version in VERSIONS {

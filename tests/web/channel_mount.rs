@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 
 /// Tells its client what the connection knows of it.
-struct Info;
+pub(crate) struct Info;
 
 impl Channel for Info {
     type Assigns = Value;
@@ -49,7 +49,7 @@ impl Channel for Info {
 }
 
 /// What there is of a client, in JSON.
-fn all(client: &Connecting<'_>) -> Value {
+pub(crate) fn all(client: &Connecting<'_>) -> Value {
     let fields = client.request.headers().iter();
     let fields = fields.filter(|(name, _)| {
         let name = name.to_ascii_lowercase();
@@ -73,17 +73,17 @@ fn all(client: &Connecting<'_>) -> Value {
     })
 }
 
-fn info(name: &'static str) -> UserSocket<Value> {
+pub(crate) fn info(name: &'static str) -> UserSocket<Value> {
     UserSocket::new().channel::<Info>("info:*", name)
 }
 
-struct House {
-    runtime: Arc<Runtime>,
-    server: Server,
+pub(crate) struct House {
+    pub(crate) runtime: Arc<Runtime>,
+    pub(crate) server: Server,
 }
 
 impl House {
-    fn new(make: impl FnOnce(Router) -> Router) -> House {
+    pub(crate) fn new(make: impl FnOnce(Router) -> Router) -> House {
         House::with(Config::default(), make)
     }
 

@@ -15,6 +15,7 @@ mod channel_codec;
 mod channel_ends;
 mod channel_events;
 mod channel_joins;
+mod channel_long_poll;
 mod channel_mount;
 mod channel_numbered;
 mod channel_origin;

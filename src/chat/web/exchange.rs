@@ -75,6 +75,8 @@ impl GenServer for Exchange {
             Route::SignUp => self.sign_up(cx),
             Route::SignIn => self.sign_in(cx),
             Route::SignOut => self.sign_out(cx),
+            // Whoever has the token of a session was known when that began.
+            Route::LongPoll if self.site.sockets.has_session(&self.request) => self.refuse(),
             _ => self.authenticate(cx),
         }
     }
@@ -201,23 +203,42 @@ impl Exchange {
         let offered = || crate::web::channel::request::auth_token(&self.request);
         let by_subprotocol = || offered().and_then(|token| Token::parse(&token));
         let token = match self.route {
-            // The official client cannot set fields; from 1.8 on it sends a token along as a subprotocol.
-            Route::Socket => by_subprotocol().or_else(|| self.proof.token()),
+            // The official client cannot set fields of a WebSocket; from 1.8 on it sends a token along as a subprotocol,
+            // and by long poll in a field of its own.
+            Route::Socket | Route::LongPoll => by_subprotocol().or_else(|| self.proof.token()),
             _ => self.proof.token(),
         };
         let Some(token) = token else {
-            return self.answer(guard::unauthorized());
+            return self.refuse();
         };
         cx.request(
             self.site.users(),
             |reply| UsersMsg::Authenticate(token, reply),
             |exchange, answer, cx| match answer {
                 Ok(Ok(Some(account))) => exchange.serve(account, cx),
-                Ok(Ok(None)) => exchange.answer(guard::unauthorized()),
+                Ok(Ok(None)) => exchange.refuse(),
                 Ok(Err(_)) | Err(_) => exchange.answer(unavailable()),
             },
         );
         Next::Loop
+    }
+
+    /// The request of somebody whom nobody knows.
+    fn refuse(&mut self) -> Next<()> {
+        match self.route {
+            Route::LongPoll => self.long_poll(|| Err(guard::unauthorized())),
+            _ => self.answer(guard::unauthorized()),
+        }
+    }
+
+    fn long_poll(&mut self, connect: impl FnOnce() -> Result<Client, Response>) -> Next<()> {
+        if let Some(responder) = self.responder.take() {
+            let request = self.request.clone();
+            self.site
+                .sockets
+                .long_poll(request, responder, |_| connect());
+        }
+        Next::Stop(ExitReason::Normal)
     }
 
     /// The request of somebody who is signed in.
@@ -231,6 +252,7 @@ impl Exchange {
                 }
                 Next::Stop(ExitReason::Normal)
             }
+            Route::LongPoll => self.long_poll(|| Ok(Client { account })),
             Route::ListRooms => self.list_rooms(&account, cx),
             Route::CreateRoom => self.create_room(cx),
             Route::Messages(name) => {

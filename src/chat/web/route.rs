@@ -7,6 +7,7 @@ use crate::web::http::{HeaderName, Method, Response, Status};
 pub(super) enum Route {
     Health,
     Socket,
+    LongPoll,
     SignUp,
     SignIn,
     SignOut,
@@ -25,6 +26,7 @@ pub(super) enum NoRoute {
     Method(&'static [Method]),
 }
 
+const LONG_POLL: &[Method] = &[Method::Get, Method::Post, Method::Options];
 const GET: &[Method] = &[Method::Get, Method::Head];
 
 /// Which route a method and the decoded segments of a path are.
@@ -39,6 +41,10 @@ pub(super) fn find(method: Method, path: &[&str]) -> Result<Route, NoRoute> {
     match path {
         ["health"] => get(Route::Health),
         ["socket", "websocket"] => get(Route::Socket),
+        ["socket", "longpoll"] => match method {
+            Method::Get | Method::Post | Method::Options => Ok(Route::LongPoll),
+            _ => Err(NoRoute::Method(LONG_POLL)),
+        },
         ["api", "users"] => match method {
             Method::Post => Ok(Route::SignUp),
             _ => Err(NoRoute::Method(&[Method::Post])),
@@ -100,6 +106,12 @@ mod tests {
             ),
             (Method::Get, &["api", "rooms", "방"], Err(NoRoute::NotFound)),
             (Method::Get, &["socket", "websocket"], Ok(Route::Socket)),
+            (Method::Post, &["socket", "longpoll"], Ok(Route::LongPoll)),
+            (
+                Method::Put,
+                &["socket", "longpoll"],
+                Err(NoRoute::Method(LONG_POLL)),
+            ),
             (Method::Get, &[""], Ok(Route::Asset)),
             (Method::Put, &["app.js"], Err(NoRoute::Method(GET))),
         ] {

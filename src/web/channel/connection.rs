@@ -51,6 +51,10 @@ impl Connection {
         self.0.pid()
     }
 
+    pub(super) fn process(&self) -> &Ref<ToConnection> {
+        &self.0
+    }
+
     /// A text message came.
     pub fn text(&self, text: String) {
         self.tell(ToConnection::Text(text));
@@ -233,6 +237,7 @@ impl<A: Send + Sync + 'static> GenServer for Server<A> {
             }
             ToConnection::Disconnect(code, reason) => self.close(code, &reason),
             ToConnection::StopDue(channel) => self.kill(channel),
+            ToConnection::Sync(reply) => reply.send(()),
         }
         self.settle(cx)
     }

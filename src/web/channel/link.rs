@@ -3,7 +3,7 @@
 use super::codec;
 use super::message::{Frame, Message, Payload, Status, WireRef};
 use super::socket::{ChannelId, Stop};
-use crate::process::{Dest, Recipient, Ref};
+use crate::process::{Dest, Recipient, Ref, ReplyTo};
 use crate::sync::Arc;
 use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::web::net::Incoming;
@@ -28,6 +28,8 @@ pub(super) enum ToConnection {
     Page(ChannelId, Option<Vec<(u64, Frame)>>),
     /// From a topic.
     Broadcast(ChannelId, Broadcast),
+    /// From a transport that wants to know when all before is handled.
+    Sync(ReplyTo<()>),
     /// From its own timers.
     RetryFill(ChannelId),
     StopDue(ChannelId),

@@ -99,12 +99,15 @@ mod user_socket;
 
 mod websocket;
 
+mod long_poll;
+
 mod mount;
 
 pub use callback::{Channel, ChannelCx, Join};
 pub use check_origin::{CheckOrigin, OriginUri};
 pub use connection::Connection;
 pub use link::{Broadcast, Fill, Reply};
+pub use long_poll::LongPoll;
 pub use message::{Frame, FrameKind, Message, Payload, Status, WireRef};
 pub use mount::Connecting;
 pub use request::TransportKind;

@@ -2,7 +2,8 @@
 
 use super::request;
 use super::user_socket::UserSocket;
-use crate::web::http::{Request, Response};
+use crate::sync::Arc;
+use crate::web::http::{Method, Request, Response};
 use crate::web::net::Responder;
 use crate::web::router::{Params, Router};
 use std::fmt;
@@ -46,7 +47,8 @@ impl fmt::Debug for Connecting<'_> {
 }
 
 impl<A: Send + Sync + 'static> UserSocket<A> {
-    /// Adds this socket to a router, below a path that may have variables: `path/websocket` for the official client.
+    /// Adds this socket to a router, below a path that may have variables: `path/websocket` and `path/longpoll` for the
+    /// official client.
     ///
     /// `connect` says what the connection knows of its client, or what a client that is not let in is answered, 403
     /// as a rule. It is asked once the page may connect and the version is spoken, on the reactor's thread: it must not
@@ -68,8 +70,29 @@ impl<A: Send + Sync + 'static> UserSocket<A> {
         path: &str,
         connect: impl Fn(&Connecting<'_>) -> Result<A, Response> + Send + Sync + 'static,
     ) -> Router {
-        let socket = self.clone();
         let path = path.trim_end_matches('/');
+        let connect = Arc::new(connect);
+        let poll = |router: Router, method| {
+            let (socket, connect) = (self.clone(), connect.clone());
+            router.route(
+                method,
+                &format!("{path}/longpoll"),
+                move |request: Request, params: Params, responder: Responder| {
+                    let peer = responder.peer_addr();
+                    socket.long_poll(request, responder, |request| {
+                        connect(&Connecting {
+                            request,
+                            params: &params,
+                            peer,
+                            transport: super::TransportKind::LongPoll,
+                        })
+                    });
+                },
+            )
+        };
+        let methods = [Method::Get, Method::Post, Method::Options];
+        let router = methods.into_iter().fold(router, poll);
+        let socket = self.clone();
         router.get(
             &format!("{path}/websocket"),
             move |request: Request, params: Params, responder: Responder| {

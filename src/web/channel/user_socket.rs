@@ -5,6 +5,7 @@ use super::check_origin::CheckOrigin;
 use super::codec::Limits;
 use super::connection::{self, Connection};
 use super::link::{Link, ToChannel};
+use super::long_poll::{LongPoll, Sessions};
 use super::message::{Payload, WireRef};
 use super::router::Routes;
 use super::socket::{Socket, SocketLimits};
@@ -29,6 +30,8 @@ pub struct UserSocket<A: Send + Sync + 'static> {
     pub(super) check_origin: CheckOrigin,
     /// `None` if the socket does not care.
     pub(super) subprotocols: Option<Arc<[String]>>,
+    pub(super) long_poll: LongPoll,
+    pub(super) sessions: Sessions,
 }
 
 /// The id of a socket, from what it knows of its client.
@@ -44,6 +47,8 @@ impl<A: Send + Sync + 'static> UserSocket<A> {
             id: None,
             check_origin: CheckOrigin::default(),
             subprotocols: None,
+            long_poll: LongPoll::default(),
+            sessions: Sessions::default(),
         }
     }
 
@@ -107,6 +112,12 @@ impl<A: Send + Sync + 'static> UserSocket<A> {
         }
     }
 
+    /// How long poll is to be, for clients that cannot have a WebSocket.
+    #[must_use]
+    pub fn long_poll_config(self, long_poll: LongPoll) -> Self {
+        UserSocket { long_poll, ..self }
+    }
+
     /// Starts the process of a connection that was accepted, and whose client speaks version 2.0.0.
     ///
     /// # Errors
@@ -151,6 +162,8 @@ impl<A: Send + Sync + 'static> Clone for UserSocket<A> {
             id: self.id.clone(),
             check_origin: self.check_origin.clone(),
             subprotocols: self.subprotocols.clone(),
+            long_poll: self.long_poll,
+            sessions: self.sessions.clone(),
         }
     }
 }

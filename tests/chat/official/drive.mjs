@@ -1,4 +1,4 @@
-// Drives a chat server with an official client: node drive.mjs 1.7|1.8 talk|crash ADDR TOKEN TOKEN
+// Drives a chat server with an official client: node drive.mjs 1.7|1.8 talk|crash|poll|fallback ADDR TOKEN TOKEN
 //
 // Each line on stdout asks whoever started this to do something to the server, and is answered by a line on stdin.
 // Whatever is not as it should be ends the program with an error.
@@ -8,7 +8,52 @@ import {createInterface} from "node:readline";
 import WebSocket from "ws";
 
 const [version, scenario, addr, adasToken, bobsToken] = process.argv.slice(2);
-const {Presence, Socket} = await import(`phoenix-${version}`);
+// What a browser has and the client of 1.7 asks by; and what a browser sends with it: the cookie, and where its page
+// is from.
+class BrowsersRequest {
+  open(method, url) {
+    Object.assign(this, {method, url, headers: {}, aborter: new AbortController()});
+  }
+
+  setRequestHeader(name, value) {
+    this.headers[name] = value;
+  }
+
+  async send(body) {
+    const {method, url, headers, timeout} = this;
+    const timer = timeout && setTimeout(() => this.ontimeout?.(), timeout);
+    try {
+      const answer = await fetch(url, {method, headers, body, signal: this.aborter.signal});
+      this.responseText = await answer.text();
+      Object.assign(this, {readyState: 4, status: answer.status});
+      this.onload?.();
+      this.onreadystatechange?.();
+    } catch (error) {
+      if (error.name !== "AbortError") this.onerror?.(error);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  abort() {
+    this.aborter.abort();
+  }
+}
+
+// The token of whoever asks by XMLHttpRequest: those of 1.7, which cannot send one along.
+function withCookie(token) {
+  return class extends BrowsersRequest {
+    open(method, url) {
+      super.open(method, url);
+      Object.assign(this.headers, {cookie: `sid=${token}`, origin: `http://${addr}`});
+    }
+  };
+}
+
+// Where the client of 1.7 looks for what a browser has.
+if (version === "1.7") globalThis.self = globalThis;
+
+const {LongPoll, Presence, Socket} = await import(`phoenix-${version}`);
 
 // Longer than anything here takes on a busy machine.
 const PATIENCE_MS = 30_000;
@@ -244,6 +289,79 @@ async function talk() {
   bobs.disconnect();
 }
 
+// The same client without a WebSocket.
+function connectByPoll(token, options) {
+  if (version === "1.7") {
+    globalThis.XMLHttpRequest = withCookie(token);
+  } else {
+    options = {...options, authToken: token};
+  }
+  const soon = () => 50;
+  const socket = new Socket(`ws://${addr}/socket`, {reconnectAfterMs: soon, rejoinAfterMs: soon, ...options});
+  socket.opened = new Events("open");
+  socket.closed = new Events("close");
+  socket.onOpen(() => socket.opened.add("open"));
+  socket.onClose((event) => socket.closed.add(event.code));
+  socket.connect();
+  return socket;
+}
+
+async function pollWith(options) {
+  const adas = connectByPoll(adasToken, options);
+  await adas.opened.next();
+  const bobs = connect(bobsToken);
+  await bobs.opened.next();
+  const [ada, bob] = [new Room(adas, "lobby"), new Room(bobs, "lobby")];
+  assert.deepEqual(await ada.join(), {seq: 0, messages: []});
+  await bob.join();
+  assert.equal(adas.transport, LongPoll);
+  // Everybody hears everybody, in order, whoever came by what.
+  await ada.say("안녕 <b>");
+  await bob.hears("안녕 <b>");
+  await bob.say("2");
+  await ada.hears("2");
+  await Promise.all(["3", "4", "5", "6"].map((body) => ada.say(body)));
+  await bob.messages.until((message) => message.seq === 6);
+  await ada.messages.until((message) => message.seq === 6);
+  await refused(ada.push({body: ""}), "invalid");
+  const nowhere = adas.channel("room:nowhere");
+  await refused(nowhere.join(), "not_found");
+  nowhere.leave();
+  await ada.present.until((members) => members === '{"ada":1,"bob":1}');
+  await bob.present.until((members) => members === '{"ada":1,"bob":1}');
+  // The session is lost; the client begins another, and hears what was said meanwhile. That of 1.7 does not see that
+  // its channels are lost with it, with a server of Phoenix neither.
+  if (version !== "1.7") {
+    await order("kill sessions");
+    await bob.say("7");
+    await ada.hears("7");
+    await ada.say("8");
+    await bob.hears("8");
+  }
+  await ok(ada.channel.leave(), "leave");
+  await ada.closes.next();
+  await bob.present.until((members) => members === '{"bob":1}');
+  adas.disconnect();
+  bobs.disconnect();
+}
+
+async function poll() {
+  await pollWith({transport: LongPoll});
+}
+
+// A network that lets no WebSocket through: the client finds another way by itself.
+async function fallback() {
+  class Blocked {
+    constructor() {
+      setTimeout(() => this.onerror?.(new Error("blocked")), 1);
+    }
+    close() {}
+  }
+  Object.defineProperty(Blocked, "name", {value: "WebSocket"});
+  globalThis.sessionStorage ??= {getItem: () => null, setItem() {}};
+  await pollWith({transport: Blocked, longPollFallbackMs: 200});
+}
+
 async function crash() {
   const [adas, bobs] = [connect(adasToken), connect(bobsToken)];
   const [ada, bob] = [new Room(adas, "lobby"), new Room(bobs, "lobby")];
@@ -270,5 +388,5 @@ async function crash() {
   bobs.disconnect();
 }
 
-await (scenario === "talk" ? talk() : crash());
+await {talk, crash, poll, fallback}[scenario]();
 process.exit(0);

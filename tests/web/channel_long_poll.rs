@@ -1,0 +1,647 @@
+//! Channels by long poll, over real connections: the cases of Phoenix's `integration/long_poll_channels_test.exs` and
+//! `long_poll_socket_test.exs`.
+
+use crate::channel_mount::{House, all, info};
+use crate::support::{Answer, Client, eventually};
+use perennial::gen_server::Next;
+use perennial::web::Router;
+use perennial::web::channel::{
+    Channel, ChannelCx, CheckOrigin, Connecting, Join, LongPoll, Payload, Reply, UserSocket,
+    endpoint,
+};
+use perennial::web::http::{Response, Status};
+use perennial::{ExitReason, Pid};
+use serde_json::{Value, json};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// A channel that does what its client says.
+struct Room(Stage);
+
+#[derive(Clone)]
+struct Stage {
+    told: Sender<Pid>,
+    go: Arc<Mutex<Receiver<()>>>,
+}
+
+impl Channel for Room {
+    type Assigns = Value;
+    type Args = Stage;
+    type Msg = ();
+
+    fn join(stage: Stage, _: Payload, cx: &mut ChannelCx<'_, Self>) -> Join<Self> {
+        cx.subscribe();
+        let _ = stage.told.send(cx.pid());
+        Join::Ok(Room(stage), Payload::empty())
+    }
+
+    fn handle_in(
+        &mut self,
+        event: &str,
+        payload: Payload,
+        reply: Reply,
+        cx: &mut ChannelCx<'_, Self>,
+    ) -> Next<()> {
+        match event {
+            "new_msg" => {
+                cx.broadcast("new_msg", payload);
+                reply.ok(json!({}));
+            }
+            "push" => {
+                cx.push("pushed", payload);
+                reply.ok(json!({}));
+            }
+            "size" => reply.ok(json!({"bytes": payload.len()})),
+            "bytes" => reply.ok(Payload::binary([1, 2])),
+            "crash" => panic!("as told"),
+            "stop" => return Next::Stop(ExitReason::Normal),
+            "wait" => {
+                let go = self.0.go.lock().expect("a lock");
+                go.recv_timeout(3 * crate::support::PATIENCE)
+                    .expect("a go in time");
+            }
+            other => panic!("what is {other}?"),
+        }
+        Next::Loop
+    }
+}
+
+struct Behind {
+    channels: Receiver<Pid>,
+    _go: Sender<()>,
+}
+
+fn socket() -> (UserSocket<Value>, Behind) {
+    let ((told, channels), (go, wait)) = (mpsc::channel(), mpsc::channel());
+    let stage = Stage {
+        told,
+        go: Arc::new(Mutex::new(wait)),
+    };
+    (
+        UserSocket::new().channel::<Room>("room:*", stage),
+        Behind { channels, _go: go },
+    )
+}
+
+/// A house whose only socket is at `/socket`, with a window of so many milliseconds.
+fn house(window_ms: u64) -> (House, Behind) {
+    let (socket, behind) = socket();
+    let socket = socket
+        .long_poll_config(LongPoll {
+            window: Duration::from_millis(window_ms),
+            ..LongPoll::default()
+        })
+        .id(|knows| {
+            knows["params"]["user"]
+                .as_str()
+                .map(|user| format!("users:{user}"))
+        });
+    let house = House::new(|router| {
+        socket.mount(router, "/socket", |client: &Connecting<'_>| Ok(all(client)))
+    });
+    (house, behind)
+}
+
+/// Longer than any test waits.
+const LONG: u64 = 600_000;
+
+/// One session as its client has it.
+struct Session {
+    client: Client,
+    path: String,
+    token: String,
+}
+
+impl Session {
+    fn open(house: &House) -> Session {
+        Session::at(house, "/socket/longpoll?vsn=2.0.0", "")
+    }
+
+    fn at(house: &House, path: &str, fields: &str) -> Session {
+        let mut client = house.server.client();
+        let opened = read(&get(&mut client, path, fields));
+        assert_eq!(
+            (&opened["status"], &opened["messages"]),
+            (&json!(410), &json!([]))
+        );
+        let token = opened["token"].as_str().expect("a token").to_owned();
+        assert_eq!(token.len(), 32);
+        Session {
+            client,
+            path: path.to_owned(),
+            token,
+        }
+    }
+
+    fn ask(&mut self) {
+        self.client.write(request(
+            "GET",
+            &format!("{}&token={}", self.path, self.token),
+            "",
+            "",
+        ));
+    }
+
+    fn hear(&mut self) -> Value {
+        read(&self.client.answer())
+    }
+
+    fn poll(&mut self) -> Value {
+        self.ask();
+        self.hear()
+    }
+
+    /// Says these, and returns the status.
+    fn say(&mut self, lines: &[&str]) -> Value {
+        let path = format!("{}&token={}", self.path, self.token);
+        self.client.write(request(
+            "POST",
+            &path,
+            "Content-Type: application/x-ndjson\r\n",
+            &lines.join("\n"),
+        ));
+        self.hear()["status"].clone()
+    }
+
+    /// Polls until there are so many messages.
+    fn messages(&mut self, count: usize) -> Vec<Value> {
+        let mut messages = Vec::new();
+        while messages.len() < count {
+            let polled = self.poll();
+            assert_eq!(
+                (&polled["status"], &polled["token"]),
+                (&json!(200), &json!(self.token))
+            );
+            let texts = polled["messages"].as_array().expect("messages").iter();
+            messages.extend(texts.map(|text| {
+                let text = text.as_str().expect("each message is text");
+                serde_json::from_str::<Value>(text).expect("of JSON")
+            }));
+        }
+        assert_eq!(messages.len(), count, "{messages:?}");
+        messages
+    }
+
+    fn join(&mut self, topic: &str) {
+        assert_eq!(
+            self.say(&[&json!(["1", "1", topic, "phx_join", {}]).to_string()]),
+            json!(200)
+        );
+        assert_eq!(self.messages(1), [reply("1", "1", topic, "ok", json!({}))]);
+    }
+}
+
+fn request(method: &str, path: &str, fields: &str, body: &str) -> String {
+    format!(
+        "{method} {path} HTTP/1.1\r\nHost: h\r\n{fields}Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+fn get(client: &mut Client, path: &str, fields: &str) -> Answer {
+    client.write(request("GET", path, fields, ""));
+    client.answer()
+}
+
+/// What an answer says: always 200 for HTTP, always JSON.
+fn read(answer: &Answer) -> Value {
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    assert_eq!(
+        answer.header("content-type"),
+        Some("application/json; charset=utf-8")
+    );
+    assert_eq!(answer.header("access-control-allow-origin"), Some("*"));
+    assert_eq!(answer.header("cache-control"), Some("no-store"));
+    serde_json::from_str(&answer.body).expect("JSON")
+}
+
+fn reply(join_ref: &str, msg_ref: &str, topic: &str, status: &str, response: Value) -> Value {
+    json!([join_ref, msg_ref, topic, "phx_reply", {"status": status, "response": response}])
+}
+
+#[test]
+fn session_joins_hears_and_says_by_requests_alone() {
+    // E31, E36, E50.
+    let (house, _behind) = house(LONG);
+    let mut anna = Session::open(&house);
+    anna.join("room:1");
+    // A poll waits for what is said.
+    anna.ask();
+    house.server.sync();
+    let mut bob = Session::open(&house);
+    bob.join("room:1");
+    assert_eq!(
+        bob.say(&[r#"["1","2","room:1","new_msg",{"body":"안녕"}]"#]),
+        json!(200)
+    );
+    let said = json!([null, null, "room:1", "new_msg", {"body": "안녕"}]);
+    let heard = anna.hear();
+    assert_eq!(heard["messages"], json!([said.to_string()]));
+    assert_eq!(
+        bob.messages(2),
+        [said, reply("1", "2", "room:1", "ok", json!({}))]
+    );
+    // What a channel pushes comes before the reply that follows it.
+    assert_eq!(
+        bob.say(&[r#"["1","3","room:1","push",{"n":1}]"#]),
+        json!(200)
+    );
+    let pushed = json!(["1", null, "room:1", "pushed", {"n": 1}]);
+    assert_eq!(
+        bob.messages(2),
+        [pushed, reply("1", "3", "room:1", "ok", json!({}))]
+    );
+}
+
+#[test]
+fn poll_that_hears_nothing_says_so_and_another_one_takes_its_place() {
+    // E31, E62: 204 after the window; and what comes later comes on the next poll.
+    let (house, _behind) = house(20);
+    let mut anna = Session::open(&house);
+    assert_eq!(
+        anna.say(&[r#"["1","1","room:1","phx_join",{}]"#]),
+        json!(200)
+    );
+    assert_eq!(anna.messages(1).len(), 1);
+    let nothing = anna.poll();
+    assert_eq!(
+        nothing,
+        json!({"messages": [], "status": 204, "token": anna.token})
+    );
+    let _guard = house.runtime.enter();
+    endpoint::broadcast("room:1", "later", json!({})).expect("an object");
+    assert_eq!(
+        anna.messages(1),
+        [json!([null, null, "room:1", "later", {}])]
+    );
+}
+
+#[test]
+fn one_poll_at_a_time_waits() {
+    let (house, _behind) = house(LONG);
+    let mut first = Session::open(&house);
+    first.join("room:1");
+    first.ask();
+    house.server.sync();
+    let mut second = Session {
+        client: house.server.client(),
+        path: first.path.clone(),
+        token: first.token.clone(),
+    };
+    second.ask();
+    assert_eq!(first.hear()["status"], json!(204));
+    assert_eq!(
+        first.say(&[r#"["1","2","room:1","new_msg",{}]"#]),
+        json!(200)
+    );
+    assert_eq!(second.hear()["status"], json!(200));
+}
+
+#[test]
+fn connect_sees_a_client_of_long_poll_as_any_other() {
+    // E32, E33, E34, E35, E43, E60, E61.
+    let house = House::new(|router| {
+        info("i").mount(router, "/ws/{id}", |client: &Connecting<'_>| {
+            match client.param("user").as_deref() {
+                Some("mallory") => Err(Response::new(Status::FORBIDDEN)),
+                _ => Ok(all(client)),
+            }
+        })
+    });
+    let fields = "X-Real: yes\r\nTraceparent: 00-4b\r\nUser-Agent: browser/1\r\nX-Phoenix-AuthToken: secret?>\r\n";
+    let mut session = Session::at(&house, "/ws/7/longpoll?vsn=2.0.0&user=a%20b", fields);
+    assert_eq!(
+        session.say(&[r#"["1","1","info:a","phx_join",{}]"#]),
+        json!(200)
+    );
+    let known = session.messages(1)[0][4]["response"]["knows"].clone();
+    for (key, value) in [
+        ("agent", json!("browser/1")),
+        ("peer", json!("127.0.0.1")),
+        ("path", json!("/ws/7/longpoll")),
+        ("query", json!("vsn=2.0.0&user=a%20b")),
+        ("params", json!({"id": "7", "user": "a b"})),
+        ("token", json!("secret?>")),
+        ("transport", json!("LongPoll")),
+    ] {
+        assert_eq!(known[key], value, "{key}");
+    }
+    let has = |name: &str| {
+        known["fields"]
+            .as_object()
+            .expect("fields")
+            .keys()
+            .any(|it| it.eq_ignore_ascii_case(name))
+    };
+    assert!(has("x-real") && has("traceparent"), "{known}");
+    let mut client = house.server.client();
+    let refused = get(&mut client, "/ws/7/longpoll?vsn=2.0.0&user=mallory", "");
+    assert_eq!(read(&refused), json!({"status": 403}));
+}
+
+#[test]
+fn page_of_another_origin_and_a_version_that_is_not_spoken_are_refused() {
+    // E44, E49.
+    let (house, _behind) = house(LONG);
+    let mut client = house.server.client();
+    let mut ask = |query: &str, fields: &str| {
+        read(&get(
+            &mut client,
+            &format!("/socket/longpoll{query}"),
+            fields,
+        ))["status"]
+            .clone()
+    };
+    assert_eq!(ask("?vsn=2.0.0", "Origin: http://evil\r\n"), json!(403));
+    assert_eq!(ask("?vsn=2.0.0", "Origin: null\r\n"), json!(403));
+    assert_eq!(ask("?vsn=2.0.0", "Origin: http://h\r\n"), json!(410));
+    assert_eq!(ask("?vsn=3.0.0", ""), json!(403));
+    assert_eq!(ask("", ""), json!(410));
+    // Nor may it ask on a session that it has learned of.
+    let session = Session::open(&house);
+    assert_eq!(
+        ask(
+            &format!("?vsn=2.0.0&token={}", session.token),
+            "Origin: http://evil\r\n"
+        ),
+        json!(403)
+    );
+}
+
+#[test]
+fn browser_is_told_what_pages_of_other_origins_may_ask() {
+    let house = House::new(|router| {
+        info("i")
+            .check_origin(CheckOrigin::off())
+            .mount(router, "/socket", |_: &Connecting<'_>| Ok(json!(1)))
+    });
+    let mut client = house.server.client();
+    let fields = "Origin: http://app\r\nAccess-Control-Request-Headers: content-type, x-phoenix-authtoken\r\n";
+    client.write(request("OPTIONS", "/socket/longpoll", fields, ""));
+    let answer = client.answer();
+    assert_eq!(answer.status, 200);
+    assert_eq!(
+        answer.header("access-control-allow-headers"),
+        Some("content-type, x-phoenix-authtoken")
+    );
+    assert_eq!(
+        answer.header("access-control-allow-methods"),
+        Some("get, post, options")
+    );
+    assert_eq!(answer.header("access-control-max-age"), Some("3600"));
+}
+
+#[test]
+fn message_for_a_topic_that_is_not_joined_is_answered_by_poll() {
+    // E37.
+    let (house, _behind) = house(LONG);
+    let mut anna = Session::open(&house);
+    let mut bob = Session::open(&house);
+    bob.join("room:1");
+    assert_eq!(
+        anna.say(&[r#"["1","2","room:1","new_msg",{}]"#]),
+        json!(200)
+    );
+    let unmatched = json!([null, "2", "room:1", "phx_reply",
+        {"status": "error", "response": {"reason": "unmatched topic"}}]);
+    assert_eq!(anna.messages(1), [unmatched]);
+    // Bob has heard nothing of it.
+    assert_eq!(
+        bob.say(&[r#"[null,"9","phoenix","heartbeat",{}]"#]),
+        json!(200)
+    );
+    assert_eq!(bob.messages(1)[0][2], json!("phoenix"));
+}
+
+#[test]
+fn batch_is_handled_in_order_and_bytes_come_in_base64() {
+    // E38.
+    let (house, _behind) = house(LONG);
+    let mut anna = Session::open(&house);
+    anna.join("room:1");
+    // A push of three bytes: 0 | lengths | join_ref | ref | topic | event | data.
+    let batch = [
+        r#"["1","2","room:1","size",{}]"#,
+        "AAEBBgQxM3Jvb206MXNpemUAAf8=",
+        r#"["1","4","room:1","size",[1]]"#,
+    ];
+    assert_eq!(anna.say(&batch), json!(200));
+    let sizes: Vec<Value> = anna
+        .messages(3)
+        .into_iter()
+        .map(|frame| json!([frame[1], frame[4]["response"]["bytes"]]))
+        .collect();
+    assert_eq!(sizes, [json!(["2", 2]), json!(["3", 3]), json!(["4", 3])]);
+    // Bytes have no form on the way back: that reply is left out.
+    assert_eq!(
+        anna.say(&[
+            r#"["1","5","room:1","bytes",{}]"#,
+            r#"["1","6","room:1","size",{}]"#
+        ]),
+        json!(200)
+    );
+    assert_eq!(anna.messages(1)[0][1], json!("6"));
+}
+
+#[test]
+fn hundred_messages_of_a_batch_are_read() {
+    // E42.
+    let (house, _behind) = house(LONG);
+    let mut anna = Session::open(&house);
+    let lines: Vec<String> = (0..105)
+        .map(|at| format!(r#"[null,"{at}","phoenix","heartbeat",{{}}]"#))
+        .collect();
+    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+    assert_eq!(anna.say(&lines), json!(200));
+    let heard = anna.messages(100);
+    assert_eq!(heard[99][1], json!("99"));
+    assert_eq!(
+        anna.say(&[r#"[null,"next","phoenix","heartbeat",{}]"#]),
+        json!(200)
+    );
+    assert_eq!(anna.messages(1)[0][1], json!("next"));
+}
+
+#[test]
+fn too_many_topics_are_refused_over_long_poll_too() {
+    // E40.
+    let (house, _behind) = house(LONG);
+    let mut anna = Session::open(&house);
+    for refs in 1..=101 {
+        let join = json!([
+            refs.to_string(),
+            refs.to_string(),
+            format!("room:{refs}"),
+            "phx_join",
+            {}
+        ]);
+        assert_eq!(anna.say(&[&join.to_string()]), json!(200));
+        let (status, response) = match refs {
+            101 => ("error", json!({"reason": "too many channels joined"})),
+            _ => ("ok", json!({})),
+        };
+        let refs = refs.to_string();
+        assert_eq!(
+            anna.messages(1),
+            [reply(
+                &refs,
+                &refs,
+                &format!("room:{refs}"),
+                status,
+                response
+            )]
+        );
+    }
+}
+
+#[test]
+fn session_that_nobody_asks_ends_and_all_its_channels() {
+    // E39.
+    let (house, behind) = house(40);
+    let mut anna = Session::open(&house);
+    assert_eq!(
+        anna.say(&[r#"["1","1","room:1","phx_join",{}]"#]),
+        json!(200)
+    );
+    behind
+        .channels
+        .recv_timeout(crate::support::PATIENCE)
+        .expect("a channel");
+    eventually("nothing is left of it", || {
+        house.runtime.counts().processes == 0
+    });
+    assert_eq!(
+        anna.say(&[r#"["1","2","room:1","new_msg",{}]"#]),
+        json!(410)
+    );
+    // A poll begins another one.
+    let again = anna.poll();
+    assert_eq!(again["status"], json!(410));
+    assert_ne!(again["token"], json!(anna.token));
+}
+
+#[test]
+fn crash_and_end_of_a_channel_are_heard_on_the_next_poll() {
+    // E46, E47.
+    let (house, _behind) = house(LONG);
+    let mut anna = Session::open(&house);
+    anna.join("room:1");
+    assert_eq!(anna.say(&[r#"["1","2","room:1","crash",{}]"#]), json!(200));
+    assert_eq!(
+        anna.messages(1),
+        [json!(["1", "1", "room:1", "phx_error", {}])]
+    );
+    anna.join("room:1");
+    assert_eq!(anna.say(&[r#"["1","2","room:1","stop",{}]"#]), json!(200));
+    assert_eq!(
+        anna.messages(1),
+        [json!(["1", "1", "room:1", "phx_close", {}])]
+    );
+}
+
+#[test]
+fn disconnected_session_answers_its_poll_and_is_gone() {
+    // E48.
+    let (house, _behind) = house(LONG);
+    let mut anna = Session::at(&house, "/socket/longpoll?vsn=2.0.0&user=7", "");
+    anna.join("room:1");
+    anna.ask();
+    house.server.sync();
+    {
+        let _guard = house.runtime.enter();
+        endpoint::disconnect("users:7");
+    }
+    assert_eq!(anna.hear()["status"], json!(410));
+    eventually("nothing is left of it", || {
+        house.runtime.counts().processes == 0
+    });
+    assert_eq!(
+        anna.say(&[r#"["1","2","room:1","new_msg",{}]"#]),
+        json!(410)
+    );
+}
+
+#[test]
+fn what_is_no_message_ends_the_session() {
+    let (house, _behind) = house(LONG);
+    for line in ["{", "no base64!", "[1]", "AAEC"] {
+        let mut anna = Session::open(&house);
+        let status = anna.say(&[line]);
+        assert!(
+            status == json!(200) || status == json!(410),
+            "{line}: {status}"
+        );
+        eventually("nothing is left of it", || {
+            house.runtime.counts().processes == 0
+        });
+        assert_eq!(
+            anna.say(&[r#"[null,"1","phoenix","heartbeat",{}]"#]),
+            json!(410),
+            "{line}"
+        );
+    }
+}
+
+#[test]
+fn message_that_is_not_taken_within_the_window_is_late() {
+    // E41: a connection that is busy elsewhere.
+    let (house, _behind) = house(50);
+    let mut anna = Session::open(&house);
+    let connection = {
+        let _guard = house.runtime.enter();
+        let labelled = |pid: &Pid| {
+            perennial::process::info(*pid)
+                .is_some_and(|it| it.label.as_deref() == Some("connection"))
+        };
+        let pid = perennial::process::processes()
+            .into_iter()
+            .find(labelled)
+            .expect("a connection");
+        perennial::sys::suspend(pid).expect("suspended");
+        pid
+    };
+    anna.client.write(request(
+        "POST",
+        &format!("{}&token={}", anna.path, anna.token),
+        "",
+        r#"[null,"1","phoenix","heartbeat",{}]"#,
+    ));
+    assert_eq!(anna.hear()["status"], json!(408));
+    let _guard = house.runtime.enter();
+    perennial::sys::resume(connection).expect("resumed");
+}
+
+#[test]
+fn sessions_are_limited_and_so_is_what_waits_for_one() {
+    let (socket, _behind) = socket();
+    let limits = LongPoll {
+        sessions_max: 2,
+        bytes_max: 10_000,
+        window: Duration::from_millis(LONG),
+    };
+    let socket = socket.long_poll_config(limits);
+    let house = House::new(|router: Router| {
+        socket.mount(router, "/socket", |client: &Connecting<'_>| Ok(all(client)))
+    });
+    let [mut anna, _bob] = [Session::open(&house), Session::open(&house)];
+    let mut client = house.server.client();
+    assert_eq!(
+        read(&get(&mut client, "/socket/longpoll?vsn=2.0.0", "")),
+        json!({"status": 500})
+    );
+    // One that does not fetch what waits for it makes room.
+    anna.join("room:1");
+    {
+        let _guard = house.runtime.enter();
+        for _ in 0..20 {
+            endpoint::broadcast("room:1", "wide", json!({"x": "x".repeat(1_000)}))
+                .expect("an object");
+        }
+    }
+    eventually("one has ended", || house.runtime.counts().processes == 2);
+    assert_eq!(
+        read(&get(&mut client, "/socket/longpoll?vsn=2.0.0", ""))["status"],
+        json!(410)
+    );
+}
