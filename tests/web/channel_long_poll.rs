@@ -2,9 +2,8 @@
 //! `long_poll_socket_test.exs`.
 
 use crate::channel_mount::{House, all, info};
-use crate::support::{Answer, Client, eventually};
+use crate::support::{Answer, Client};
 use perennial::gen_server::Next;
-use perennial::web::Router;
 use perennial::web::channel::{
     Channel, ChannelCx, CheckOrigin, Connecting, Join, LongPoll, Payload, Reply, UserSocket,
     endpoint,
@@ -67,12 +66,12 @@ impl Channel for Room {
     }
 }
 
-struct Behind {
-    channels: Receiver<Pid>,
+pub(crate) struct Behind {
+    pub(crate) channels: Receiver<Pid>,
     _go: Sender<()>,
 }
 
-fn socket() -> (UserSocket<Value>, Behind) {
+pub(crate) fn socket() -> (UserSocket<Value>, Behind) {
     let ((told, channels), (go, wait)) = (mpsc::channel(), mpsc::channel());
     let stage = Stage {
         told,
@@ -85,7 +84,7 @@ fn socket() -> (UserSocket<Value>, Behind) {
 }
 
 /// A house whose only socket is at `/socket`, with a window of so many milliseconds.
-fn house(window_ms: u64) -> (House, Behind) {
+pub(crate) fn house(window_ms: u64) -> (House, Behind) {
     let (socket, behind) = socket();
     let socket = socket
         .long_poll_config(LongPoll {
@@ -104,21 +103,21 @@ fn house(window_ms: u64) -> (House, Behind) {
 }
 
 /// Longer than any test waits.
-const LONG: u64 = 600_000;
+pub(crate) const LONG: u64 = 600_000;
 
 /// One session as its client has it.
-struct Session {
-    client: Client,
-    path: String,
-    token: String,
+pub(crate) struct Session {
+    pub(crate) client: Client,
+    pub(crate) path: String,
+    pub(crate) token: String,
 }
 
 impl Session {
-    fn open(house: &House) -> Session {
+    pub(crate) fn open(house: &House) -> Session {
         Session::at(house, "/socket/longpoll?vsn=2.0.0", "")
     }
 
-    fn at(house: &House, path: &str, fields: &str) -> Session {
+    pub(crate) fn at(house: &House, path: &str, fields: &str) -> Session {
         let mut client = house.server.client();
         let opened = read(&get(&mut client, path, fields));
         assert_eq!(
@@ -134,7 +133,7 @@ impl Session {
         }
     }
 
-    fn ask(&mut self) {
+    pub(crate) fn ask(&mut self) {
         self.client.write(request(
             "GET",
             &format!("{}&token={}", self.path, self.token),
@@ -143,17 +142,17 @@ impl Session {
         ));
     }
 
-    fn hear(&mut self) -> Value {
+    pub(crate) fn hear(&mut self) -> Value {
         read(&self.client.answer())
     }
 
-    fn poll(&mut self) -> Value {
+    pub(crate) fn poll(&mut self) -> Value {
         self.ask();
         self.hear()
     }
 
     /// Says these, and returns the status.
-    fn say(&mut self, lines: &[&str]) -> Value {
+    pub(crate) fn say(&mut self, lines: &[&str]) -> Value {
         let path = format!("{}&token={}", self.path, self.token);
         self.client.write(request(
             "POST",
@@ -165,7 +164,7 @@ impl Session {
     }
 
     /// Polls until there are so many messages.
-    fn messages(&mut self, count: usize) -> Vec<Value> {
+    pub(crate) fn messages(&mut self, count: usize) -> Vec<Value> {
         let mut messages = Vec::new();
         while messages.len() < count {
             let polled = self.poll();
@@ -183,7 +182,7 @@ impl Session {
         messages
     }
 
-    fn join(&mut self, topic: &str) {
+    pub(crate) fn join(&mut self, topic: &str) {
         assert_eq!(
             self.say(&[&json!(["1", "1", topic, "phx_join", {}]).to_string()]),
             json!(200)
@@ -192,20 +191,20 @@ impl Session {
     }
 }
 
-fn request(method: &str, path: &str, fields: &str, body: &str) -> String {
+pub(crate) fn request(method: &str, path: &str, fields: &str, body: &str) -> String {
     format!(
         "{method} {path} HTTP/1.1\r\nHost: h\r\n{fields}Content-Length: {}\r\n\r\n{body}",
         body.len()
     )
 }
 
-fn get(client: &mut Client, path: &str, fields: &str) -> Answer {
+pub(crate) fn get(client: &mut Client, path: &str, fields: &str) -> Answer {
     client.write(request("GET", path, fields, ""));
     client.answer()
 }
 
 /// What an answer says: always 200 for HTTP, always JSON.
-fn read(answer: &Answer) -> Value {
+pub(crate) fn read(answer: &Answer) -> Value {
     assert_eq!(answer.status, 200, "{}", answer.body);
     assert_eq!(
         answer.header("content-type"),
@@ -216,7 +215,13 @@ fn read(answer: &Answer) -> Value {
     serde_json::from_str(&answer.body).expect("JSON")
 }
 
-fn reply(join_ref: &str, msg_ref: &str, topic: &str, status: &str, response: Value) -> Value {
+pub(crate) fn reply(
+    join_ref: &str,
+    msg_ref: &str,
+    topic: &str,
+    status: &str,
+    response: Value,
+) -> Value {
     json!([join_ref, msg_ref, topic, "phx_reply", {"status": status, "response": response}])
 }
 
@@ -461,187 +466,4 @@ fn hundred_messages_of_a_batch_are_read() {
         json!(200)
     );
     assert_eq!(anna.messages(1)[0][1], json!("next"));
-}
-
-#[test]
-fn too_many_topics_are_refused_over_long_poll_too() {
-    // E40.
-    let (house, _behind) = house(LONG);
-    let mut anna = Session::open(&house);
-    for refs in 1..=101 {
-        let join = json!([
-            refs.to_string(),
-            refs.to_string(),
-            format!("room:{refs}"),
-            "phx_join",
-            {}
-        ]);
-        assert_eq!(anna.say(&[&join.to_string()]), json!(200));
-        let (status, response) = match refs {
-            101 => ("error", json!({"reason": "too many channels joined"})),
-            _ => ("ok", json!({})),
-        };
-        let refs = refs.to_string();
-        assert_eq!(
-            anna.messages(1),
-            [reply(
-                &refs,
-                &refs,
-                &format!("room:{refs}"),
-                status,
-                response
-            )]
-        );
-    }
-}
-
-#[test]
-fn session_that_nobody_asks_ends_and_all_its_channels() {
-    // E39.
-    let (house, behind) = house(40);
-    let mut anna = Session::open(&house);
-    assert_eq!(
-        anna.say(&[r#"["1","1","room:1","phx_join",{}]"#]),
-        json!(200)
-    );
-    behind
-        .channels
-        .recv_timeout(crate::support::PATIENCE)
-        .expect("a channel");
-    eventually("nothing is left of it", || {
-        house.runtime.counts().processes == 0
-    });
-    assert_eq!(
-        anna.say(&[r#"["1","2","room:1","new_msg",{}]"#]),
-        json!(410)
-    );
-    // A poll begins another one.
-    let again = anna.poll();
-    assert_eq!(again["status"], json!(410));
-    assert_ne!(again["token"], json!(anna.token));
-}
-
-#[test]
-fn crash_and_end_of_a_channel_are_heard_on_the_next_poll() {
-    // E46, E47.
-    let (house, _behind) = house(LONG);
-    let mut anna = Session::open(&house);
-    anna.join("room:1");
-    assert_eq!(anna.say(&[r#"["1","2","room:1","crash",{}]"#]), json!(200));
-    assert_eq!(
-        anna.messages(1),
-        [json!(["1", "1", "room:1", "phx_error", {}])]
-    );
-    anna.join("room:1");
-    assert_eq!(anna.say(&[r#"["1","2","room:1","stop",{}]"#]), json!(200));
-    assert_eq!(
-        anna.messages(1),
-        [json!(["1", "1", "room:1", "phx_close", {}])]
-    );
-}
-
-#[test]
-fn disconnected_session_answers_its_poll_and_is_gone() {
-    // E48.
-    let (house, _behind) = house(LONG);
-    let mut anna = Session::at(&house, "/socket/longpoll?vsn=2.0.0&user=7", "");
-    anna.join("room:1");
-    anna.ask();
-    house.server.sync();
-    {
-        let _guard = house.runtime.enter();
-        endpoint::disconnect("users:7");
-    }
-    assert_eq!(anna.hear()["status"], json!(410));
-    eventually("nothing is left of it", || {
-        house.runtime.counts().processes == 0
-    });
-    assert_eq!(
-        anna.say(&[r#"["1","2","room:1","new_msg",{}]"#]),
-        json!(410)
-    );
-}
-
-#[test]
-fn what_is_no_message_ends_the_session() {
-    let (house, _behind) = house(LONG);
-    for line in ["{", "no base64!", "[1]", "AAEC"] {
-        let mut anna = Session::open(&house);
-        let status = anna.say(&[line]);
-        assert!(
-            status == json!(200) || status == json!(410),
-            "{line}: {status}"
-        );
-        eventually("nothing is left of it", || {
-            house.runtime.counts().processes == 0
-        });
-        assert_eq!(
-            anna.say(&[r#"[null,"1","phoenix","heartbeat",{}]"#]),
-            json!(410),
-            "{line}"
-        );
-    }
-}
-
-#[test]
-fn message_that_is_not_taken_within_the_window_is_late() {
-    // E41: a connection that is busy elsewhere.
-    let (house, _behind) = house(50);
-    let mut anna = Session::open(&house);
-    let connection = {
-        let _guard = house.runtime.enter();
-        let labelled = |pid: &Pid| {
-            perennial::process::info(*pid)
-                .is_some_and(|it| it.label.as_deref() == Some("connection"))
-        };
-        let pid = perennial::process::processes()
-            .into_iter()
-            .find(labelled)
-            .expect("a connection");
-        perennial::sys::suspend(pid).expect("suspended");
-        pid
-    };
-    anna.client.write(request(
-        "POST",
-        &format!("{}&token={}", anna.path, anna.token),
-        "",
-        r#"[null,"1","phoenix","heartbeat",{}]"#,
-    ));
-    assert_eq!(anna.hear()["status"], json!(408));
-    let _guard = house.runtime.enter();
-    perennial::sys::resume(connection).expect("resumed");
-}
-
-#[test]
-fn sessions_are_limited_and_so_is_what_waits_for_one() {
-    let (socket, _behind) = socket();
-    let limits = LongPoll {
-        sessions_max: 2,
-        bytes_max: 10_000,
-        window: Duration::from_millis(LONG),
-    };
-    let socket = socket.long_poll_config(limits);
-    let house = House::new(|router: Router| {
-        socket.mount(router, "/socket", |client: &Connecting<'_>| Ok(all(client)))
-    });
-    let [mut anna, _bob] = [Session::open(&house), Session::open(&house)];
-    let mut client = house.server.client();
-    assert_eq!(
-        read(&get(&mut client, "/socket/longpoll?vsn=2.0.0", "")),
-        json!({"status": 500})
-    );
-    // One that does not fetch what waits for it makes room.
-    anna.join("room:1");
-    {
-        let _guard = house.runtime.enter();
-        for _ in 0..20 {
-            endpoint::broadcast("room:1", "wide", json!({"x": "x".repeat(1_000)}))
-                .expect("an object");
-        }
-    }
-    eventually("one has ended", || house.runtime.counts().processes == 2);
-    assert_eq!(
-        read(&get(&mut client, "/socket/longpoll?vsn=2.0.0", ""))["status"],
-        json!(410)
-    );
 }

@@ -16,6 +16,7 @@ mod channel_ends;
 mod channel_events;
 mod channel_joins;
 mod channel_long_poll;
+mod channel_long_poll_ends;
 mod channel_mount;
 mod channel_numbered;
 mod channel_origin;
