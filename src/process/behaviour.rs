@@ -504,8 +504,9 @@ impl<B: Behaviour> Body<B> {
     fn report(&self, end: &End) {
         let core = self.cx.me().mailbox().core();
         if end.is_crash() && !core.has(flag::KILLED | flag::GONE) {
-            let reason = Some(report::reason(&end.reason));
-            report::server(core, B::REPORTED, self.last, || self.shown(reason));
+            report::server(core, B::REPORTED, self.last, || {
+                self.shown(Some(report::reason(&end.reason)))
+            });
         }
     }
 }

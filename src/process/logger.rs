@@ -233,20 +233,33 @@ impl Added {
         window.taken <= burst
     }
 
-    /// Takes an event, or counts it as dropped.
+    /// Whether an event is to be made for it. One that is too many in its period is counted as dropped, and costs no
+    /// more than that; but whoever has filters has a look at each first.
+    fn asks_for(&self, now: Instant) -> bool {
+        let asks = !self.handler.filters.is_empty() || self.has_room(now);
+        if !asks {
+            self.count_dropped();
+        }
+        asks
+    }
+
+    /// Takes an event that it asked for, or counts it as dropped.
     fn take(&self, event: &LogEvent, now: Instant) {
         if !self.wants(event) {
             return;
         }
         let _inside = Inside::new(&self.inside);
         let crowded = self.inside.load(Ordering::Acquire) > self.handler.concurrent;
-        if crowded || !self.has_room(now) {
-            self.untold.fetch_add(1, Ordering::Relaxed);
-            self.dropped.fetch_add(1, Ordering::Relaxed);
-            return;
+        if crowded || !self.handler.filters.is_empty() && !self.has_room(now) {
+            return self.count_dropped();
         }
         self.tell_dropped(event.unix_ms);
         (self.handler.sink)(event);
+    }
+
+    fn count_dropped(&self) {
+        self.untold.fetch_add(1, Ordering::Relaxed);
+        self.dropped.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Says before an event, or at the end, how many there were that it was spared.
@@ -385,8 +398,26 @@ impl Shared {
         pid: Pid,
         report: R,
     ) {
+        self.report_if_asked((level, domain), pid, || report);
+    }
+
+    /// As [`report`](Shared::report), with what costs something to make: it is made only if somebody gets it.
+    pub(crate) fn report_if_asked<R: Report + Clone>(
+        &self,
+        (level, domain): (Level, &'static str),
+        pid: Pid,
+        report: impl FnOnce() -> R,
+    ) {
+        let mut takers = self.logger.takers(level, domain);
+        if !takers.is_empty() {
+            let now = self.clock.now();
+            takers.retain(|taker| taker.asks_for(now));
+        }
+        if takers.is_empty() && !self.telemetry.listens::<R>() {
+            return;
+        }
+        let report = report();
         self.telemetry.emit(|| report.clone());
-        let takers = self.logger.takers(level, domain);
         if takers.is_empty() {
             return;
         }

@@ -202,26 +202,27 @@ pub(crate) fn crash(
     mailbox_len: usize,
 ) {
     let core = process.core();
-    let ancestors = core.lineage.ancestors();
-    let (name, label) = {
-        let relations = core.relations.lock();
-        (relations.last_name(), relations.label())
-    };
-    let report = CrashReport {
-        pid: core.pid,
-        name,
-        label,
-        initial: (core.initial.0)(),
-        kind: core.kind,
-        reason: reason.clone(),
-        ancestors: ancestors.iter().copied().take(NAMED_MAX).collect(),
-        links: links.iter().copied().take(NAMED_MAX).collect(),
-        links_len: links.len(),
-        neighbours: neighbours(&core.runtime, core.pid, links),
-        trap_exit: core.traps_exit(),
-        mailbox_len,
-    };
-    core.runtime.report(PLACE, core.pid, report);
+    core.runtime.report_if_asked(PLACE, core.pid, || {
+        let ancestors = core.lineage.ancestors();
+        let (name, label) = {
+            let relations = core.relations.lock();
+            (relations.last_name(), relations.label())
+        };
+        CrashReport {
+            pid: core.pid,
+            name,
+            label,
+            initial: (core.initial.0)(),
+            kind: core.kind,
+            reason: reason.clone(),
+            ancestors: ancestors.iter().copied().take(NAMED_MAX).collect(),
+            links: links.iter().copied().take(NAMED_MAX).collect(),
+            links_len: links.len(),
+            neighbours: neighbours(&core.runtime, core.pid, links),
+            trap_exit: core.traps_exit(),
+            mailbox_len,
+        }
+    });
 }
 
 /// Reports that a server failed, if it is one whose failures are.
@@ -232,20 +233,21 @@ pub(crate) fn server(
     shown: impl FnOnce() -> Shown,
 ) {
     let Some(behaviour) = behaviour else { return };
-    let (name, label) = {
-        let relations = core.relations.lock();
-        (relations.name(), relations.label())
-    };
-    let report = ServerReport {
-        pid: core.pid,
-        name,
-        label,
-        behaviour,
-        initial: (core.initial.0)(),
-        shown: shown(),
-        client: last.client().map(|pid| client(&core.runtime, pid)),
-    };
-    core.runtime.report(PLACE, core.pid, report);
+    core.runtime.report_if_asked(PLACE, core.pid, || {
+        let (name, label) = {
+            let relations = core.relations.lock();
+            (relations.name(), relations.label())
+        };
+        ServerReport {
+            pid: core.pid,
+            name,
+            label,
+            behaviour,
+            initial: (core.initial.0)(),
+            shown: shown(),
+            client: last.client().map(|pid| client(&core.runtime, pid)),
+        }
+    });
 }
 
 fn client(shared: &Shared, pid: Pid) -> Client {
