@@ -16,30 +16,27 @@ pub trait Served: sealed::Launch<<Self as Served>::Args, <Self as Served>::Msg> 
     type Msg: Send + 'static;
 }
 
-/// Tells how the `init` of a start ended.
-pub(crate) type Then = Box<dyn FnOnce(Result<(), StartError>) + Send>;
-
 pub(crate) mod sealed {
-    use super::{Options, StartError, Started, Then};
+    use super::{Options, StartError, Started};
     use std::fmt;
 
     /// How it is started: a process of its behaviour, with its `init`.
     pub trait Launch<Args, Msg: Send + 'static> {
         /// What reports call it.
         fn initial() -> &'static str;
-        fn launch(plan: Plan, args: Args) -> Result<Launched<Msg>, StartError>;
+        fn launch(plan: Plan<'_>, args: Args) -> Result<Launched<Msg>, StartError>;
     }
 
-    /// The options of a start; with `then`, it is not waited for.
-    pub struct Plan {
-        pub(crate) options: Options,
-        pub(crate) then: Option<Then>,
+    /// The options of a start, and whether it is waited for.
+    pub struct Plan<'a> {
+        pub(crate) options: &'a Options,
+        pub(crate) waits: bool,
     }
 
     /// A process that was started.
     pub struct Launched<Msg: Send + 'static>(pub(crate) Started<Msg>);
 
-    impl fmt::Debug for Plan {
+    impl fmt::Debug for Plan<'_> {
         fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             write!(f, "Plan({:?})", self.options)
         }
@@ -54,34 +51,33 @@ pub(crate) mod sealed {
 
 /// Starts a process of a behaviour according to a plan.
 pub(crate) fn launch<B: Behaviour>(
-    plan: sealed::Plan,
+    plan: sealed::Plan<'_>,
     init: InitFn<B>,
 ) -> Result<sealed::Launched<B::Msg>, StartError> {
-    let sealed::Plan { options, then } = plan;
-    let started = match then {
-        None => start::start(options, init),
-        Some(then) => start::start_async(options, init, then),
+    let sealed::Plan { options, waits } = plan;
+    let started = match waits {
+        true => start::start(options, init),
+        false => start::start_async(options, init),
     };
     started.map(sealed::Launched)
 }
 
 /// Starts something, and returns when its `init` is through.
 pub(crate) fn start<S: Served>(
-    options: Options,
+    options: &Options,
     args: S::Args,
 ) -> Result<Started<S::Msg>, StartError> {
-    let then = None;
-    Ok(S::launch(sealed::Plan { options, then }, args)?.0)
+    let waits = true;
+    Ok(S::launch(sealed::Plan { options, waits }, args)?.0)
 }
 
-/// Starts something, and goes on; `then` is told how its `init` ended.
+/// Begins something, and goes on: see [`start_async`](start::start_async).
 pub(crate) fn start_async<S: Served>(
-    options: Options,
+    options: &Options,
     args: S::Args,
-    then: Then,
 ) -> Result<Started<S::Msg>, StartError> {
-    let then = Some(then);
-    Ok(S::launch(sealed::Plan { options, then }, args)?.0)
+    let waits = false;
+    Ok(S::launch(sealed::Plan { options, waits }, args)?.0)
 }
 
 /// The options of something that says nothing about any.

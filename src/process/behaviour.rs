@@ -11,12 +11,13 @@ use crate::process::core::{Core, Process, flag};
 use crate::process::current;
 use crate::process::death::End;
 use crate::process::debug::{Incoming, SysEvent, Then};
+use crate::process::error::StartError;
 use crate::process::mailbox::{self, Batch};
 use crate::process::relations::Effect;
 use crate::process::report;
 use crate::process::shown::{self, Last, Shown};
 use crate::process::signal::{Down, Entry, Exit};
-use crate::process::start::Ack;
+use crate::process::start::{self, Starter};
 use crate::process::system::Watched;
 use crate::process::unwind::{self, By};
 use crate::reason::ExitReason;
@@ -74,14 +75,21 @@ pub(crate) trait Behaviour: Send + Sized + 'static {
     /// A process was cut from its code: requests that it was asked fail, as that code may have them in its hand.
     fn cut(_pid: Pid, _cx: &mut Self::Cx) {}
 
-    /// Whether it keeps acknowledgements to tell them later.
-    const ACKS_LATER: bool = false;
-
-    /// Whether the start counts as through when `init` is: it is told then, unless the behaviour keeps the
-    /// acknowledgement to tell it later.
-    fn take_ack(&mut self, ack: Arc<Ack>) -> Option<Arc<Ack>> {
-        Some(ack)
+    /// What came of the start of a process that this one has begun.
+    fn started(
+        &mut self,
+        _child: Pid,
+        _result: Result<(), StartError>,
+        _cx: &mut Self::Cx,
+    ) -> Flow {
+        Flow::Loop
     }
+
+    /// Whether it is up only when it [says](start::up) so, and not when `init` is through.
+    const UP_LATER: bool = false;
+
+    /// Who is to be told when it is up, if it is so later than its `init`; nobody if its parent is.
+    fn keep_starter(&mut self, _starter: Option<Starter>) {}
 
     fn resume_continue(&mut self, _cx: &mut Self::Cx) -> Flow {
         Flow::Loop
@@ -143,7 +151,7 @@ pub(crate) struct Body<B: Behaviour> {
 }
 
 pub(super) enum Stage<B: Behaviour> {
-    Init(InitFn<B>, Option<Arc<Ack>>),
+    Init(InitFn<B>, Option<Starter>),
     Up(B),
     Down,
 }
@@ -166,9 +174,9 @@ impl Drop for InHand<'_> {
 }
 
 impl<B: Behaviour> Body<B> {
-    pub(crate) fn new(cx: B::Cx, init: InitFn<B>, ack: Option<Arc<Ack>>) -> Self {
+    pub(crate) fn new(cx: B::Cx, init: InitFn<B>, starter: Option<Starter>) -> Self {
         Body {
-            stage: Stage::Init(init, ack),
+            stage: Stage::Init(init, starter),
             cx,
             goes_on: false,
             batch: None,
@@ -204,7 +212,7 @@ impl<B: Behaviour> Body<B> {
 
     /// Runs `init`; afterwards the process is up, and whoever started it knows.
     pub(crate) fn init(&mut self, core: &Core) -> Result<(), End> {
-        let Stage::Init(init, ack) = std::mem::replace(&mut self.stage, Stage::Down) else {
+        let Stage::Init(init, starter) = std::mem::replace(&mut self.stage, Stage::Down) else {
             return Ok(());
         };
         current::begin_callback(None);
@@ -219,17 +227,17 @@ impl<B: Behaviour> Body<B> {
                 overtaken.map_or(Ok(()), Err)
             }
             Ok((mut state, flow)) => {
-                let ack = ack.and_then(|ack| state.take_ack(ack));
-                self.stage = Stage::Up(state);
-                if let Some(ack) = ack {
-                    ack.up();
+                if B::UP_LATER {
+                    state.keep_starter(starter);
+                    self.stage = Stage::Up(state);
+                } else {
+                    self.stage = Stage::Up(state);
+                    start::up(core, starter.as_ref());
                 }
                 self.follow(flow)
             }
             Err(InitEnd::Ignore) => {
-                if let Some(ack) = ack {
-                    ack.ignored();
-                }
+                core.set(flag::IGNORED);
                 Err(End::quiet(ExitReason::Normal))
             }
             Err(InitEnd::Stop(reason)) => Err(End::by_itself(reason)),
@@ -350,6 +358,15 @@ impl<B: Behaviour> Body<B> {
                     self.tell(SysEvent::In(Incoming::Internal));
                 }
                 self.call_back(core, None, |state, cx| state.resume(value, cx))?;
+            }
+            Entry::Started(child, result) => {
+                self.cx.disarm();
+                self.last = Last::Internal;
+                if self.watched.is_some() {
+                    self.tell(SysEvent::In(Incoming::Internal));
+                }
+                let result = result.map_err(|error| *error);
+                self.call_back(core, None, |state, cx| state.started(child, result, cx))?;
             }
             Entry::Answer(request) => {
                 self.cx.disarm();

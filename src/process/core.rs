@@ -2,6 +2,7 @@
 
 use crate::pid::{Pid, RequestId};
 use crate::process::call::PendingCall;
+use crate::process::error::StartError;
 use crate::process::lineage::Lineage;
 use crate::process::relations::Relations;
 use crate::process::runtime::Shared;
@@ -59,6 +60,12 @@ pub(crate) mod flag {
     pub(crate) const ASKS: u32 = 1 << 9;
     /// The process lives in a deterministic runtime, where it may be put aside at its library calls.
     pub(crate) const DETERMINISTIC: u32 = 1 << 8;
+    /// The process was begun by its parent, which has not been told yet what came of that.
+    pub(crate) const STARTING: u32 = 1 << 10;
+    /// Its `init` took longer than it had.
+    pub(crate) const LATE: u32 = 1 << 11;
+    /// Its `init` chose to ignore the start: the end that follows is no failure.
+    pub(crate) const IGNORED: u32 = 1 << 12;
 }
 
 /// The part of a process that does not depend on its messages.
@@ -166,6 +173,26 @@ impl Core {
     #[inline]
     pub(crate) fn clear(&self, flags: u32) -> u32 {
         self.flags.fetch_and(!flags, Ordering::AcqRel)
+    }
+
+    /// A process that was begun is up; `false` if that is no news, or too late.
+    pub(crate) fn comes_up(&self) -> bool {
+        let up = |flags: u32| {
+            let in_time = flags & (flag::STARTING | flag::LATE) == flag::STARTING;
+            in_time.then_some(flags & !flag::STARTING)
+        };
+        self.change(up)
+    }
+
+    /// The time is over that a process has to come up; `false` if it is up.
+    pub(crate) fn is_late(&self) -> bool {
+        self.change(|flags| (flags & flag::STARTING != 0).then_some(flags | flag::LATE))
+    }
+
+    fn change(&self, flags: impl FnMut(u32) -> Option<u32>) -> bool {
+        self.flags
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, flags)
+            .is_ok()
     }
 
     /// How many entries the process has taken from its mailbox and not yet handled.
@@ -334,6 +361,7 @@ pub(crate) enum Signal {
     Exit(u64),
     Down(crate::pid::MonitorRef),
     Resume(Box<dyn Any + Send>),
+    Started(Pid, Result<(), Box<StartError>>),
     Answer(RequestId),
     Cut(Pid),
     Timeout(u64),
@@ -347,6 +375,7 @@ impl<M> From<Signal> for crate::process::signal::Entry<M> {
             Signal::Exit(id) => Entry::Exit(id),
             Signal::Down(monitor) => Entry::Down(monitor),
             Signal::Resume(value) => Entry::Resume(value),
+            Signal::Started(pid, result) => Entry::Started(pid, result),
             Signal::Answer(request) => Entry::Answer(request),
             Signal::Cut(pid) => Entry::Cut(pid),
             Signal::Timeout(generation) => Entry::Timeout(generation),

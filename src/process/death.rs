@@ -5,12 +5,12 @@
 
 use crate::pid::{MonitorRef, Pid};
 use crate::process::core::{Kind, Process, Signal, flag};
-use crate::process::current;
 use crate::process::error::CallError;
 use crate::process::relations::{Obituary, Origin, Watcher};
 use crate::process::report;
 use crate::process::runtime::Shared;
 use crate::process::signal::Exit;
+use crate::process::{current, start};
 use crate::reason::ExitReason;
 use crate::sync::Arc;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -104,6 +104,7 @@ pub(crate) fn die(process: &Arc<dyn Process>, end: End, drop_state: impl FnOnce(
     }
     current::put_aside(process);
     tell(shared, core.pid, obituary, &end.reason);
+    start::ended(core, &end.reason);
     current::put_aside(process);
     process.close(&end.reason);
     current::put_aside(process);
@@ -132,6 +133,7 @@ pub(crate) fn cut(process: &Arc<dyn Process>) {
     core.set(flag::GONE);
     shared.becomes_zombie(core.pid);
     tell(shared, core.pid, obituary, &ExitReason::Killed);
+    start::ended(core, &ExitReason::Killed);
     process.close(&ExitReason::Killed);
     cut_requests(shared, process);
     release(shared, process, &ExitReason::Killed);

@@ -14,7 +14,7 @@ use crate::process::error::CallError;
 use crate::process::mailbox::{Batch, Bound, LockedQueue, Next, Pushed, Queue, Refused};
 use crate::process::reference::{Mailbox, Ref};
 use crate::process::signal::Entry;
-use crate::process::start::Ack;
+use crate::process::start::Starter;
 use crate::process::wait;
 use crate::reason::ExitReason;
 use crate::scheduler::{Runnable, Turn};
@@ -61,14 +61,14 @@ impl<B: Behaviour> Pooled<B> {
         Ref::new(self.clone())
     }
 
-    fn new_body(self: &Arc<Self>, init: InitFn<B>, ack: Option<Arc<Ack>>) -> Body<B> {
+    fn new_body(self: &Arc<Self>, init: InitFn<B>, starter: Option<Starter>) -> Body<B> {
         let cx = B::context(Context::new(self.reference()));
-        Body::new(cx, init, ack)
+        Body::new(cx, init, starter)
     }
 
     /// Gives the process what it runs, and lets it run.
-    pub(crate) fn launch(self: &Arc<Self>, init: InitFn<B>, ack: Option<Arc<Ack>>) {
-        let body = self.new_body(init, ack);
+    pub(crate) fn launch(self: &Arc<Self>, init: InitFn<B>, starter: Option<Starter>) {
+        let body = self.new_body(init, starter);
         *self.body.lock() = Some(body);
         self.core.runtime.scheduler().schedule(self.clone());
     }
@@ -78,11 +78,11 @@ impl<B: Behaviour> Pooled<B> {
     pub(crate) fn launch_inline(
         self: &Arc<Self>,
         init: InitFn<B>,
-        ack: Option<Arc<Ack>>,
+        starter: Option<Starter>,
     ) -> Result<(), (Failed, ExitReason)> {
         let process: Arc<dyn Process> = self.clone();
         let mut place = self.body.lock();
-        let body = place.insert(self.new_body(init, ack));
+        let body = place.insert(self.new_body(init, starter));
         let entered = current::enter(process.clone());
         let made = catch_unwind(AssertUnwindSafe(|| body.init(&self.core)));
         let end = match made {

@@ -152,9 +152,11 @@ impl<M: Send + 'static> ThreadContext<M> {
                 Seen::Nothing
             }
             // Nobody sends system messages to a closure.
-            Entry::Answer(_) | Entry::Cut(_) | Entry::Timeout(_) | Entry::System(_) => {
-                Seen::Nothing
-            }
+            Entry::Started(..)
+            | Entry::Answer(_)
+            | Entry::Cut(_)
+            | Entry::Timeout(_)
+            | Entry::System(_) => Seen::Nothing,
         }
     }
 
@@ -216,7 +218,11 @@ impl<M: Send + 'static> ThreadContext<M> {
                 self.hear(value);
                 Err(None)
             }
-            Entry::Answer(_) | Entry::Cut(_) | Entry::Timeout(_) | Entry::System(_) => Err(None),
+            Entry::Started(..)
+            | Entry::Answer(_)
+            | Entry::Cut(_)
+            | Entry::Timeout(_)
+            | Entry::System(_) => Err(None),
         }
     }
 

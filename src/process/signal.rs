@@ -3,6 +3,7 @@
 use crate::pid::{MonitorRef, Pid, RequestId};
 use crate::process::alias::AliasState;
 use crate::process::call::PendingCall;
+use crate::process::error::StartError;
 use crate::process::system::SystemMsg;
 use crate::reason::ExitReason;
 use crate::sync::Arc;
@@ -93,9 +94,10 @@ pub(crate) enum Entry<M> {
     Aliased(M, Arc<AliasState>),
     Exit(u64),
     Down(MonitorRef),
-    /// Something a behaviour's own machinery sent to its process: a request's answer, a start's
-    /// acknowledgement.
+    /// Something a behaviour's own machinery sent to its process.
     Resume(Box<dyn Any + Send>),
+    /// What came of the start of a process that this one has begun.
+    Started(Pid, Result<(), Box<StartError>>),
     /// A request of the process has its answer.
     Answer(RequestId),
     /// The identity of this process was cut from its code; requests may be in the hand of that code.
@@ -125,6 +127,7 @@ impl<M> fmt::Debug for Entry<M> {
             Entry::Exit(_) => "Exit",
             Entry::Down(_) => "Down",
             Entry::Resume(_) => "Resume",
+            Entry::Started(..) => "Started",
             Entry::Answer(_) => "Answer",
             Entry::Cut(_) => "Cut",
             Entry::Timeout(_) => "Timeout",

@@ -2,8 +2,8 @@
 
 use crate::pid::{MonitorRef, Pid, TimerRef};
 use crate::process::behaviour::{Behaviour, InitFn};
-use crate::process::call::{self, Pending, PendingCall};
-use crate::process::core::{Core, Initial, Kind, Process, flag};
+use crate::process::call::{self, Pending};
+use crate::process::core::{Core, Initial, Kind, Process, Signal, flag};
 use crate::process::death::{self, End};
 use crate::process::error::{CallError, StartError};
 use crate::process::lineage::Lineage;
@@ -17,9 +17,9 @@ use crate::process::runtime::Shared;
 use crate::process::thread::{self, Thread};
 use crate::process::{current, exit, link, monitor, runtime, threads, wait, watch};
 use crate::reason::ExitReason;
-use crate::sync::atomic::{AtomicBool, Ordering};
-use crate::sync::{self, Arc, Mutex};
-use std::time::{Duration, Instant};
+use crate::sync::atomic::Ordering;
+use crate::sync::{self, Arc};
+use std::time::Duration;
 
 /// How a process is to be started.
 #[derive(Clone, Debug, Default)]
@@ -55,41 +55,51 @@ pub(crate) struct Started<M: Send + 'static> {
     pub(crate) monitor: Option<MonitorRef>,
 }
 
-/// How a process tells that its `init` is through.
-pub(crate) struct Ack {
-    pending: Arc<Pending<()>>,
-    ignored: AtomicBool,
+/// Who waits until a process is up, if it is a thread.
+pub(crate) type Starter = Arc<Pending<()>>;
+
+/// Tells that a process is up: whoever waits for that, or, if it was [begun](start_async), its parent.
+pub(crate) fn up(core: &Core, starter: Option<&Starter>) {
+    if let Some(starter) = starter {
+        drop(starter.slot.put(Ok(())));
+    } else if core.has(flag::STARTING) && core.comes_up() {
+        tell_parent(core, Ok(()));
+    }
 }
 
-impl Ack {
-    fn new(process: &Arc<dyn Process>, deadline: Option<Instant>) -> Self {
-        Ack {
-            pending: Arc::new(Pending::new(process.clone(), deadline)),
-            ignored: AtomicBool::new(false),
-        }
+/// A process that was begun has ended, and everybody else has been told. If it was not up, its parent is told what became
+/// of the start.
+pub(crate) fn ended(core: &Core, reason: &ExitReason) {
+    if !core.has(flag::STARTING) {
+        return;
     }
-
-    pub(crate) fn up(&self) {
-        drop(self.pending.slot.put(Ok(())));
+    let flags = core.clear(flag::STARTING);
+    if flags & flag::STARTING == 0 {
+        return;
     }
+    let error = match flags {
+        late if late & flag::LATE != 0 => StartError::Timeout,
+        ignored if ignored & flag::IGNORED != 0 => StartError::Ignored,
+        _ => StartError::Exit(reason.clone()),
+    };
+    tell_parent(core, Err(error));
+}
 
-    /// The end that follows is no failure.
-    pub(crate) fn ignored(&self) {
-        self.ignored.store(true, Ordering::Release);
+fn tell_parent(core: &Core, result: Result<(), StartError>) {
+    if let Some(parent) = core.runtime.process(core.parent()) {
+        parent.tell(Signal::Started(core.pid, result.map_err(Box::new)));
     }
+}
 
-    /// What came of the start, as its starter is told.
-    fn outcome(&self, answer: Answer<()>) -> Result<(), StartError> {
-        match answer {
-            Ok(()) => Ok(()),
-            Err(CallError::Exited(_)) if self.ignored.load(Ordering::Acquire) => {
-                Err(StartError::Ignored)
-            }
-            Err(CallError::Exited(reason)) => Err(StartError::Exit(reason)),
-            Err(CallError::Timeout) => Err(StartError::Timeout),
-            Err(CallError::PoolExhausted) => Err(StartError::PoolExhausted),
-            Err(_) => Err(StartError::Exiting),
-        }
+/// What came of a start, as its starter is told.
+fn outcome(core: &Core, answer: Answer<()>) -> Result<(), StartError> {
+    match answer {
+        Ok(()) => Ok(()),
+        Err(CallError::Exited(_)) if core.has(flag::IGNORED) => Err(StartError::Ignored),
+        Err(CallError::Exited(reason)) => Err(StartError::Exit(reason)),
+        Err(CallError::Timeout) => Err(StartError::Timeout),
+        Err(CallError::PoolExhausted) => Err(StartError::PoolExhausted),
+        Err(_) => Err(StartError::Exiting),
     }
 }
 
@@ -106,7 +116,7 @@ enum Kinds<B: Behaviour> {
 
 /// Starts a process and waits until its `init` is through.
 pub(crate) fn start<B: Behaviour>(
-    options: Options,
+    options: &Options,
     init: InitFn<B>,
 ) -> Result<Started<B::Msg>, StartError> {
     current::checkpoint();
@@ -114,7 +124,7 @@ pub(crate) fn start<B: Behaviour>(
         return Err(StartError::Exiting);
     }
     let timeout = options.timeout;
-    let mut prepared = prepare::<B>(&options)?;
+    let mut prepared = prepare::<B>(options)?;
     // While a plain thread unwinds, `init` would find its own process unwinding.
     let inline = timeout.is_none() && !options.asynchronous && !sync::thread::panicking();
     if inline && let Kinds::Pooled(pooled) = &prepared.body {
@@ -126,11 +136,11 @@ pub(crate) fn start<B: Behaviour>(
     let process = prepared.started.reference.process();
     let shared = process.core().runtime.clone();
     let deadline = timeout.and_then(|timeout| shared.clock.now().checked_add(timeout));
-    let ack = Arc::new(Ack::new(&process, deadline));
-    let watch = call::watch(&ack.pending);
-    launch(&shared, &mut prepared, init, Some(ack.clone()))?;
-    let answer = wait::for_start(&ack.pending, watch);
-    let outcome = ack.outcome(answer);
+    let starter = Arc::new(Pending::new(process.clone(), deadline));
+    let watch = call::watch(&starter);
+    launch(&shared, &mut prepared, init, Some(starter.clone()))?;
+    let answer = wait::for_start(&starter, watch);
+    let outcome = outcome(process.core(), answer);
     if let Err(StartError::Timeout | StartError::PoolExhausted | StartError::Exiting) = &outcome {
         abandon(&process, &prepared.started);
     }
@@ -140,7 +150,7 @@ pub(crate) fn start<B: Behaviour>(
 
 /// Runs `init` on the thread of the starter. Only a behaviour that tells later that it is up is waited for.
 fn start_inline<B: Behaviour>(pooled: &Arc<Pooled<B>>, init: InitFn<B>) -> Result<(), StartError> {
-    if !B::ACKS_LATER {
+    if !B::UP_LATER {
         return pooled
             .launch_inline(init, None)
             .map_err(|(failed, reason)| match failed {
@@ -149,9 +159,9 @@ fn start_inline<B: Behaviour>(pooled: &Arc<Pooled<B>>, init: InitFn<B>) -> Resul
             });
     }
     let process: Arc<dyn Process> = pooled.clone();
-    let ack = Arc::new(Ack::new(&process, None));
-    let up = pooled.launch_inline(init, Some(ack.clone()));
-    let answer = match (ack.pending.slot.take(), up) {
+    let starter = Arc::new(Pending::new(process.clone(), None));
+    let up = pooled.launch_inline(init, Some(starter.clone()));
+    let answer = match (starter.slot.take(), up) {
         (Some(answer), _) => answer,
         (None, Err((_, reason))) => Err(CallError::Exited(reason)),
         (None, Ok(())) => {
@@ -159,77 +169,54 @@ fn start_inline<B: Behaviour>(pooled: &Arc<Pooled<B>>, init: InitFn<B>) -> Resul
             Err(CallError::Exited(ended.unwrap_or(ExitReason::Killed)))
         }
     };
-    ack.outcome(answer)
+    outcome(process.core(), answer)
 }
 
-/// Starts a process whose `init` runs in its own time; `then` is told what came of it, on whatever thread that
-/// happens.
+/// Begins a process, whose `init` runs in its own time: its parent, which calls this, gets a [`Signal::Started`] when that
+/// is through. If it never is, that comes after the end, of which whoever is linked has heard by then.
 pub(crate) fn start_async<B: Behaviour>(
-    options: Options,
+    options: &Options,
     init: InitFn<B>,
-    then: Box<dyn FnOnce(Result<(), StartError>) + Send>,
 ) -> Result<Started<B::Msg>, StartError> {
-    let mut prepared = prepare::<B>(&options)?;
-    let process = prepared.started.reference.process();
-    let shared = process.core().runtime.clone();
-    let ignored = Arc::new(AtomicBool::new(false));
-    let seen = ignored.clone();
-    // What the start leaves elsewhere until it is through. The process has not run yet, so it is all there when the
-    // answer comes.
-    let guards: Arc<Mutex<(Option<MonitorRef>, Option<TimerRef>)>> = Arc::default();
-    let (kept, started) = (guards.clone(), process.clone());
-    let tell = Box::new(move |answer: Answer<()>| {
-        let (monitor, timer) = std::mem::take(&mut *kept.lock());
-        if let Some(monitor) = monitor {
-            call::unwatch(&started, monitor);
-        }
-        if let Some(timer) = timer {
-            started.core().runtime.cancel(timer);
-        }
-        if let Err(CallError::Timeout) = answer {
-            // It is about to be killed. Not even its name is taken any more when its starter hears of it.
-            return after_end(&started, move || then(Err(StartError::Timeout)));
-        }
-        then(match answer {
-            Ok(()) => Ok(()),
-            Err(_) if seen.load(Ordering::Acquire) => Err(StartError::Ignored),
-            Err(CallError::Exited(reason)) => Err(StartError::Exit(reason)),
-            Err(_) => Err(StartError::Exit(ExitReason::NoProc)),
-        });
-    });
-    let pending = Arc::new(Pending::then(process.clone(), None, tell));
-    match call::watch(&pending) {
-        Ok(monitor) => guards.lock().0 = Some(monitor),
-        Err(error) => pending.fail(error),
-    }
-    if let Some(timeout) = options.timeout {
-        let (late, process) = (Arc::downgrade(&pending), Arc::downgrade(&process));
-        let timer = shared.after(timeout, move |_| {
-            let late = late
-                .upgrade()
-                .is_some_and(|pending| pending.slot.put(Err(CallError::Timeout)).is_ok());
-            if late && let Some(process) = process.upgrade() {
-                exit::kill(&process);
-            }
-        });
-        guards.lock().1 = Some(timer);
-    }
-    let marks = init_marks(init, ignored);
-    let ack = Ack {
-        pending,
-        ignored: AtomicBool::new(false),
+    let mut prepared = prepare::<B>(options)?;
+    let reference = prepared.started.reference.clone();
+    let core = reference.mailbox().core();
+    core.set(flag::STARTING);
+    let init = match options.timeout {
+        Some(timeout) => in_time(&reference.process(), timeout, init),
+        None => init,
     };
-    launch(&shared, &mut prepared, marks, Some(Arc::new(ack)))?;
+    launch(&core.runtime, &mut prepared, init, None)?;
     Ok(prepared.started)
 }
 
-/// Calls `then` once a process has ended; at once if it has.
-fn after_end(process: &Arc<dyn Process>, then: impl FnOnce() + Send + 'static) {
-    let then = Box::new(move |_: Answer<()>| then());
-    let pending = Arc::new(Pending::then(process.clone(), None, then));
-    if let Err(error) = call::watch(&pending) {
-        pending.fail(error);
+/// An `init` that has so long; then its process is killed, and its start has failed.
+fn in_time<B: Behaviour>(
+    process: &Arc<dyn Process>,
+    timeout: Duration,
+    init: InitFn<B>,
+) -> InitFn<B> {
+    struct Timer(Arc<Shared>, TimerRef);
+    impl Drop for Timer {
+        fn drop(&mut self) {
+            self.0.cancel(self.1);
+        }
     }
+    let shared = &process.core().runtime;
+    let late = Arc::downgrade(process);
+    let timer = shared.after(timeout, move |_| {
+        if let Some(process) = late.upgrade()
+            && process.core().is_late()
+        {
+            exit::kill(&process);
+        }
+    });
+    // Whatever becomes of `init`, the timer goes with it.
+    let timer = Timer(shared.clone(), timer);
+    Box::new(move |cx| {
+        let _timer = timer;
+        init(cx)
+    })
 }
 
 /// Starts a process and goes on at once; nobody is told when its `init` is through. `init` is made around the
@@ -249,17 +236,6 @@ pub(crate) fn spawn<B: Behaviour>(
         None,
     )?;
     Ok(prepared.started)
-}
-
-/// Remembers beside the acknowledgement that `init` chose to ignore the start.
-fn init_marks<B: Behaviour>(init: InitFn<B>, ignored: Arc<AtomicBool>) -> InitFn<B> {
-    Box::new(move |cx| {
-        let made = init(cx);
-        if matches!(made, Err(crate::process::behaviour::InitEnd::Ignore)) {
-            ignored.store(true, Ordering::Release);
-        }
-        made
-    })
 }
 
 /// A process without any acknowledgement: it runs, and nobody waits.
@@ -320,6 +296,7 @@ fn thread_name(process: &Arc<dyn Process>) -> String {
 /// behind.
 fn stillborn(process: &Arc<dyn Process>, error: &StartError) {
     let core = process.core();
+    core.clear(flag::STARTING);
     let links = core.relations.lock().links();
     for linked in links {
         link::part(process, linked);
@@ -338,7 +315,7 @@ fn launch<B: Behaviour>(
     shared: &Arc<Shared>,
     prepared: &mut Prepared<B>,
     init: InitFn<B>,
-    ack: Option<Arc<Ack>>,
+    starter: Option<Starter>,
 ) -> Result<(), StartError> {
     debug_assert!(Arc::ptr_eq(
         shared,
@@ -346,13 +323,13 @@ fn launch<B: Behaviour>(
     ));
     match &prepared.body {
         Kinds::Pooled(pooled) => {
-            pooled.launch(init, ack);
+            pooled.launch(init, starter);
             Ok(())
         }
         Kinds::Thread(thread) => {
             let running = thread.clone();
             launch_thread(thread, move || {
-                thread::run_behaviour::<B>(&running, init, ack)
+                thread::run_behaviour::<B>(&running, init, starter)
             })
         }
     }

@@ -9,7 +9,7 @@ use crate::process::mailbox::{Bound, LockedQueue, Pushed, Queue, Refused};
 use crate::process::pooled::close_entries;
 use crate::process::reference::{Mailbox, Ref};
 use crate::process::signal::Entry;
-use crate::process::start::Ack;
+use crate::process::start::Starter;
 use crate::process::wait;
 use crate::reason::ExitReason;
 use crate::sync::atomic::{AtomicU8, Ordering};
@@ -262,12 +262,12 @@ impl<M: Send + 'static> Mailbox<M> for Thread<M> {
 pub(crate) fn run_behaviour<B: Behaviour>(
     thread: &Arc<Thread<B::Msg>>,
     init: InitFn<B>,
-    ack: Option<Arc<Ack>>,
+    starter: Option<Starter>,
 ) {
     let me: Arc<dyn Process> = thread.clone();
     let _entered = current::enter(me.clone());
     let cx = B::context(Context::new(thread.reference()));
-    let mut body = Box::new(Body::new(cx, init, ack));
+    let mut body = Box::new(Body::new(cx, init, starter));
     let ended = catch_unwind(AssertUnwindSafe(|| -> Result<(), End> {
         body.prepare(&me)?;
         loop {

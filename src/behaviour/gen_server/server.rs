@@ -77,7 +77,7 @@ impl<S: GenServer> Launch<S::Args, S::Msg> for S {
         std::any::type_name::<S>()
     }
 
-    fn launch(plan: Plan, args: S::Args) -> Result<Launched<S::Msg>, StartError> {
+    fn launch(plan: Plan<'_>, args: S::Args) -> Result<Launched<S::Msg>, StartError> {
         launch::<Server<S>>(plan, init_fn::<S>(args))
     }
 }

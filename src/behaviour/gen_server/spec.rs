@@ -118,7 +118,7 @@ impl<S: Served> Spec<S> {
     }
 
     fn run(self) -> Result<Started<S::Msg>, StartError> {
-        served::start::<S>(self.options, self.args)
+        served::start::<S>(&self.options, self.args)
     }
 }
 

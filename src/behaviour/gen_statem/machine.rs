@@ -155,7 +155,7 @@ impl<S: GenStatem> Launch<S::Args, S::Msg> for Statem<S> {
         std::any::type_name::<S>()
     }
 
-    fn launch(plan: Plan, args: S::Args) -> Result<Launched<S::Msg>, StartError> {
+    fn launch(plan: Plan<'_>, args: S::Args) -> Result<Launched<S::Msg>, StartError> {
         launch::<Machine<S>>(plan, init_fn::<S>(args))
     }
 }

@@ -22,16 +22,15 @@ use std::time::Duration;
 /// How long a worker has to end unless told otherwise: OTP's five seconds.
 const SHUTDOWN: Duration = Duration::from_secs(5);
 
-/// What a child is told when its `init` is through.
-pub(crate) use crate::behaviour::served::Then;
+pub(crate) type Starter = Box<dyn FnMut() -> Result<Begun, StartError> + Send>;
 
-pub(crate) type Starter = Box<dyn FnMut(Then) -> Result<Begun, StartError> + Send>;
-
-/// A child that has a pid; whether it comes up is told later.
+/// A child that has a pid.
 pub(crate) struct Begun {
     pub(crate) pid: Pid,
     /// Its `Ref<M>`.
     pub(crate) reference: Arc<dyn Any + Send + Sync>,
+    /// Equals `true` if it is up; whether it comes up is told later otherwise.
+    pub(crate) up: bool,
 }
 
 /// Whether a child is a supervisor itself.
@@ -140,17 +139,10 @@ impl Child {
     ) -> Child {
         Child {
             spec: ChildSpec::new(id.into(), ChildKind::Supervisor, Shutdown::Infinity),
-            start: Box::new(move |then| {
-                let (options, init) = machine::launch(build());
-                let started = start::start_async(
-                    Options {
-                        link: true,
-                        ..options
-                    },
-                    init,
-                    then,
-                )?;
-                Ok(begun(started.reference))
+            start: Box::new(move || {
+                let (mut options, init) = machine::launch(build());
+                options.link = true;
+                Ok(begun(start::start_async(&options, init)?.reference))
             }),
         }
     }
@@ -162,13 +154,11 @@ impl Child {
         let mut run = Some(run);
         Child {
             spec,
-            start: Box::new(move |then| {
+            start: Box::new(move || {
                 let Some(run) = run.take() else {
                     return Err(StartError::Ignored);
                 };
-                let task = crate::process::spawn_link::<()>(move |_| run())?;
-                then(Ok(()));
-                Ok(begun(task))
+                Ok(is_up(crate::process::spawn_link::<()>(move |_| run())?))
             }),
         }
     }
@@ -201,13 +191,13 @@ impl Child {
     }
 
     /// Begins a start. Runs in the supervisor's process; user code in it may panic.
-    pub(crate) fn begin(&mut self, then: Then) -> Result<Begun, StartError> {
-        (self.start)(then)
+    pub(crate) fn begin(&mut self) -> Result<Begun, StartError> {
+        (self.start)()
     }
 
     /// Lets go of what it would be started with again: of a temporary child, which never is.
     pub(crate) fn forget_start(&mut self) {
-        self.start = Box::new(|_| Err(StartError::Ignored));
+        self.start = Box::new(|| Err(StartError::Ignored));
     }
 
     pub(crate) fn new(spec: ChildSpec, start: Starter) -> Self {
@@ -217,20 +207,30 @@ impl Child {
     /// The same child, with something done around each of its starts.
     pub(crate) fn around(
         self,
-        mut around: impl FnMut(&mut Starter, Then) -> Result<Begun, StartError> + Send + 'static,
+        mut around: impl FnMut(&mut Starter) -> Result<Begun, StartError> + Send + 'static,
     ) -> Self {
         let Child { spec, mut start } = self;
         Child {
             spec,
-            start: Box::new(move |then| around(&mut start, then)),
+            start: Box::new(move || around(&mut start)),
         }
     }
 }
 
+/// A child whose `init` may not be through.
 pub(crate) fn begun<M: Send + 'static>(reference: Ref<M>) -> Begun {
     Begun {
         pid: reference.pid(),
         reference: Arc::new(reference),
+        up: false,
+    }
+}
+
+/// A child that has no `init` to wait for.
+pub(crate) fn is_up<M: Send + 'static>(reference: Ref<M>) -> Begun {
+    Begun {
+        up: true,
+        ..begun(reference)
     }
 }
 
@@ -434,8 +434,8 @@ impl<S: Served> From<ServerChild<S>> for Child {
             options,
             ..
         } = child;
-        let start = move |then: Then| {
-            let started = served::start_async::<S>(options.clone(), args(), then)?;
+        let start = move || {
+            let started = served::start_async::<S>(&options, args())?;
             Ok(begun(started.reference))
         };
         Child::new(spec, Box::new(start))

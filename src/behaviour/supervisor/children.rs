@@ -6,7 +6,7 @@ use crate::behaviour::supervisor::child::Child;
 use crate::behaviour::supervisor::job::Key;
 use crate::behaviour::supervisor::slot::{Slot, Status};
 use crate::pid::Pid;
-use crate::process::{Ref, StartError};
+use crate::process::StartError;
 use crate::sync::Arc;
 use std::collections::{BTreeMap, HashMap};
 
@@ -66,19 +66,15 @@ impl Children {
         self.by_pid.remove(&pid);
     }
 
-    /// Begins a start.
-    pub(super) fn begin<M: Send + 'static>(
-        &mut self,
-        key: Key,
-        supervisor: &Ref<M>,
-    ) -> Result<(), StartError> {
+    /// Begins a start; whether the child is up.
+    pub(super) fn begin(&mut self, key: Key) -> Result<bool, StartError> {
         let Some(slot) = self.slots.get_mut(&key) else {
-            return Ok(());
+            return Ok(false);
         };
-        let (pid, _) = slot.begin(supervisor)?;
-        slot.becomes(Status::Starting(pid));
-        self.by_pid.insert(pid, key);
-        Ok(())
+        let begun = slot.begin()?;
+        slot.becomes(Status::Starting(begun.pid));
+        self.by_pid.insert(begun.pid, key);
+        Ok(begun.up)
     }
 
     /// All, in start order.

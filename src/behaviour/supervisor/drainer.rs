@@ -98,7 +98,7 @@ impl From<Drainer> for Child {
         let patience = drainer.patience.saturating_add(SLACK);
         let rule = Shutdown::Timeout(patience);
         let spec = ChildSpec::new(drainer.id.clone(), ChildKind::Worker, rule);
-        let start = move |then| {
+        let start = move || {
             let options = Options {
                 kind: Some(Kind::Pooled),
                 flags: flag::TRAP_EXIT,
@@ -118,7 +118,7 @@ impl From<Drainer> for Child {
                 state.gate.open();
                 Ok((state, Flow::Loop))
             });
-            Ok(begun(start::start_async(options, init, then)?.reference))
+            Ok(begun(start::start_async(&options, init)?.reference))
         };
         Child::new(spec, Box::new(start))
     }

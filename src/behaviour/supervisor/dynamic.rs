@@ -148,7 +148,7 @@ impl DynamicSupervisor {
     /// See [`StartError`].
     pub fn start(self) -> Result<Ref<DynamicMsg>, StartError> {
         let (options, init) = dynamic_machine::launch(self);
-        Ok(start::start(options, init)?.reference)
+        Ok(start::start(&options, init)?.reference)
     }
 
     /// Starts it linked to the process that runs on this thread.
@@ -158,7 +158,7 @@ impl DynamicSupervisor {
     pub fn start_link(self) -> Result<Ref<DynamicMsg>, StartError> {
         let (mut options, init) = dynamic_machine::launch(self);
         options.link = true;
-        Ok(start::start(options, init)?.reference)
+        Ok(start::start(&options, init)?.reference)
     }
 
     /// This supervisor as a child of another.

@@ -9,7 +9,7 @@ use crate::behaviour::supervisor::api::{
     ChildError, ChildInfo, ChildState, Counts, StartChildError,
 };
 use crate::behaviour::supervisor::board::{Board, Rule};
-use crate::behaviour::supervisor::child::{Child, ChildKind, ChildSpec, begun};
+use crate::behaviour::supervisor::child::{Begun, Child, ChildKind, ChildSpec, begun};
 use crate::behaviour::supervisor::dynamic::{DynamicMsg, Request, StartedChild};
 use crate::behaviour::supervisor::event::What;
 use crate::behaviour::supervisor::job::Key;
@@ -90,17 +90,10 @@ pub(super) fn launch(supervisor: DynamicSupervisor) -> (Options, InitFn<Dynamic>
 /// A dynamic supervisor as a child.
 pub(super) fn child(supervisor: DynamicSupervisor, id: Arc<str>) -> Child {
     let spec = ChildSpec::new(id, ChildKind::Supervisor, Shutdown::Infinity);
-    let start = move |then| {
-        let (options, init) = launch(supervisor.clone());
-        let started = start::start_async(
-            Options {
-                link: true,
-                ..options
-            },
-            init,
-            then,
-        )?;
-        Ok(begun(started.reference))
+    let start = move || {
+        let (mut options, init) = launch(supervisor.clone());
+        options.link = true;
+        Ok(begun(start::start_async(&options, init)?.reference))
     };
     Child::new(spec, Box::new(start))
 }
@@ -152,15 +145,20 @@ impl Dynamic {
             entry.slot.becomes(Status::Restarting(None));
             return;
         }
-        match entry.slot.begin(cx.me()) {
-            Ok((pid, reference)) => {
+        match entry.slot.begin() {
+            Ok(Begun { pid, reference, up }) => {
                 entry.slot.becomes(Status::Starting(pid));
                 if let Some(starter) = &entry.starter {
-                    wait::awaits(starter, pid);
+                    if !up {
+                        wait::awaits(starter, pid);
+                    }
+                    entry.reference = Some(reference);
                 }
                 self.starting += 1;
-                entry.reference = Some(reference);
                 self.by_pid.insert(pid, key);
+                if up {
+                    self.acked(cx, pid, Ok(()));
+                }
             }
             Err(error) => self.start_failed(cx, key, error),
         }
@@ -181,8 +179,9 @@ impl Dynamic {
                 let died = entry.slot.died.take();
                 entry.slot.comes_up(pid, cx.now());
                 entry.slot.tell(What::Started(pid));
-                if let (Some(starter), Some(reference)) = (entry.starter.take(), &entry.reference) {
-                    let reference = reference.clone();
+                if let (Some(starter), Some(reference)) =
+                    (entry.starter.take(), entry.reference.take())
+                {
                     starter.send(Ok(StartedChild { pid, reference }));
                 }
                 if let Some(reason) = died {
@@ -488,9 +487,13 @@ impl Behaviour for Dynamic {
         self.flow()
     }
 
+    fn started(&mut self, child: Pid, result: Result<(), StartError>, cx: &mut DynCx) -> Flow {
+        self.acked(cx, child, result);
+        self.flow()
+    }
+
     fn resume(&mut self, value: Box<dyn Any + Send>, cx: &mut DynCx) -> Flow {
         match value.downcast::<Event>().map(|event| *event) {
-            Ok(Event::Acked(pid, result)) => self.acked(cx, pid, result),
             Ok(Event::Overdue(pid)) => {
                 let stopping =
                     |entry: &mut Entry| matches!(entry.slot.status(), Status::Stopping { .. });

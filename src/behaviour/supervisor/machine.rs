@@ -19,7 +19,7 @@ use crate::pid::Pid;
 use crate::process::behaviour::{Behaviour, Flow, InitEnd, InitFn};
 use crate::process::core::Initial;
 use crate::process::core::flag;
-use crate::process::start::{Ack, Options};
+use crate::process::start::{Options, Starter};
 use crate::process::{Context, Down, Exit, Kind, StartError};
 use crate::reason::ExitReason;
 use crate::sync::Arc;
@@ -43,7 +43,8 @@ pub(super) struct Machine {
     pub(super) job: Option<Job>,
     requests: VecDeque<Request>,
     pending: VecDeque<Pending>,
-    pub(super) ack: Option<Arc<Ack>>,
+    /// Who waits until it is up.
+    pub(super) starter: Option<Starter>,
     /// Why it is to end, once it is.
     ending: Option<ExitReason>,
     /// What it was about when it was told to end. Whoever waits for that hears of the end.
@@ -82,7 +83,7 @@ impl Machine {
             job: None,
             requests: VecDeque::new(),
             pending: VecDeque::new(),
-            ack: None,
+            starter: None,
             ending: None,
             interrupted: None,
         };
@@ -270,11 +271,15 @@ impl Behaviour for Machine {
         SupCx(context)
     }
 
-    const ACKS_LATER: bool = true;
+    const UP_LATER: bool = true;
 
-    fn take_ack(&mut self, ack: Arc<Ack>) -> Option<Arc<Ack>> {
-        self.ack = Some(ack);
-        None
+    fn keep_starter(&mut self, starter: Option<Starter>) {
+        self.starter = starter;
+    }
+
+    fn started(&mut self, child: Pid, result: Result<(), StartError>, cx: &mut SupCx) -> Flow {
+        self.acked(cx, child, result);
+        self.advance(cx)
     }
 
     fn message(&mut self, Msg(request): Msg, cx: &mut SupCx) -> Flow {
@@ -298,7 +303,6 @@ impl Behaviour for Machine {
 
     fn resume(&mut self, value: Box<dyn Any + Send>, cx: &mut SupCx) -> Flow {
         match value.downcast::<Event>().map(|event| *event) {
-            Ok(Event::Acked(pid, result)) => self.acked(cx, pid, result),
             Ok(Event::Overdue(pid)) => {
                 if self
                     .children

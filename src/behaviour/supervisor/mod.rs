@@ -86,7 +86,7 @@ pub use api::{
     StartChildError, count_children, delete_child, get_childspec, restart_child, start_child,
     terminate_child, which_children,
 };
-pub(crate) use child::{Begun, Then, begun};
+pub(crate) use child::{Begun, is_up};
 
 pub use board::{ChildSnapshot, ChildStatus, snapshot};
 pub use child::{Child, ChildKind, ChildSpec, ServerChild};
@@ -235,7 +235,7 @@ impl Supervisor {
     /// See [`StartError`]; when a child fails, `Exit(ShutdownWith(..))` with a [`SupervisorError`].
     pub fn start(self) -> Result<Ref<Msg>, StartError> {
         let (options, init) = machine::launch(self);
-        Ok(start::start(options, init)?.reference)
+        Ok(start::start(&options, init)?.reference)
     }
 
     /// Starts it linked to the process that runs on this thread.
@@ -245,7 +245,7 @@ impl Supervisor {
     pub fn start_link(self) -> Result<Ref<Msg>, StartError> {
         let (mut options, init) = machine::launch(self);
         options.link = true;
-        Ok(start::start(options, init)?.reference)
+        Ok(start::start(&options, init)?.reference)
     }
 }
 

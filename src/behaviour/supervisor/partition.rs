@@ -174,11 +174,11 @@ impl<M: Send + 'static> PartitionSupervisor<M> {
     pub fn child(self, id: impl Into<Arc<str>>) -> Child {
         let none = self.partitions == 0;
         let child = Child::supervisor(id, move || self.clone().supervisor());
-        child.around(move |start, then| {
+        child.around(move |start| {
             if none {
                 return Err(no_partitions());
             }
-            start(then)
+            start()
         })
     }
 

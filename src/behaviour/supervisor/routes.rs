@@ -194,11 +194,11 @@ impl<M: Send + 'static> Table<M> {
     /// A child whose starts are written down as those of a partition; one that is not wanted is not started.
     pub(super) fn partition(self: &Arc<Self>, at: usize, child: Child) -> Child {
         let table = self.clone();
-        child.around(move |child, then| {
+        child.around(move |child| {
             if at >= table.partitions.read().allowed {
                 return Err(StartError::Ignored);
             }
-            let begun = child(then)?;
+            let begun = child()?;
             let reference = begun.reference.downcast_ref::<Ref<M>>().cloned();
             let before = std::mem::replace(&mut table.partitions.write().refs[at], reference);
             drop(before);

@@ -2,7 +2,7 @@
 
 use crate::behaviour::supervisor::api::ChildState;
 use crate::behaviour::supervisor::board::{Board, ChildSnapshot, ChildStatus};
-use crate::behaviour::supervisor::child::Child;
+use crate::behaviour::supervisor::child::{Begun, Child};
 use crate::behaviour::supervisor::event::What;
 use crate::behaviour::supervisor::job::Key;
 use crate::behaviour::supervisor::restart::{Intensity, Restart, Shutdown};
@@ -10,15 +10,12 @@ use crate::pid::{MonitorRef, Pid, TimerRef};
 use crate::process::core::{Process, Signal};
 use crate::process::{Context, Ref, StartError, runtime, unwind};
 use crate::reason::ExitReason;
-use crate::sync::{Arc, Mutex};
-use std::any::Any;
+use crate::sync::Arc;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 /// What a supervisor's own machinery sends to it.
 pub(super) enum Event {
-    /// A child's `init` is through.
-    Acked(Pid, Result<(), StartError>),
     /// A child did not end in the time it had.
     Overdue(Pid),
     /// A child's restart is due, after a failed one or a wait.
@@ -175,48 +172,16 @@ impl Slot {
         }
     }
 
-    /// Begins a start; the supervisor is sent [`Event::Acked`] when it is through.
-    pub(super) fn begin<M: Send + 'static>(
-        &mut self,
-        supervisor: &Ref<M>,
-    ) -> Result<(Pid, Arc<dyn Any + Send + Sync>), StartError> {
-        // The pid is known only after the start has begun, and the answer may come before that: whoever is
-        // second of the two tells the supervisor.
-        let meeting: Arc<Mutex<Meeting>> = Arc::default();
-        let (place, me) = (meeting.clone(), Arc::downgrade(&supervisor.process()));
-        let tell = move |pid, result| {
-            if let Some(me) = me.upgrade() {
-                send(&me, Event::Acked(pid, result));
-            }
-        };
-        let told = tell.clone();
-        let then = Box::new(move |result| {
-            let mut place = place.lock();
-            match place.pid {
-                Some(pid) => {
-                    drop(place);
-                    told(pid, result);
-                }
-                None => place.result = Some(result),
-            }
-        });
+    /// Begins a start. Unless the child is up at once, the supervisor, which runs this, is told when that is through.
+    pub(super) fn begin(&mut self) -> Result<Begun, StartError> {
         let child = &mut self.child;
-        let begun = catch_unwind(AssertUnwindSafe(|| child.begin(then)));
-        let begun = match begun {
-            Ok(begun) => begun?,
+        match catch_unwind(AssertUnwindSafe(|| child.begin())) {
+            Ok(begun) => begun,
             Err(payload) => match unwind::reason_of(payload) {
-                (reason, unwind::By::Itself) => return Err(StartError::Exit(reason)),
+                (reason, unwind::By::Itself) => Err(StartError::Exit(reason)),
                 (reason, unwind::By::Signal) => unwind::by_signal(reason),
             },
-        };
-        let mut place = meeting.lock();
-        place.pid = Some(begun.pid);
-        let result = place.result.take();
-        drop(place);
-        if let Some(result) = result {
-            tell(begun.pid, result);
         }
-        Ok((begun.pid, begun.reference))
     }
 
     /// Tells a child to end, by the rules it has for that.
@@ -303,13 +268,6 @@ impl Slot {
             crate::process::cancel_timer(timer);
         }
     }
-}
-
-/// Where the pid of a start and what came of it meet.
-#[derive(Default)]
-struct Meeting {
-    pid: Option<Pid>,
-    result: Option<Result<(), StartError>>,
 }
 
 /// Sends an event to the supervisor after `delay`.

@@ -7,7 +7,7 @@ use crate::behaviour::supervisor::job::{Job, Key, Purpose, Step};
 use crate::behaviour::supervisor::machine::{Machine, SupCx};
 use crate::behaviour::supervisor::restart::Restart;
 use crate::behaviour::supervisor::slot::{Slot, Status};
-use crate::process::{Exit, StartError};
+use crate::process::{Exit, StartError, start};
 use crate::reason::ExitReason;
 
 impl Machine {
@@ -30,17 +30,20 @@ impl Machine {
             return self.wait_for(key);
         }
         let group = slot.child.spec.group;
-        match self.children.begin(key, cx.me()) {
-            Ok(()) => {
+        match self.children.begin(key) {
+            Ok(up) => {
                 self.wait_for(key);
-                self.begin_group(cx, group);
+                self.begin_group(group);
+                if up {
+                    self.settle(cx, key, Ok(()));
+                }
             }
             Err(error) => self.settle(cx, key, Err(error)),
         }
     }
 
     /// Begins the starts that come next and belong to the same group; each is settled when its own step is due.
-    fn begin_group(&mut self, cx: &SupCx, group: Option<u32>) {
+    fn begin_group(&mut self, group: Option<u32>) {
         if group.is_none() {
             return;
         }
@@ -61,9 +64,13 @@ impl Machine {
             slot.forget_timer();
             slot.died = None;
             let key = slot.key;
-            let begun = self.children.begin(key, cx.me());
-            if let (Err(error), Some(slot)) = (begun, self.children.get_mut(key)) {
-                slot.acked = Some(Err(error));
+            let begun = self.children.begin(key);
+            if let Some(slot) = self.children.get_mut(key) {
+                slot.acked = match begun {
+                    Ok(true) => Some(Ok(())),
+                    Ok(false) => None,
+                    Err(error) => Some(Err(error)),
+                };
             }
         }
     }
@@ -180,9 +187,7 @@ impl Machine {
         match purpose {
             Purpose::Boot => {
                 self.forget_ignored_temporaries();
-                if let Some(ack) = self.ack.take() {
-                    ack.up();
-                }
+                start::up(cx.me().mailbox().core(), self.starter.take().as_ref());
             }
             Purpose::Restart(key) => {
                 self.forget_temporary(key);

@@ -2,7 +2,7 @@
 
 use crate::behaviour::supervisor::{
     Begun, Child, ChildError, ChildKind, ChildSpec, ChildState, DynamicMsg, DynamicSupervisor,
-    Restart, Shutdown, StartChildError, Then, begun, dynamic_supervisor,
+    Restart, Shutdown, StartChildError, dynamic_supervisor, is_up,
 };
 use crate::behaviour::task::job::Job;
 use crate::behaviour::task::owner::{Bond, Owner};
@@ -149,11 +149,9 @@ impl TaskSupervisor {
     ) -> Result<Pid, StartChildError> {
         let run = Arc::new(run);
         let options = linked(options::<F>());
-        let begin = move |then: Then| {
+        let begin = move || {
             let run = run.clone();
-            let job = launch(&options, move || run())?;
-            then(Ok(()));
-            Ok(begun(job))
+            Ok(is_up(launch(&options, move || run())?))
         };
         dynamic_supervisor::start_any(supervisor, child(restart, begin))
     }
@@ -235,7 +233,7 @@ impl TaskSupervisor {
 /// A task as a child. It is linked to its supervisor, which starts it.
 fn child(
     restart: Restart,
-    begin: impl FnMut(Then) -> Result<Begun, StartError> + Send + 'static,
+    begin: impl FnMut() -> Result<Begun, StartError> + Send + 'static,
 ) -> Child {
     let shutdown = Shutdown::Timeout(SHUTDOWN);
     let mut spec = ChildSpec::new("task".into(), ChildKind::Worker, shutdown);
@@ -314,12 +312,11 @@ pub(super) fn hired_under<H: Send + 'static>(
     let mut hire = Some(hire);
     let handed: Arc<Mutex<Option<H>>> = Arc::default();
     let place = handed.clone();
-    let begin = move |then: Then| {
+    let begin = move || {
         let hire = hire.take().ok_or(StartError::Ignored)?;
         let (job, half) = hired(&options, hire)?;
         *place.lock() = Some(half);
-        then(Ok(()));
-        Ok(begun(job))
+        Ok(is_up(job))
     };
     dynamic_supervisor::start_any(supervisor, child(Restart::Temporary, begin))?;
     let half = handed.lock().take();

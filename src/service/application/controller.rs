@@ -69,7 +69,7 @@ pub(super) fn controller() -> Result<Ref<Msg>, CallError> {
             orphan: true,
             ..options::<Controller>()
         };
-        match start::start::<Server<Controller>>(options, init_fn::<Controller>(())) {
+        match start::start::<Server<Controller>>(&options, init_fn::<Controller>(())) {
             Ok(started) => return Ok(started.reference),
             // Somebody else was quicker, and has not ended since, or this is tried again.
             Err(StartError::AlreadyStarted(_)) => {}
