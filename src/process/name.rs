@@ -6,11 +6,12 @@ use crate::process::dest::Dest;
 use crate::process::reference::Ref;
 use crate::process::runtime::{self, Shared};
 use crate::sync::{Arc, RankedRwLock, rank};
+use rustc_hash::FxBuildHasher;
 use std::any::Any;
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
 use std::marker::PhantomData;
 
 /// How many shards the table of names has.
@@ -126,7 +127,6 @@ type Shard = RankedRwLock<HashMap<Arc<str>, Named>, { rank::NAMES }>;
 
 /// The names of a runtime.
 pub(crate) struct Names {
-    hasher: RandomState,
     /// Lock order: a shard before the relations of a process.
     shards: Vec<Shard>,
 }
@@ -147,15 +147,14 @@ impl Named {
 
 impl Names {
     pub(crate) fn new() -> Self {
-        let shards = (0..SHARDS).map(|_| Shard::default()).collect();
         Names {
-            hasher: RandomState::new(),
-            shards,
+            shards: (0..SHARDS).map(|_| Shard::default()).collect(),
         }
     }
 
     fn shard(&self, name: &str) -> &Shard {
-        &self.shards[self.hasher.hash_one(name) as usize % SHARDS]
+        // Which shard it is need not be hard to guess; the place in it is.
+        &self.shards[FxBuildHasher.hash_one(name) as usize % SHARDS]
     }
 
     pub(crate) fn find(&self, name: &str) -> Option<Named> {

@@ -13,6 +13,7 @@ use crate::process::relations::AtDeath;
 use crate::process::runtime::Shared;
 use crate::process::{ProcessId, runtime};
 use crate::sync::{Arc, Mutex, RwLock};
+use rustc_hash::FxBuildHasher;
 use std::collections::HashMap;
 
 /// How a child is at one moment.
@@ -96,7 +97,7 @@ pub(super) fn find(shared: &Shared, supervisor: Pid) -> Option<Arc<Board>> {
 
 /// The boards of a runtime's supervisors. A leaf lock.
 #[derive(Default)]
-struct Boards(RwLock<HashMap<Pid, Arc<Board>>>);
+struct Boards(RwLock<HashMap<Pid, Arc<Board>, FxBuildHasher>>);
 
 impl AtDeath for Boards {
     fn at_death(&self, pid: Pid) {
@@ -118,7 +119,7 @@ pub(super) struct Board {
     pub(super) rule: Rule,
     /// By key, whose order is start order. Written at each step and seldom read, so it is whoever reads who puts it in
     /// order. A leaf lock.
-    children: Mutex<HashMap<Key, ChildSnapshot>>,
+    children: Mutex<HashMap<Key, ChildSnapshot, FxBuildHasher>>,
     /// Where its partitions are, if it has any.
     pub(super) routes: Option<Arc<dyn Routes>>,
     shared: Arc<Shared>,

@@ -8,6 +8,7 @@ use crate::behaviour::supervisor::slot::{Slot, Status};
 use crate::pid::Pid;
 use crate::process::StartError;
 use crate::sync::Arc;
+use rustc_hash::FxBuildHasher;
 use std::collections::{BTreeMap, HashMap};
 
 #[derive(Default)]
@@ -16,7 +17,7 @@ pub(super) struct Children {
     slots: BTreeMap<Key, Slot>,
     by_id: HashMap<Arc<str>, Key>,
     /// Those that were begun and have not been seen to end.
-    by_pid: HashMap<Pid, Key>,
+    by_pid: HashMap<Pid, Key, FxBuildHasher>,
     next: Key,
 }
 

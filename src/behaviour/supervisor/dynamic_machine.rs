@@ -23,10 +23,10 @@ use crate::process::start::{self, Options};
 use crate::process::{Context, Down, Exit, Kind, ReplyTo, StartError, cancel_timer, link, wait};
 use crate::reason::ExitReason;
 use crate::sync::Arc;
+use rustc_hash::FxBuildHasher;
 use std::any::Any;
 use std::collections::HashMap;
 use std::fmt;
-use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::ops::{Deref, DerefMut};
 
 pub(super) struct Dynamic {
@@ -34,8 +34,8 @@ pub(super) struct Dynamic {
     intensity: Intensity,
     auto_shutdown: AutoShutdown,
     /// With the same hash in each run, as its order is the one in which children are told to end.
-    children: HashMap<Key, Box<Entry>, BuildHasherDefault<DefaultHasher>>,
-    by_pid: HashMap<Pid, Key>,
+    children: HashMap<Key, Box<Entry>, FxBuildHasher>,
+    by_pid: HashMap<Pid, Key, FxBuildHasher>,
     next_key: Key,
     /// Children whose `init` is not through.
     starting: usize,
@@ -75,7 +75,7 @@ pub(super) fn launch(supervisor: DynamicSupervisor) -> (Options, InitFn<Dynamic>
             intensity: Intensity::new(restarts, period),
             children: HashMap::default(),
             auto_shutdown: supervisor.auto_shutdown,
-            by_pid: HashMap::new(),
+            by_pid: HashMap::default(),
             next_key: 0,
             starting: 0,
             questions: Vec::new(),
