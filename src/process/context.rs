@@ -144,7 +144,7 @@ impl<M: Send + 'static> Context<M> {
         let shared = &self.me.mailbox().core().runtime;
         shared
             .names
-            .register(name.as_str(), &self.me.process(), self.me.clone())
+            .register(&name.as_str().into(), &self.me.process(), self.me.clone())
     }
 
     /// Gives this process a label, which observers and crash reports show.

@@ -214,7 +214,7 @@ fn tell(shared: &Shared, pid: Pid, obituary: Obituary, reason: &ExitReason) {
         }
     }
     for (monitor, watched) in obituary.watching {
-        if let Some(watched) = shared.process(watched) {
+        if let Some(watched) = shared.process(watched.pid) {
             let watcher = watched.core().relations.lock().remove_watcher(monitor);
             drop(watcher);
         }

@@ -387,12 +387,10 @@ impl<M: Send + 'static> Dest for Name<M> {
     type Msg = M;
 
     fn resolve(&self) -> Target<M> {
-        match runtime::current().names.find(self.as_str()) {
-            None => Target::NoProc,
-            Some(named) => match named.reference() {
-                Some(local) => Target::Local(local),
-                None => Target::WrongMessageType(named.process.core().pid),
-            },
+        match runtime::with(|shared| shared.names.find_reference(self.as_str())) {
+            Ok(Some(local)) => Target::Local(local),
+            Ok(None) => Target::NoProc,
+            Err(pid) => Target::WrongMessageType(pid),
         }
     }
 }

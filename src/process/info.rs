@@ -154,7 +154,7 @@ pub fn register<M: Send + 'static>(name: &Name<M>, process: &Ref<M>) -> Result<(
     let shared = &process.mailbox().core().runtime;
     shared
         .names
-        .register(name.as_str(), &process.process(), process.clone())
+        .register(&name.as_str().into(), &process.process(), process.clone())
 }
 
 /// Takes a name away from whoever has it; the process that had it.

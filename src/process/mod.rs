@@ -67,6 +67,7 @@ pub(crate) mod dest;
 mod dictionary;
 mod error;
 pub(crate) mod exit;
+mod few;
 mod id;
 mod info;
 pub(crate) mod lineage;

@@ -10,6 +10,7 @@ use rustc_hash::FxBuildHasher;
 use std::any::Any;
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fmt;
 use std::hash::BuildHasher;
 use std::marker::PhantomData;
@@ -55,7 +56,7 @@ impl<M: Send + 'static> Name<M> {
 
     /// The process of that name in the current runtime, if it lives and takes these messages.
     pub fn whereis(&self) -> Option<Ref<M>> {
-        runtime::current().names.find(&self.text)?.reference()
+        runtime::with(|shared| shared.names.find_reference(&self.text)).ok()?
     }
 }
 
@@ -132,17 +133,10 @@ pub(crate) struct Names {
 }
 
 /// A process under its name.
-#[derive(Clone)]
-pub(crate) struct Named {
-    pub(crate) process: Arc<dyn Process>,
+struct Named {
+    process: Arc<dyn Process>,
     /// Its `Ref<M>`.
-    reference: Arc<dyn Any + Send + Sync>,
-}
-
-impl Named {
-    pub(crate) fn reference<M: Send + 'static>(&self) -> Option<Ref<M>> {
-        self.reference.downcast_ref::<Ref<M>>().cloned()
-    }
+    reference: Box<dyn Any + Send + Sync>,
 }
 
 impl Names {
@@ -157,25 +151,47 @@ impl Names {
         &self.shards[FxBuildHasher.hash_one(name) as usize % SHARDS]
     }
 
-    pub(crate) fn find(&self, name: &str) -> Option<Named> {
-        self.shard(name).read().get(name).cloned()
+    /// The process of a name.
+    pub(crate) fn find(&self, name: &str) -> Option<Arc<dyn Process>> {
+        Some(self.shard(name).read().get(name)?.process.clone())
+    }
+
+    /// The process of a name, if there is one, as one that takes messages of this type; its pid if it does not.
+    pub(crate) fn find_reference<M: Send + 'static>(
+        &self,
+        name: &str,
+    ) -> Result<Option<Ref<M>>, Pid> {
+        let shard = self.shard(name).read();
+        let Some(named) = shard.get(name) else {
+            return Ok(None);
+        };
+        match named.reference.downcast_ref::<Ref<M>>() {
+            Some(reference) => Ok(Some(reference.clone())),
+            None => Err(named.process.core().pid),
+        }
     }
 
     /// Gives a name to a process.
     pub(crate) fn register<M: Send + 'static>(
         &self,
-        name: &str,
+        name: &Arc<str>,
         process: &Arc<dyn Process>,
         reference: Ref<M>,
     ) -> Result<(), RegisterError> {
-        if name.is_empty() || name == "undefined" {
+        if name.is_empty() || &**name == "undefined" {
             return Err(RegisterError::BadName);
         }
+        let named = Named {
+            process: process.clone(),
+            reference: Box::new(reference),
+        };
         let mut shard = self.shard(name).write();
-        if let Some(named) = shard.get(name) {
-            return Err(RegisterError::Taken(named.process.core().pid));
-        }
-        let name: Arc<str> = name.into();
+        let place = match shard.entry(name.clone()) {
+            Entry::Vacant(place) => place,
+            Entry::Occupied(taken) => {
+                return Err(RegisterError::Taken(taken.get().process.core().pid));
+            }
+        };
         let core = process.core();
         if core.has(flag::GONE) {
             return Err(RegisterError::NoProc);
@@ -187,13 +203,7 @@ impl Names {
                 Some(name) => RegisterError::HasName(name),
                 None => RegisterError::NoProc,
             })?;
-        shard.insert(
-            name,
-            Named {
-                process: process.clone(),
-                reference: Arc::new(reference),
-            },
-        );
+        place.insert(named);
         Ok(())
     }
 
@@ -209,9 +219,13 @@ impl Names {
     pub(crate) fn release(&self, name: &str, pid: Pid) {
         let released = {
             let mut shard = self.shard(name).write();
-            match shard.get(name) {
-                Some(named) if named.process.core().pid == pid => shard.remove(name),
-                _ => None,
+            let named = shard.remove_entry(name);
+            match named {
+                Some((name, another)) if another.process.core().pid != pid => {
+                    shard.insert(name, another);
+                    None
+                }
+                released => released,
             }
         };
         drop(released);
@@ -228,6 +242,6 @@ impl Names {
 impl Shared {
     /// The process of a name, whatever messages it takes.
     pub(crate) fn whereis(&self, name: &str) -> Option<Arc<dyn Process>> {
-        Some(self.names.find(name)?.process)
+        self.names.find(name)
     }
 }

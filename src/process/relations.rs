@@ -13,13 +13,14 @@ use crate::pid::{MonitorRef, Pid};
 use crate::process::alias::AliasState;
 use crate::process::call::PendingCall;
 use crate::process::dictionary::Dictionary;
+use crate::process::few::Few;
 use crate::process::lineage::Family;
 use crate::process::signal::{Down, Exit, Tag};
 use crate::process::unwind::By;
 use crate::reason::ExitReason;
 use crate::sync::Arc;
 use rustc_hash::FxBuildHasher;
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::{HashSet, VecDeque};
 
 /// What an exit signal does to the process that meets it.
 #[derive(Debug, PartialEq)]
@@ -96,14 +97,14 @@ pub(crate) struct Relations {
 #[derive(Default)]
 struct More {
     /// Monitors that this process holds: reference → whom it watches, under which name.
-    watching: BTreeMap<MonitorRef, Watched>,
+    watching: Few<Watched>,
     /// Monitors held on this process.
-    watchers: BTreeMap<MonitorRef, Watcher>,
+    watchers: Few<Watcher>,
     exits: VecDeque<QueuedExit>,
     exit_next: u64,
     /// How many of `exits` the process raised itself: as a rule none, and then nobody looks at all of them for those.
     raised: usize,
-    downs: BTreeMap<MonitorRef, QueuedDown>,
+    downs: Few<QueuedDown>,
     name: Option<Arc<str>>,
     /// The name that was given back, for the crash report.
     had_name: Option<Arc<str>>,
@@ -167,11 +168,11 @@ pub(crate) type Belongings = (Option<Arc<str>>, Vec<Arc<dyn AtDeath>>);
 #[derive(Default)]
 pub(crate) struct Obituary {
     pub(crate) links: Vec<Pid>,
-    pub(crate) watchers: Vec<(MonitorRef, Watcher)>,
+    pub(crate) watchers: Few<Watcher>,
     /// Monitors that it held: those it watched may forget it.
-    pub(crate) watching: Vec<(MonitorRef, Pid)>,
+    pub(crate) watching: Few<Watched>,
     /// What it never met. Reasons are the user's, so they are dropped where no lock is held.
-    pub(crate) unmet: (VecDeque<QueuedExit>, BTreeMap<MonitorRef, QueuedDown>),
+    pub(crate) unmet: (VecDeque<QueuedExit>, Few<QueuedDown>),
     /// What it kept in its dictionary.
     pub(crate) dictionary: Dictionary,
 }
@@ -232,13 +233,13 @@ impl Relations {
 
     /// Forgets a monitor that this process holds; the other end if it had not fired.
     pub(crate) fn unwatch(&mut self, monitor: MonitorRef) -> Option<Watched> {
-        self.more.as_mut()?.watching.remove(&monitor)
+        self.more.as_mut()?.watching.remove(monitor)
     }
 
     pub(crate) fn watching(&self) -> Vec<Pid> {
         self.more
             .iter()
-            .flat_map(|more| more.watching.values().map(|watched| watched.pid))
+            .flat_map(|more| more.watching.iter().map(|(_, watched)| watched.pid))
             .collect()
     }
 
@@ -257,13 +258,9 @@ impl Relations {
 
     pub(crate) fn remove_watcher(&mut self, monitor: MonitorRef) -> Option<Watcher> {
         let more = self.more.as_mut()?;
-        let watcher = more.watchers.remove(&monitor);
-        if more.watchers.is_empty() {
-            // Each start of a child is watched once: an empty map would keep its node for ever.
-            more.watchers = BTreeMap::new();
-            if more.is_blank() {
-                self.more = None;
-            }
+        let watcher = more.watchers.remove(monitor);
+        if more.is_blank() {
+            self.more = None;
         }
         watcher
     }
@@ -274,19 +271,18 @@ impl Relations {
             return Vec::new();
         };
         let is_its = |watcher: &Watcher| matches!(watcher, Watcher::Process(held) if *held == pid);
-        let all = more.watchers.iter();
-        let its: Vec<_> = all
-            .filter(|(_, watcher)| is_its(watcher))
-            .map(|(monitor, _)| *monitor)
-            .collect();
-        more.watchers.retain(|_, watcher| !is_its(watcher));
+        let its = more.watchers.iter().filter(|(_, watcher)| is_its(watcher));
+        let its: Vec<_> = its.map(|(monitor, _)| monitor).collect();
+        for monitor in &its {
+            more.watchers.remove(*monitor);
+        }
         its
     }
 
     pub(crate) fn watchers(&self) -> Vec<Pid> {
-        let watchers = self.more.iter().flat_map(|more| more.watchers.values());
+        let watchers = self.more.iter().flat_map(|more| more.watchers.iter());
         watchers
-            .filter_map(|watcher| {
+            .filter_map(|(_, watcher)| {
                 if let Watcher::Process(pid) = watcher {
                     Some(*pid)
                 } else {
@@ -403,7 +399,7 @@ impl Relations {
 
     /// Takes the down of a mark, and with it the alias of its monitor; `None` if it was taken back.
     pub(crate) fn take_down(&mut self, monitor: MonitorRef) -> Option<Down> {
-        let queued = self.more.as_mut()?.downs.remove(&monitor)?;
+        let queued = self.more.as_mut()?.downs.remove(monitor)?;
         if let Some(alias) = queued.alias {
             alias.monitor_is_gone();
         }
@@ -411,7 +407,7 @@ impl Relations {
     }
 
     pub(crate) fn peek_down(&self, monitor: MonitorRef) -> Option<Down> {
-        let queued = self.more.as_ref()?.downs.get(&monitor)?;
+        let queued = self.more.as_ref()?.downs.get(monitor)?;
         Some(queued.down.clone())
     }
 
@@ -520,33 +516,29 @@ impl Relations {
         let links = self.links();
         self.links = Links::None;
         self.nameless = true;
-        let Some(more) = self.more.take() else {
+        let Some(more) = &mut self.more else {
             return Some(Obituary {
                 links,
                 ..Obituary::default()
             });
         };
-        // What reports and observers still ask for.
-        let (label, had_name, callers) = (more.label, more.had_name, more.callers);
-        if label.is_some() || had_name.is_some() || callers.is_some() {
-            self.more = Some(Box::new(More {
-                label,
-                had_name,
-                callers,
-                ..More::default()
-            }));
-        }
-        Some(Obituary {
+        let obituary = Obituary {
             links,
-            watchers: more.watchers.into_iter().collect(),
-            watching: more
-                .watching
-                .into_iter()
-                .map(|(monitor, watched)| (monitor, watched.pid))
-                .collect(),
-            unmet: (more.exits, more.downs),
-            dictionary: more.dictionary,
-        })
+            watchers: std::mem::take(&mut more.watchers),
+            watching: std::mem::take(&mut more.watching),
+            unmet: (
+                std::mem::take(&mut more.exits),
+                std::mem::take(&mut more.downs),
+            ),
+            dictionary: std::mem::take(&mut more.dictionary),
+        };
+        (more.raised, more.exit_next) = (0, 0);
+        more.family = None;
+        // What reports and observers still ask for stays.
+        if more.is_blank() {
+            self.more = None;
+        }
+        Some(obituary)
     }
 }
 

@@ -447,6 +447,15 @@ pub(crate) fn current() -> Arc<Shared> {
     current::runtime().unwrap_or_else(|| GLOBAL.clone())
 }
 
+/// Looks into the current runtime without counting a reference to it. `look` runs nothing of the user's.
+#[inline]
+pub(crate) fn with<R>(look: impl FnOnce(&Arc<Shared>) -> R) -> R {
+    current::with_runtime(|shared| match shared {
+        Some(shared) => look(shared),
+        None => look(&GLOBAL),
+    })
+}
+
 /// How many of what there is in the current runtime.
 pub fn counts() -> Counts {
     current().counts()
