@@ -85,6 +85,11 @@ pub(crate) trait Behaviour: Send + Sized + 'static {
         Flow::Loop
     }
 
+    /// A process that this one has started and [told](exit::is_to_tell_parent) to end has ended.
+    fn stopped(&mut self, _child: Pid, _reason: ExitReason, _cx: &mut Self::Cx) -> Flow {
+        Flow::Loop
+    }
+
     /// Whether it is up only when it [says](start::up) so, and not when `init` is through.
     const UP_LATER: bool = false;
 
@@ -367,6 +372,14 @@ impl<B: Behaviour> Body<B> {
                 }
                 let result = result.map_err(|error| *error);
                 self.call_back(core, None, |state, cx| state.started(child, result, cx))?;
+            }
+            Entry::Stopped(child, reason) => {
+                self.cx.disarm();
+                self.last = Last::Internal;
+                if self.watched.is_some() {
+                    self.tell(SysEvent::In(Incoming::Internal));
+                }
+                self.call_back(core, None, |state, cx| state.stopped(child, *reason, cx))?;
             }
             Entry::Answer(request) => {
                 self.cx.disarm();

@@ -66,6 +66,10 @@ pub(crate) mod flag {
     pub(crate) const LATE: u32 = 1 << 11;
     /// Its `init` chose to ignore the start: the end that follows is no failure.
     pub(crate) const IGNORED: u32 = 1 << 12;
+    /// The process is being stopped by its parent, which is to be told when it has ended.
+    pub(crate) const STOPPING: u32 = 1 << 13;
+    /// The process has ended, and everybody has been told.
+    pub(crate) const TOLD: u32 = 1 << 14;
 }
 
 /// The part of a process that does not depend on its messages.
@@ -362,6 +366,7 @@ pub(crate) enum Signal {
     Down(crate::pid::MonitorRef),
     Resume(Box<dyn Any + Send>),
     Started(Pid, Result<(), Box<StartError>>),
+    Stopped(Pid, Box<ExitReason>),
     Answer(RequestId),
     Cut(Pid),
     Timeout(u64),
@@ -376,6 +381,7 @@ impl<M> From<Signal> for crate::process::signal::Entry<M> {
             Signal::Down(monitor) => Entry::Down(monitor),
             Signal::Resume(value) => Entry::Resume(value),
             Signal::Started(pid, result) => Entry::Started(pid, result),
+            Signal::Stopped(pid, reason) => Entry::Stopped(pid, reason),
             Signal::Answer(request) => Entry::Answer(request),
             Signal::Cut(pid) => Entry::Cut(pid),
             Signal::Timeout(generation) => Entry::Timeout(generation),

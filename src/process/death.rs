@@ -4,7 +4,7 @@
 //! chain of any length needs no deep stack.
 
 use crate::pid::{MonitorRef, Pid};
-use crate::process::core::{Kind, Process, Signal, flag};
+use crate::process::core::{Core, Kind, Process, Signal, flag};
 use crate::process::error::CallError;
 use crate::process::relations::{Obituary, Origin, Watcher};
 use crate::process::report;
@@ -103,8 +103,7 @@ pub(crate) fn die(process: &Arc<dyn Process>, end: End, drop_state: impl FnOnce(
         drop(catch_unwind(AssertUnwindSafe(report)));
     }
     current::put_aside(process);
-    tell(shared, core.pid, obituary, &end.reason);
-    start::ended(core, &end.reason);
+    tell(core, obituary, &end.reason);
     current::put_aside(process);
     process.close(&end.reason);
     current::put_aside(process);
@@ -132,8 +131,7 @@ pub(crate) fn cut(process: &Arc<dyn Process>) {
     };
     core.set(flag::GONE);
     shared.becomes_zombie(core.pid);
-    tell(shared, core.pid, obituary, &ExitReason::Killed);
-    start::ended(core, &ExitReason::Killed);
+    tell(core, obituary, &ExitReason::Killed);
     process.close(&ExitReason::Killed);
     cut_requests(shared, process);
     release(shared, process, &ExitReason::Killed);
@@ -163,7 +161,7 @@ pub(crate) fn take_back(process: &Arc<dyn Process>) {
         return;
     }
     if let Some(obituary) = ended(process, &ExitReason::NoProc) {
-        tell(shared, core.pid, obituary, &ExitReason::NoProc);
+        tell(core, obituary, &ExitReason::NoProc);
         process.close(&ExitReason::NoProc);
         core.set(flag::GONE);
         let had = shared.table.remove(core.pid);
@@ -200,11 +198,17 @@ fn give_back(shared: &Shared, process: &Arc<dyn Process>) -> bool {
 }
 
 /// Tells all who are linked, who watch, and who wait for an answer.
-fn tell(shared: &Shared, pid: Pid, obituary: Obituary, reason: &ExitReason) {
+fn tell(core: &Core, obituary: Obituary, reason: &ExitReason) {
+    let (shared, pid) = (&*core.runtime, core.pid);
     let another_may_go_first = || shared.scheduler().put_aside();
+    let stopped_by = core.has(flag::STOPPING).then(|| core.parent());
     for link in obituary.links {
         another_may_go_first();
-        tell_link(shared, pid, link, reason);
+        if stopped_by == Some(link) {
+            unlink(shared, pid, link);
+        } else {
+            tell_link(shared, pid, link, reason);
+        }
     }
     for (monitor, watcher) in obituary.watchers {
         another_may_go_first();
@@ -225,6 +229,25 @@ fn tell(shared: &Shared, pid: Pid, obituary: Obituary, reason: &ExitReason) {
     }
     if catch_unwind(AssertUnwindSafe(|| drop(dictionary))).is_err() {
         log::error!(target: "perennial::process", "the destructor of a value in a dictionary panicked");
+    }
+    start::ended(core, reason);
+    tell_parent(core, reason);
+}
+
+/// Who stops a process hears of its end after everybody else.
+fn tell_parent(core: &Core, reason: &ExitReason) {
+    if core.set(flag::TOLD) & flag::STOPPING == 0 {
+        return;
+    }
+    if let Some(parent) = core.runtime.process(core.parent()) {
+        parent.tell(Signal::Stopped(core.pid, Box::new(reason.clone())));
+    }
+}
+
+/// The end of a link of which the other side hears by other means.
+fn unlink(shared: &Shared, pid: Pid, from: Pid) {
+    if let Some(other) = shared.process(from) {
+        other.core().relations.lock().unlink(pid);
     }
 }
 

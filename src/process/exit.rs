@@ -64,6 +64,12 @@ pub(crate) fn trap(me: &Arc<dyn Process>, trap: bool) -> bool {
     had & flag::TRAP_EXIT != 0
 }
 
+/// Has a process tell its parent, which calls this before it tells it to end, when it has ended and everybody else knows:
+/// by a [`Signal::Stopped`], which takes the place of the signal of their link. `false` if everybody knows already.
+pub(crate) fn is_to_tell_parent(process: &Arc<dyn Process>) -> bool {
+    process.core().set(flag::STOPPING) & flag::TOLD == 0
+}
+
 /// Puts an exit signal into the mailbox of a process.
 pub(crate) fn send(receiver: &Arc<dyn Process>, from: Pid, reason: ExitReason) {
     queue(receiver, Exit { from, reason }, Origin::Sent);

@@ -153,6 +153,7 @@ impl<M: Send + 'static> ThreadContext<M> {
             }
             // Nobody sends system messages to a closure.
             Entry::Started(..)
+            | Entry::Stopped(..)
             | Entry::Answer(_)
             | Entry::Cut(_)
             | Entry::Timeout(_)
@@ -219,6 +220,7 @@ impl<M: Send + 'static> ThreadContext<M> {
                 Err(None)
             }
             Entry::Started(..)
+            | Entry::Stopped(..)
             | Entry::Answer(_)
             | Entry::Cut(_)
             | Entry::Timeout(_)

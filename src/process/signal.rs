@@ -98,6 +98,8 @@ pub(crate) enum Entry<M> {
     Resume(Box<dyn Any + Send>),
     /// What came of the start of a process that this one has begun.
     Started(Pid, Result<(), Box<StartError>>),
+    /// The end of a process that this one has started and told to end.
+    Stopped(Pid, Box<ExitReason>),
     /// A request of the process has its answer.
     Answer(RequestId),
     /// The identity of this process was cut from its code; requests may be in the hand of that code.
@@ -128,6 +130,7 @@ impl<M> fmt::Debug for Entry<M> {
             Entry::Down(_) => "Down",
             Entry::Resume(_) => "Resume",
             Entry::Started(..) => "Started",
+            Entry::Stopped(..) => "Stopped",
             Entry::Answer(_) => "Answer",
             Entry::Cut(_) => "Cut",
             Entry::Timeout(_) => "Timeout",

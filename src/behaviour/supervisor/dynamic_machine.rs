@@ -13,6 +13,7 @@ use crate::behaviour::supervisor::child::{Begun, Child, ChildKind, ChildSpec, be
 use crate::behaviour::supervisor::dynamic::{DynamicMsg, Request, StartedChild};
 use crate::behaviour::supervisor::event::What;
 use crate::behaviour::supervisor::job::Key;
+use crate::behaviour::supervisor::patience::Patience;
 use crate::behaviour::supervisor::restart::{AutoShutdown, Intensity, Restart, Shutdown};
 use crate::behaviour::supervisor::slot::{Event, Slot, Status};
 use crate::pid::Pid;
@@ -20,7 +21,7 @@ use crate::process::behaviour::{Behaviour, Flow, InitFn};
 use crate::process::core::Initial;
 use crate::process::core::flag;
 use crate::process::start::{self, Options};
-use crate::process::{Context, Down, Exit, Kind, ReplyTo, StartError, cancel_timer, link, wait};
+use crate::process::{Context, Down, Exit, Kind, ReplyTo, StartError, wait};
 use crate::reason::ExitReason;
 use crate::sync::Arc;
 use rustc_hash::FxBuildHasher;
@@ -42,6 +43,7 @@ pub(super) struct Dynamic {
     /// Questions about all children, which wait for those.
     questions: Vec<Request>,
     board: Arc<Board>,
+    patience: Patience,
     /// Why it is to end, once it is.
     ending: Option<ExitReason>,
     /// Whoever wants a child of it then. They hear of the end.
@@ -79,6 +81,7 @@ pub(super) fn launch(supervisor: DynamicSupervisor) -> (Options, InitFn<Dynamic>
             next_key: 0,
             starting: 0,
             questions: Vec::new(),
+            patience: Patience::default(),
             ending: None,
             refused: Vec::new(),
         };
@@ -235,7 +238,7 @@ impl Dynamic {
                     self.gone(cx, key);
                 }
             }
-            Status::Stopping { .. } | Status::Starting(_) => entry.slot.died = Some(exit.reason),
+            Status::Stopping(_) | Status::Starting(_) => entry.slot.died = Some(exit.reason),
             Status::Undefined | Status::Dead { .. } | Status::Restarting(_) => {}
         }
     }
@@ -313,9 +316,9 @@ impl Dynamic {
             Status::Starting(_) | Status::Running(_) => {
                 self.starting -= usize::from(entry.slot.status() == Status::Starting(pid));
                 entry.stoppers.push(reply);
-                entry.slot.stop(cx, pid);
+                entry.slot.stop(cx, pid, cx.now(), &mut self.patience);
             }
-            Status::Stopping { .. } => entry.stoppers.push(reply),
+            Status::Stopping(_) => entry.stoppers.push(reply),
             Status::Undefined | Status::Dead { .. } | Status::Restarting(_) => {
                 entry.slot.forget_timer();
                 self.children.remove(&key);
@@ -331,37 +334,21 @@ impl Dynamic {
         self.slots().find(had).map(|slot| slot.key)
     }
 
-    fn child_stopped(&mut self, cx: &DynCx, down: Down) {
-        let Some(entry) = self.entry(down.pid) else {
+    fn child_stopped(&mut self, pid: Pid, reason: ExitReason) {
+        let Some(entry) = self.entry(pid) else {
             return;
         };
-        let Status::Stopping {
-            pid,
-            monitor,
-            timer,
-        } = entry.slot.status()
-        else {
+        if entry.slot.status() != Status::Stopping(pid) {
             return;
-        };
-        if monitor != down.monitor {
-            return;
-        }
-        if let Some(timer) = timer {
-            cancel_timer(timer);
         }
         let key = entry.slot.key;
-        let died = entry.slot.died.take();
-        let told = died.is_some();
-        let reason = match (down.reason, died) {
+        let reason = match (reason, entry.slot.died.take()) {
             (ExitReason::NoProc, Some(reason)) => reason,
             (reason, _) => reason,
         };
         entry.slot.tell(What::Stopped(pid, reason.clone()));
         self.by_pid.remove(&pid);
-        // The exit of its link has come already, unless it had unlinked itself, or ended before it was watched.
-        if !told {
-            link::unlink_flush_from(&cx.me().process(), pid);
-        }
+        self.patience.ends();
         let Some(entry) = self.children.remove(&key) else {
             return;
         };
@@ -393,14 +380,16 @@ impl Dynamic {
         }
         self.ending = Some(reason);
         self.starting = 0;
+        // One moment for all, so that they are looked at together when it is over.
+        let (now, patience) = (cx.now(), &mut self.patience);
         self.children.retain(|_, entry| {
             entry.slot.forget_timer();
             match entry.slot.status() {
                 Status::Starting(pid) | Status::Running(pid) => {
-                    entry.slot.stop(cx, pid);
+                    entry.slot.stop(cx, pid, now, patience);
                     true
                 }
-                Status::Stopping { .. } => true,
+                Status::Stopping(_) => true,
                 Status::Undefined | Status::Dead { .. } | Status::Restarting(_) => false,
             }
         });
@@ -445,6 +434,7 @@ impl Dynamic {
 
     fn flow(&mut self) -> Flow {
         self.answer();
+        self.patience.rests();
         match &self.ending {
             Some(reason) if self.children.is_empty() => Flow::Stop(reason.clone()),
             _ => Flow::Loop,
@@ -482,8 +472,12 @@ impl Behaviour for Dynamic {
         self.flow()
     }
 
-    fn down(&mut self, down: Down, cx: &mut DynCx) -> Flow {
-        self.child_stopped(cx, down);
+    fn down(&mut self, _down: Down, _cx: &mut DynCx) -> Flow {
+        Flow::Loop
+    }
+
+    fn stopped(&mut self, child: Pid, reason: ExitReason, _cx: &mut DynCx) -> Flow {
+        self.child_stopped(child, reason);
         self.flow()
     }
 
@@ -494,11 +488,12 @@ impl Behaviour for Dynamic {
 
     fn resume(&mut self, value: Box<dyn Any + Send>, cx: &mut DynCx) -> Flow {
         match value.downcast::<Event>().map(|event| *event) {
-            Ok(Event::Overdue(pid)) => {
-                let stopping =
-                    |entry: &mut Entry| matches!(entry.slot.status(), Status::Stopping { .. });
-                if self.entry(pid).is_some_and(stopping) {
-                    crate::process::exit(pid, ExitReason::Kill);
+            Ok(Event::Overdue) => {
+                for pid in self.patience.overdue(cx.me(), cx.now()) {
+                    let entry = self.entry(pid);
+                    if entry.is_some_and(|entry| entry.slot.status() == Status::Stopping(pid)) {
+                        crate::process::exit(pid, ExitReason::Kill);
+                    }
                 }
             }
             Ok(Event::Due(key, attempt)) => self.due(cx, key, attempt),

@@ -12,6 +12,7 @@ use crate::behaviour::supervisor::child::Child;
 use crate::behaviour::supervisor::children::Children;
 use crate::behaviour::supervisor::event::What;
 use crate::behaviour::supervisor::job::{Job, Key, Purpose, Step};
+use crate::behaviour::supervisor::patience::Patience;
 use crate::behaviour::supervisor::restart::{AutoShutdown, Intensity, Restart, Strategy};
 use crate::behaviour::supervisor::slot::{Event, Status};
 use crate::behaviour::supervisor::{Supervisor, SupervisorError};
@@ -40,6 +41,7 @@ pub(super) struct Machine {
     pub(super) auto_shutdown: AutoShutdown,
     pub(super) children: Children,
     pub(super) board: Arc<Board>,
+    pub(super) patience: Patience,
     pub(super) job: Option<Job>,
     requests: VecDeque<Request>,
     pending: VecDeque<Pending>,
@@ -80,6 +82,7 @@ impl Machine {
             auto_shutdown: supervisor.auto_shutdown,
             children: Children::default(),
             board,
+            patience: Patience::default(),
             job: None,
             requests: VecDeque::new(),
             pending: VecDeque::new(),
@@ -133,35 +136,23 @@ impl Machine {
                 self.pending.push_back(Pending::Death(slot.key));
                 self.children.forget_pid(pid);
             }
-            // Its monitor will say that it is gone, even if it had unlinked itself; this says why.
-            Status::Stopping { .. } => slot.died = Some(exit.reason),
+            // It will say itself that it is gone, even if it had unlinked itself; this says why.
+            Status::Stopping(_) => slot.died = Some(exit.reason),
             // Its acknowledgement says whether it was up before.
             Status::Starting(_) => slot.died = Some(exit.reason),
             Status::Undefined | Status::Dead { .. } | Status::Restarting(_) => {}
         }
     }
 
-    fn child_stopped(&mut self, cx: &mut SupCx, down: Down) {
-        let Some(slot) = self.children.by_pid(down.pid) else {
+    fn child_stopped(&mut self, pid: Pid, reason: ExitReason) {
+        let Some(slot) = self.children.by_pid(pid) else {
             return;
         };
-        let Status::Stopping {
-            pid,
-            monitor,
-            timer,
-        } = slot.status()
-        else {
-            return;
-        };
-        if monitor != down.monitor {
+        if slot.status() != Status::Stopping(pid) {
             return;
         }
-        if let Some(timer) = timer {
-            crate::process::cancel_timer(timer);
-        }
-        let died = slot.died.take();
-        let told = died.is_some();
-        let reason = match (down.reason, died) {
+        self.patience.ends();
+        let reason = match (reason, slot.died.take()) {
             (ExitReason::NoProc, Some(reason)) => reason,
             (reason, _) => reason,
         };
@@ -170,10 +161,6 @@ impl Machine {
         let key = slot.key;
         slot.tell(What::Stopped(pid, reason));
         self.children.forget_pid(pid);
-        // The exit of its link has come already, unless it had unlinked itself, or ended before it was watched.
-        if !told {
-            crate::process::link::unlink_flush_from(&cx.me().process(), pid);
-        }
         self.step_done(key);
         self.forget_temporary(key);
     }
@@ -212,6 +199,12 @@ impl Machine {
 
     /// Does what can be done, until a step waits for a child or nothing is left.
     fn advance(&mut self, cx: &mut SupCx) -> Flow {
+        let flow = self.take_steps(cx);
+        self.patience.rests();
+        flow
+    }
+
+    fn take_steps(&mut self, cx: &mut SupCx) -> Flow {
         loop {
             self.begin_shutdown(cx);
             let Some(job) = &mut self.job else {
@@ -296,20 +289,23 @@ impl Behaviour for Machine {
         self.advance(cx)
     }
 
-    fn down(&mut self, down: Down, cx: &mut SupCx) -> Flow {
-        self.child_stopped(cx, down);
+    fn down(&mut self, _down: Down, _cx: &mut SupCx) -> Flow {
+        Flow::Loop
+    }
+
+    fn stopped(&mut self, child: Pid, reason: ExitReason, cx: &mut SupCx) -> Flow {
+        self.child_stopped(child, reason);
         self.advance(cx)
     }
 
     fn resume(&mut self, value: Box<dyn Any + Send>, cx: &mut SupCx) -> Flow {
         match value.downcast::<Event>().map(|event| *event) {
-            Ok(Event::Overdue(pid)) => {
-                if self
-                    .children
-                    .by_pid(pid)
-                    .is_some_and(|slot| matches!(slot.status(), Status::Stopping { .. }))
-                {
-                    crate::process::exit(pid, ExitReason::Kill);
+            Ok(Event::Overdue) => {
+                for pid in self.patience.overdue(cx.me(), cx.now()) {
+                    let slot = self.children.by_pid(pid);
+                    if slot.is_some_and(|slot| slot.status() == Status::Stopping(pid)) {
+                        crate::process::exit(pid, ExitReason::Kill);
+                    }
                 }
             }
             Ok(Event::Due(key, attempt)) => self.pending.push_back(Pending::Due(key, attempt)),

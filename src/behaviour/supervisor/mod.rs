@@ -71,6 +71,7 @@ mod inspect;
 mod job;
 mod machine;
 pub mod partition;
+mod patience;
 mod recover;
 mod restart;
 mod routes;

@@ -5,10 +5,11 @@ use crate::behaviour::supervisor::board::{Board, ChildSnapshot, ChildStatus};
 use crate::behaviour::supervisor::child::{Begun, Child};
 use crate::behaviour::supervisor::event::What;
 use crate::behaviour::supervisor::job::Key;
+use crate::behaviour::supervisor::patience::Patience;
 use crate::behaviour::supervisor::restart::{Intensity, Restart, Shutdown};
-use crate::pid::{MonitorRef, Pid, TimerRef};
+use crate::pid::{Pid, TimerRef};
 use crate::process::core::{Process, Signal};
-use crate::process::{Context, Ref, StartError, runtime, unwind};
+use crate::process::{Context, Ref, StartError, exit, runtime, unwind};
 use crate::reason::ExitReason;
 use crate::sync::Arc;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,8 +17,8 @@ use std::time::{Duration, Instant};
 
 /// What a supervisor's own machinery sends to it.
 pub(super) enum Event {
-    /// A child did not end in the time it had.
-    Overdue(Pid),
+    /// The time is over that some children had to end.
+    Overdue,
     /// A child's restart is due, after a failed one or a wait.
     Due(Key, u32),
     /// Nothing of the predecessor of an exclusive child runs any more.
@@ -34,20 +35,14 @@ pub(super) enum Status {
     },
     Starting(Pid),
     Running(Pid),
-    Stopping {
-        pid: Pid,
-        monitor: MonitorRef,
-        timer: Option<TimerRef>,
-    },
+    Stopping(Pid),
     Restarting(Option<TimerRef>),
 }
 
 impl Status {
     pub(super) fn pid(&self) -> Option<Pid> {
         match self {
-            Status::Starting(pid) | Status::Running(pid) | Status::Stopping { pid, .. } => {
-                Some(*pid)
-            }
+            Status::Starting(pid) | Status::Running(pid) | Status::Stopping(pid) => Some(*pid),
             Status::Undefined | Status::Dead { .. } | Status::Restarting(_) => None,
         }
     }
@@ -57,7 +52,7 @@ impl Status {
         match *self {
             Status::Starting(pid) => ChildStatus::Starting(pid),
             Status::Running(pid) => ChildStatus::Running(pid),
-            Status::Stopping { pid, .. } => ChildStatus::Stopping(pid),
+            Status::Stopping(pid) => ChildStatus::Stopping(pid),
             Status::Restarting(_) | Status::Dead { due: true } => ChildStatus::Restarting,
             Status::Undefined | Status::Dead { due: false } => ChildStatus::Undefined,
         }
@@ -184,28 +179,34 @@ impl Slot {
         }
     }
 
-    /// Tells a child to end, by the rules it has for that.
-    pub(super) fn stop<M: Send + 'static>(&mut self, cx: &Context<M>, pid: Pid) {
-        let monitor = cx.monitor(pid);
-        let timer = match self.child.spec.shutdown {
-            Shutdown::BrutalKill => {
-                crate::process::exit(pid, ExitReason::Kill);
-                None
-            }
-            Shutdown::Infinity => {
-                crate::process::exit(pid, ExitReason::Shutdown);
-                None
-            }
-            Shutdown::Timeout(patience) => {
-                crate::process::exit(pid, ExitReason::Shutdown);
-                Some(remind(cx.me(), patience, Event::Overdue(pid)))
-            }
+    /// Tells a child to end, by the rules it has for that. The supervisor is told when it has.
+    pub(super) fn stop<M: Send + 'static>(
+        &mut self,
+        cx: &Context<M>,
+        pid: Pid,
+        now: Instant,
+        patience: &mut Patience,
+    ) {
+        self.becomes(Status::Stopping(pid));
+        let me = cx.me();
+        let child = me.mailbox().core().runtime.process(pid);
+        let Some(child) = child.filter(exit::is_to_tell_parent) else {
+            // What its link had to say is in the mailbox.
+            let gone = Box::new(ExitReason::NoProc);
+            me.process().tell(Signal::Stopped(pid, gone));
+            return patience.begins(me, pid, None);
         };
-        self.becomes(Status::Stopping {
-            pid,
-            monitor,
-            timer,
-        });
+        match self.child.spec.shutdown {
+            Shutdown::BrutalKill => exit::kill(&child),
+            Shutdown::Timeout(_) | Shutdown::Infinity => {
+                exit::send(&child, me.pid(), ExitReason::Shutdown);
+            }
+        }
+        let until = match self.child.spec.shutdown {
+            Shutdown::Timeout(limit) => now.checked_add(limit),
+            Shutdown::BrutalKill | Shutdown::Infinity => None,
+        };
+        patience.begins(me, pid, until);
     }
 
     /// The wait before the next restart, if it has one.
@@ -271,7 +272,11 @@ impl Slot {
 }
 
 /// Sends an event to the supervisor after `delay`.
-fn remind<M: Send + 'static>(supervisor: &Ref<M>, delay: Duration, event: Event) -> TimerRef {
+pub(super) fn remind<M: Send + 'static>(
+    supervisor: &Ref<M>,
+    delay: Duration,
+    event: Event,
+) -> TimerRef {
     let me = Arc::downgrade(&supervisor.process());
     supervisor.mailbox().core().runtime.after(delay, move |_| {
         if let Some(me) = me.upgrade() {

@@ -136,11 +136,11 @@ impl Machine {
         };
         match slot.status() {
             Status::Starting(pid) | Status::Running(pid) => {
-                slot.stop(cx, pid);
+                slot.stop(cx, pid, cx.now(), &mut self.patience);
                 self.wait_for(key);
             }
             // It was being stopped for another purpose.
-            Status::Stopping { .. } => self.wait_for(key),
+            Status::Stopping(_) => self.wait_for(key),
             // One that has died is taken care of by this, as if it had been stopped.
             Status::Undefined | Status::Dead { .. } | Status::Restarting(_) => {
                 slot.becomes(Status::Undefined);
