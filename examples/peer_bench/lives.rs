@@ -93,8 +93,8 @@ fn restarts(args: &Args, end: fn() -> Msg) -> Outcome {
         WORKER.cast(end());
         watch.wait(SOON).expect("it ends");
         while WORKER.call(Msg::Get).is_err() {
-            // Not so often that it keeps the name from whoever is about to take it.
-            (0..16).for_each(|_| std::hint::spin_loop());
+            // Whoever is about to take the name may be waiting for this very processor.
+            std::thread::yield_now();
         }
     }
     let took = began.elapsed();

@@ -37,7 +37,7 @@ pub(crate) fn go_on_as<B: Behaviour>(cx: &mut ThreadContext<B::Msg>, init: InitF
     }));
     let end = match ran {
         Ok(Err(end)) => end,
-        Err(payload) => body.crashed(&me, payload),
+        Err(payload) => body.crashed(me.core(), payload),
     };
     if end.is_own() {
         exit::raise(&me, end.reason);

@@ -169,11 +169,17 @@ struct InHand<'a>(Arc<dyn PendingCall>, &'a Core);
 impl Drop for InHand<'_> {
     #[inline]
     fn drop(&mut self) {
-        if self.1.current_call() != 0 {
-            self.1.end_call();
-            if !self.0.is_done() {
-                self.0.clone().keep();
-            }
+        let_go(&self.0, self.1);
+    }
+}
+
+/// The callback that has a call in hand is over.
+#[inline]
+fn let_go(call: &Arc<dyn PendingCall>, core: &Core) {
+    if core.current_call() != 0 {
+        core.end_call();
+        if !call.is_done() {
+            call.clone().keep();
         }
     }
 }
@@ -448,7 +454,17 @@ impl<B: Behaviour> Body<B> {
             return Ok(());
         };
         current::begin_callback(call.and_then(|call| call.deadline()));
-        let flow = run(state, &mut self.cx);
+        let cx = &mut self.cx;
+        // Caught here, as an unwind costs for each frame that it passes, and nothing where there is none.
+        let flow = match catch_unwind(AssertUnwindSafe(|| run(state, cx))) {
+            Ok(flow) => flow,
+            Err(payload) => {
+                if let Some(call) = call {
+                    let_go(call, core);
+                }
+                return Err(self.crashed(core, payload));
+            }
+        };
         let unanswered = current::end_callback();
         if let Some(end) = self.overtaken(core) {
             return Err(end);
@@ -498,12 +514,13 @@ impl<B: Behaviour> Body<B> {
     }
 
     /// A callback unwound.
-    pub(crate) fn crashed(&mut self, me: &Arc<dyn Process>, payload: Box<dyn Any + Send>) -> End {
-        me.core().end_call();
+    #[cold]
+    pub(crate) fn crashed(&mut self, core: &Core, payload: Box<dyn Any + Send>) -> End {
+        core.end_call();
         drop(current::end_callback());
         match unwind::reason_of(payload) {
             // A kill that came meanwhile is first, and nothing of its own runs after that.
-            _ if me.core().has(flag::KILLED | flag::GONE) => End::by_signal(ExitReason::Killed),
+            _ if core.has(flag::KILLED | flag::GONE) => End::by_signal(ExitReason::Killed),
             (reason, By::Signal) => End::by_signal(reason),
             (reason, By::Itself) => self.terminate(reason),
         }

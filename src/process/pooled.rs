@@ -97,7 +97,7 @@ impl<B: Behaviour> Pooled<B> {
                 return Ok(());
             }
             Ok(Err(end)) => end,
-            Err(payload) => body.crashed(&process, payload),
+            Err(payload) => body.crashed(&self.core, payload),
         };
         let failed = match end.is_quiet() {
             true => Failed::Ignored,
@@ -189,7 +189,7 @@ impl<B: Behaviour> Pooled<B> {
                 };
             }
             Ok(Err(end)) => end,
-            Err(payload) => body.crashed(me, payload),
+            Err(payload) => body.crashed(&this.core, payload),
         };
         let body = place.take();
         drop(place);

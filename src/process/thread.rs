@@ -294,7 +294,7 @@ pub(crate) fn run_behaviour<B: Behaviour>(
     let end = match ended {
         Ok(Ok(())) => End::by_itself(ExitReason::Normal),
         Ok(Err(end)) => end,
-        Err(payload) => body.crashed(&me, payload),
+        Err(payload) => body.crashed(&thread.core, payload),
     };
     let waiting = body.take_waiting();
     thread.core.note_taken(waiting.len());

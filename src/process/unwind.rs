@@ -6,7 +6,7 @@
 
 use crate::process::{current, panic_hook};
 use crate::reason::{ExitReason, Panic};
-use crate::sync::thread;
+use crate::sync::{Arc, thread};
 use std::any::Any;
 use std::panic::resume_unwind;
 
@@ -54,12 +54,12 @@ pub(crate) fn reason_of(payload: Box<dyn Any + Send>) -> (ExitReason, By) {
 
 fn panic_of(payload: Box<dyn Any + Send>) -> Panic {
     let location = panic_hook::take_location();
-    let message = if let Some(text) = payload.downcast_ref::<&'static str>() {
-        (*text).to_owned()
+    let message: Arc<str> = if let Some(text) = payload.downcast_ref::<&'static str>() {
+        (*text).into()
     } else if let Some(text) = payload.downcast_ref::<String>() {
-        text.clone()
+        text.as_str().into()
     } else {
-        "a payload that is not text".to_owned()
+        "a payload that is not text".into()
     };
     // A payload whose own destructor panics must not end the kernel's thread.
     drop(std::panic::catch_unwind(std::panic::AssertUnwindSafe(
