@@ -10,8 +10,7 @@ pub(crate) enum Few<V> {
     #[default]
     None,
     One(Box<(MonitorRef, V)>),
-    /// In a box, as few have so many.
-    Many(Box<BTreeMap<MonitorRef, V>>),
+    Many(BTreeMap<MonitorRef, V>),
 }
 
 impl<V> Few<V> {
@@ -23,7 +22,7 @@ impl<V> Few<V> {
     pub(crate) fn insert(&mut self, monitor: MonitorRef, value: V) {
         *self = match std::mem::take(self) {
             Few::None => Few::One(Box::new((monitor, value))),
-            Few::One(one) => Few::Many(Box::new(BTreeMap::from([*one, (monitor, value)]))),
+            Few::One(one) => Few::Many(BTreeMap::from([*one, (monitor, value)])),
             Few::Many(mut many) => {
                 many.insert(monitor, value);
                 Few::Many(many)

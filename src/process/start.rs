@@ -49,6 +49,15 @@ pub(crate) struct Options {
     pub(crate) initial: Initial,
 }
 
+impl Options {
+    /// Equals `true` if none was chosen that a child of a supervisor has.
+    pub(crate) fn is_plain(&self) -> bool {
+        let called = self.name.is_some() || self.via.is_some() || self.label.is_some();
+        let runs = self.kind.is_some() || self.mailbox.is_some() || self.timeout.is_some();
+        !(called || runs)
+    }
+}
+
 /// A process that was started.
 pub(crate) struct Started<M: Send + 'static> {
     pub(crate) reference: Ref<M>,

@@ -299,10 +299,7 @@ impl<S: Served> ServerChild<S> {
         ServerChild {
             spec: ChildSpec::new(id, ChildKind::Worker, Shutdown::Timeout(SHUTDOWN)),
             args: Box::new(args),
-            options: Options {
-                link: true,
-                ..served::options::<S>()
-            },
+            options: linked::<S>(),
             server: PhantomData,
         }
     }
@@ -426,6 +423,18 @@ impl<S: Served> ServerChild<S> {
     }
 }
 
+/// The options of a child that says nothing about any.
+fn linked<S: Served>() -> Options {
+    Options {
+        link: true,
+        ..served::options::<S>()
+    }
+}
+
+fn begin<S: Served>(options: &Options, args: S::Args) -> Result<Begun, StartError> {
+    Ok(begun(served::start_async::<S>(options, args)?.reference))
+}
+
 impl<S: Served> From<ServerChild<S>> for Child {
     fn from(child: ServerChild<S>) -> Child {
         let ServerChild {
@@ -434,11 +443,13 @@ impl<S: Served> From<ServerChild<S>> for Child {
             options,
             ..
         } = child;
-        let start = move || {
-            let started = served::start_async::<S>(&options, args())?;
-            Ok(begun(started.reference))
+        // A supervisor may have a million children whose options are all the same.
+        let start: Starter = if options.is_plain() {
+            Box::new(move || begin::<S>(&linked::<S>(), args()))
+        } else {
+            Box::new(move || begin::<S>(&options, args()))
         };
-        Child::new(spec, Box::new(start))
+        Child::new(spec, start)
     }
 }
 

@@ -143,7 +143,7 @@ impl Dynamic {
             return;
         };
         entry.slot.forget_timer();
-        entry.slot.died = None;
+        entry.slot.take_died();
         if entry.slot.awaits_predecessor(cx.me()) {
             entry.slot.becomes(Status::Restarting(None));
             return;
@@ -179,7 +179,7 @@ impl Dynamic {
         };
         match result {
             Ok(()) => {
-                let died = entry.slot.died.take();
+                let died = entry.slot.take_died();
                 entry.slot.comes_up(pid, cx.now());
                 entry.slot.tell(What::Started(pid));
                 if let (Some(starter), Some(reference)) =
@@ -192,7 +192,7 @@ impl Dynamic {
                 }
             }
             Err(error) => {
-                entry.slot.died = None;
+                entry.slot.take_died();
                 entry.slot.last = Some(pid);
                 self.by_pid.remove(&pid);
                 self.start_failed(cx, key, error);
@@ -238,7 +238,7 @@ impl Dynamic {
                     self.gone(cx, key);
                 }
             }
-            Status::Stopping(_) | Status::Starting(_) => entry.slot.died = Some(exit.reason),
+            Status::Stopping(_) | Status::Starting(_) => entry.slot.has_died(exit.reason),
             Status::Undefined | Status::Dead { .. } | Status::Restarting(_) => {}
         }
     }
@@ -269,12 +269,7 @@ impl Dynamic {
             return;
         };
         if !counted {
-            let own = entry
-                .slot
-                .intensity
-                .as_mut()
-                .is_none_or(|intensity| intensity.allows(now));
-            if !own || !self.intensity.allows(now) {
+            if !entry.slot.allows(now) || !self.intensity.allows(now) {
                 entry.slot.tell(What::GaveUp);
                 self.children.remove(&key);
                 return self.shut_down(cx, ExitReason::Shutdown);
@@ -283,7 +278,7 @@ impl Dynamic {
             let what = What::Restarting(entry.slot.attempt, delay.unwrap_or_default());
             entry.slot.tell(what);
             if delay.is_some() {
-                entry.slot.wait = delay;
+                entry.slot.waits(delay);
                 return entry.slot.put_off(cx.me());
             }
         }
@@ -297,7 +292,7 @@ impl Dynamic {
         let is_due =
             matches!(entry.slot.status(), Status::Restarting(_)) && entry.slot.attempt == attempt;
         if is_due && self.ending.is_none() {
-            let counted = entry.slot.wait.take().is_some();
+            let counted = entry.slot.has_waited();
             self.restart(cx, key, counted);
         }
     }
@@ -342,7 +337,7 @@ impl Dynamic {
             return;
         }
         let key = entry.slot.key;
-        let reason = match (reason, entry.slot.died.take()) {
+        let reason = match (reason, entry.slot.take_died()) {
             (ExitReason::NoProc, Some(reason)) => reason,
             (reason, _) => reason,
         };

@@ -137,9 +137,9 @@ impl Machine {
                 self.children.forget_pid(pid);
             }
             // It will say itself that it is gone, even if it had unlinked itself; this says why.
-            Status::Stopping(_) => slot.died = Some(exit.reason),
+            Status::Stopping(_) => slot.has_died(exit.reason),
             // Its acknowledgement says whether it was up before.
-            Status::Starting(_) => slot.died = Some(exit.reason),
+            Status::Starting(_) => slot.has_died(exit.reason),
             Status::Undefined | Status::Dead { .. } | Status::Restarting(_) => {}
         }
     }
@@ -152,7 +152,7 @@ impl Machine {
             return;
         }
         self.patience.ends();
-        let reason = match (reason, slot.died.take()) {
+        let reason = match (reason, slot.take_died()) {
             (ExitReason::NoProc, Some(reason)) => reason,
             (reason, _) => reason,
         };
@@ -179,7 +179,7 @@ impl Machine {
         if due == Some(key) {
             self.settle(cx, key, result);
         } else {
-            slot.acked = Some(result);
+            slot.acked = Some(Box::new(result));
         }
     }
 

@@ -35,7 +35,7 @@ impl Machine {
                 };
                 match slot.status() {
                     Status::Restarting(_) if slot.attempt == attempt => {
-                        let wait = if slot.wait.take().is_some() {
+                        let wait = if slot.has_waited() {
                             Wait::Over
                         } else {
                             Wait::AsItSays
@@ -80,15 +80,14 @@ impl Machine {
             return;
         };
         if wait == Wait::AsItSays {
-            let own = slot.intensity.as_mut();
-            if !own.is_none_or(|own| own.allows(now)) || !self.intensity.allows(now) {
+            if !slot.allows(now) || !self.intensity.allows(now) {
                 slot.tell(What::GaveUp);
                 return self.shut_down(ExitReason::Shutdown);
             }
             let delay = slot.next_delay(now);
             slot.tell(What::Restarting(slot.attempt, delay.unwrap_or_default()));
             if delay.is_some() {
-                slot.wait = delay;
+                slot.waits(delay);
                 let (stops, _) = self.plan(key);
                 self.job = Some(Job::new(Purpose::Clear(key), stops));
                 return;

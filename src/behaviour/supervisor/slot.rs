@@ -66,21 +66,27 @@ pub(super) struct Slot {
     /// Changed by [`becomes`](Slot::becomes) alone, which shows it to others.
     status: Status,
     /// Why it ended while it was being started or stopped, until that is through.
-    pub(super) died: Option<ExitReason>,
+    died: Option<Box<ExitReason>>,
     /// What came of its start, until those before it in its group are through.
-    pub(super) acked: Option<Result<(), StartError>>,
+    pub(super) acked: Option<Box<Result<(), StartError>>>,
     /// The incarnation before, until a successor starts.
     pub(super) last: Option<Pid>,
     /// Restarts in a row.
     pub(super) attempt: u32,
-    /// What is waited before the restart that is due; that one has been counted already.
-    pub(super) wait: Option<Duration>,
-    pub(super) up_since: Option<Instant>,
-    /// How often it alone may be restarted, if that is limited.
-    pub(super) intensity: Option<Box<Intensity>>,
+    /// In a box, as most children have no rules of their own for that.
+    pace: Option<Box<Pace>>,
     /// Whether it has been up before.
     was_up: bool,
     board: Arc<Board>,
+}
+
+/// How fast a child may be restarted that has rules of its own for that.
+struct Pace {
+    /// What is waited before the restart that is due; that one has been counted already.
+    wait: Option<Duration>,
+    up_since: Option<Instant>,
+    /// How often it alone may be restarted, if that is limited.
+    intensity: Option<Intensity>,
 }
 
 impl Drop for Slot {
@@ -91,10 +97,13 @@ impl Drop for Slot {
 
 impl Slot {
     pub(super) fn new(board: &Arc<Board>, key: Key, child: Child) -> Self {
-        let intensity = child
-            .spec
-            .intensity()
-            .map(|(max, period)| Box::new(Intensity::new(max, period)));
+        let (backoff, intensity) = (child.spec.backoff(), child.spec.intensity());
+        let pace = || Pace {
+            wait: None,
+            up_since: None,
+            intensity: intensity.map(|(max, period)| Intensity::new(max, period)),
+        };
+        let has_pace = backoff.is_some() || intensity.is_some();
         let mut slot = Slot {
             key,
             child,
@@ -103,9 +112,7 @@ impl Slot {
             acked: None,
             last: None,
             attempt: 0,
-            wait: None,
-            up_since: None,
-            intensity,
+            pace: has_pace.then(|| Box::new(pace())),
             was_up: false,
             board: board.clone(),
         };
@@ -115,6 +122,36 @@ impl Slot {
 
     pub(super) fn status(&self) -> Status {
         self.status
+    }
+
+    /// It ended while it was being started or stopped; what that came to is told by others.
+    pub(super) fn has_died(&mut self, reason: ExitReason) {
+        self.died = Some(Box::new(reason));
+    }
+
+    /// Why it ended meanwhile, if it did.
+    pub(super) fn take_died(&mut self) -> Option<ExitReason> {
+        self.died.take().map(|reason| *reason)
+    }
+
+    /// Counts a restart; `false` if that is one too many for this child alone.
+    pub(super) fn allows(&mut self, now: Instant) -> bool {
+        let pace = self.pace.as_mut();
+        let intensity = pace.and_then(|pace| pace.intensity.as_mut());
+        intensity.is_none_or(|intensity| intensity.allows(now))
+    }
+
+    /// The restart that has been counted is to wait so long.
+    pub(super) fn waits(&mut self, delay: Option<Duration>) {
+        if let Some(pace) = &mut self.pace {
+            pace.wait = delay;
+        }
+    }
+
+    /// Equals `true` if the restart that is due has been counted, and waited for.
+    pub(super) fn has_waited(&mut self) -> bool {
+        let pace = self.pace.as_mut();
+        pace.is_some_and(|pace| pace.wait.take().is_some())
     }
 
     /// Changes how the child is, and shows it.
@@ -132,7 +169,9 @@ impl Slot {
 
     /// The child is up.
     pub(super) fn comes_up(&mut self, pid: Pid, now: Instant) {
-        self.up_since = Some(now);
+        if let Some(pace) = &mut self.pace {
+            pace.up_since = Some(now);
+        }
         if self.child.spec.restart == Restart::Temporary {
             self.child.forget_start();
         }
@@ -215,11 +254,8 @@ impl Slot {
             self.attempt = self.attempt.wrapping_add(1);
             return None;
         };
-        if self
-            .up_since
-            .take()
-            .is_some_and(|since| now.duration_since(since) > backoff.max)
-        {
+        let since = self.pace.as_mut().and_then(|pace| pace.up_since.take());
+        if since.is_some_and(|since| now.duration_since(since) > backoff.max) {
             self.attempt = 0;
         }
         let jitter = runtime::current().chance();
@@ -232,7 +268,7 @@ impl Slot {
     /// supervisor has looked at what came in the meantime.
     pub(super) fn put_off<M: Send + 'static>(&mut self, supervisor: &Ref<M>) {
         let event = Event::Due(self.key, self.attempt);
-        let timer = match self.wait {
+        let timer = match self.pace.as_ref().and_then(|pace| pace.wait) {
             Some(delay) => Some(remind(supervisor, delay, event)),
             None => {
                 send(&supervisor.process(), event);

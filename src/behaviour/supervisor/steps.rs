@@ -16,13 +16,13 @@ impl Machine {
             return;
         };
         if let Some(result) = slot.acked.take() {
-            return self.settle(cx, key, result);
+            return self.settle(cx, key, *result);
         }
         if matches!(slot.status(), Status::Starting(_)) {
             return self.wait_for(key);
         }
         slot.forget_timer();
-        slot.died = None;
+        slot.take_died();
         if slot.awaits_predecessor(cx.me()) {
             if let Some(job) = &mut self.job {
                 job.steps.push_front(Step::Start(key));
@@ -62,14 +62,14 @@ impl Machine {
                 continue;
             }
             slot.forget_timer();
-            slot.died = None;
+            slot.take_died();
             let key = slot.key;
             let begun = self.children.begin(key);
             if let Some(slot) = self.children.get_mut(key) {
                 slot.acked = match begun {
-                    Ok(true) => Some(Ok(())),
+                    Ok(true) => Some(Box::new(Ok(()))),
                     Ok(false) => None,
-                    Err(error) => Some(Err(error)),
+                    Err(error) => Some(Box::new(Err(error))),
                 };
             }
         }
@@ -107,7 +107,7 @@ impl Machine {
         let Status::Starting(pid) = slot.status() else {
             return;
         };
-        let died = slot.died.take();
+        let died = slot.take_died();
         slot.comes_up(pid, cx.now());
         slot.tell(What::Started(pid));
         if let Some(reason) = died {
@@ -120,7 +120,7 @@ impl Machine {
             return;
         };
         slot.forget_timer();
-        match slot.acked.take() {
+        match slot.acked.take().map(|result| *result) {
             Some(Ok(())) => self.came_up(cx, key),
             Some(Err(error)) => {
                 let had = slot.failed();
