@@ -35,6 +35,7 @@ mod supervisor_backoff;
 mod supervisor_end;
 mod supervisor_model;
 mod supervisor_parallel;
+mod supervisor_patience;
 mod supervisor_regressions;
 mod supervisor_restart;
 mod supervisor_robust;

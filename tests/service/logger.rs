@@ -581,3 +581,61 @@ fn no_crash_is_silent_unless_the_program_says_so() {
         assert_eq!(found.count(), lines, "{role}: {text}");
     }
 }
+
+/// Says how often somebody had a look at it.
+struct Looked(Arc<AtomicU64>);
+
+impl fmt::Debug for Looked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        f.write_str("Looked")
+    }
+}
+
+impl GenServer for Looked {
+    type Args = Arc<AtomicU64>;
+    type Msg = ();
+
+    fn init(looks: Arc<AtomicU64>, _: &mut Cx<Self>) -> Init<Self> {
+        Init::Ok(Looked(looks))
+    }
+
+    fn handle(&mut self, _: (), _: &mut Cx<Self>) -> Next<()> {
+        Next::Stop(ExitReason::other("failed"))
+    }
+
+    fn inspect(&self) -> Option<&dyn fmt::Debug> {
+        Some(self)
+    }
+}
+
+#[test]
+fn report_that_nobody_gets_is_not_made() {
+    on_stage(builder(), |_| {
+        let looks = Arc::new(AtomicU64::new(0));
+        let fail = || {
+            let server = gen_server::start::<Looked>(looks.clone()).unwrap();
+            let mut watch = process::watch(&server);
+            server.cast(());
+            watch.wait(LONG).expect("it fails");
+        };
+        logger::remove_handler("default");
+        fail();
+        assert_eq!(looks.load(Ordering::SeqCst), 0, "there is no handler");
+        // The report of the server, and that of its process.
+        let kept = keep("few", |handler| {
+            handler.burst(2, Duration::from_secs(3_600))
+        });
+        (0..3).for_each(|_| fail());
+        assert_eq!(looks.load(Ordering::SeqCst), 1, "the burst was one failure");
+        let words: Vec<String> = kept.try_iter().map(|event| word(&event)).collect();
+        assert_eq!(words, ["server", "crash"]);
+        let few = logger::handlers();
+        assert_eq!(few[0].dropped, 4);
+        // A filter looks at what there is.
+        logger::remove_handler("few");
+        let _none = keep("none", |handler| handler.filter(|_| false));
+        fail();
+        assert_eq!(looks.load(Ordering::SeqCst), 2, "a filter has a look first");
+    });
+}
