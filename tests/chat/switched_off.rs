@@ -1,12 +1,14 @@
 //! Every limit bites when it is small, and is gone when it is 0: the same provocation, twice.
 
-use crate::faults::{hold_writer, labelled, room};
+use crate::faults::{eventually, hold_writer, labelled, room};
 use crate::http_client::{get, post};
 use crate::server::Server;
 use crate::socket_client::{Gone, Socket, topic};
 use perennial::chat::RoomMsg;
 use perennial::chat::config::{Config, Place, Setting};
 use perennial::chat::config_key::KEYS;
+use perennial::chat::name::Name;
+use perennial::chat::store::Page;
 use perennial::prelude::Dest;
 use perennial::sys;
 use perennial::time::{Clock, ManualClock};
@@ -402,6 +404,13 @@ fn a_peer_that_takes_nothing() {
                 return true;
             }
         }
+        // When this is there, all answers to what came before it are on their way to the peer.
+        push(&mut socket, "new_msg", &json!({"body": "last"}));
+        let (chat, lobby) = (server.program().chat(), Name::new("lobby").unwrap());
+        eventually("all was handled", || {
+            let page = server.inside(|| chat.history(&lobby, Page::Newest, 1));
+            page.unwrap().unwrap()[0].seq == 2
+        });
         let Ok(last) = socket.try_push(&Value::Null, "phoenix", "heartbeat", &json!({})) else {
             return true;
         };
