@@ -4,12 +4,13 @@
 use crate::channel_mount::{House, all, info};
 use crate::support::{Answer, Client};
 use perennial::gen_server::Next;
+use perennial::time::{Clock, ManualClock};
 use perennial::web::channel::{
-    Channel, ChannelCx, CheckOrigin, Connecting, Join, LongPoll, Payload, Reply, UserSocket,
-    endpoint,
+    Channel, ChannelCx, CheckOrigin, Connecting, Join, Payload, Reply, UserSocket, endpoint,
 };
 use perennial::web::http::{Response, Status};
-use perennial::{ExitReason, Pid};
+use perennial::web::net::Config;
+use perennial::{ExitReason, Pid, Runtime};
 use serde_json::{Value, json};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex};
@@ -83,27 +84,24 @@ pub(crate) fn socket() -> (UserSocket<Value>, Behind) {
     )
 }
 
-/// A house whose only socket is at `/socket`, with a window of so many milliseconds.
-pub(crate) fn house(window_ms: u64) -> (House, Behind) {
+/// A house whose only socket is at `/socket`, and whose time stands still until it is moved.
+pub(crate) fn house() -> (House, Behind, ManualClock) {
     let (socket, behind) = socket();
-    let socket = socket
-        .long_poll_config(LongPoll {
-            window: Duration::from_millis(window_ms),
-            ..LongPoll::default()
-        })
-        .id(|knows| {
-            knows["params"]["user"]
-                .as_str()
-                .map(|user| format!("users:{user}"))
-        });
-    let house = House::new(|router| {
+    let socket = socket.id(|knows| {
+        let user = knows["params"]["user"].as_str();
+        user.map(|user| format!("users:{user}"))
+    });
+    let (clock, hand) = Clock::manual();
+    let runtime = Runtime::builder().workers(2).clock(clock);
+    let runtime = runtime.build().expect("a runtime");
+    let house = House::of(runtime, Config::default(), |router| {
         socket.mount(router, "/socket", |client: &Connecting<'_>| Ok(all(client)))
     });
-    (house, behind)
+    (house, behind, hand)
 }
 
-/// Longer than any test waits.
-pub(crate) const LONG: u64 = 600_000;
+/// How long a poll waits.
+pub(crate) const WINDOW: Duration = Duration::from_secs(10);
 
 /// One session as its client has it.
 pub(crate) struct Session {
@@ -130,6 +128,15 @@ impl Session {
             client,
             path: path.to_owned(),
             token,
+        }
+    }
+
+    /// The same session by another connection.
+    pub(crate) fn again(&self, house: &House) -> Session {
+        Session {
+            client: house.server.client(),
+            path: self.path.clone(),
+            token: self.token.clone(),
         }
     }
 
@@ -228,7 +235,7 @@ pub(crate) fn reply(
 #[test]
 fn session_joins_hears_and_says_by_requests_alone() {
     // E31, E36, E50.
-    let (house, _behind) = house(LONG);
+    let (house, _behind, _hand) = house();
     let mut anna = Session::open(&house);
     anna.join("room:1");
     // A poll waits for what is said.
@@ -262,14 +269,15 @@ fn session_joins_hears_and_says_by_requests_alone() {
 #[test]
 fn poll_that_hears_nothing_says_so_and_another_one_takes_its_place() {
     // E31, E62: 204 after the window; and what comes later comes on the next poll.
-    let (house, _behind) = house(20);
+    let (house, _behind, hand) = house();
     let mut anna = Session::open(&house);
-    assert_eq!(
-        anna.say(&[r#"["1","1","room:1","phx_join",{}]"#]),
-        json!(200)
-    );
-    assert_eq!(anna.messages(1).len(), 1);
-    let nothing = anna.poll();
+    anna.join("room:1");
+    anna.ask();
+    house.server.sync();
+    // Requests are taken in their order: this one says nothing, and comes after the poll.
+    assert_eq!(anna.again(&house).say(&[]), json!(200));
+    hand.advance(WINDOW);
+    let nothing = anna.hear();
     assert_eq!(
         nothing,
         json!({"messages": [], "status": 204, "token": anna.token})
@@ -284,16 +292,12 @@ fn poll_that_hears_nothing_says_so_and_another_one_takes_its_place() {
 
 #[test]
 fn one_poll_at_a_time_waits() {
-    let (house, _behind) = house(LONG);
+    let (house, _behind, _hand) = house();
     let mut first = Session::open(&house);
     first.join("room:1");
     first.ask();
     house.server.sync();
-    let mut second = Session {
-        client: house.server.client(),
-        path: first.path.clone(),
-        token: first.token.clone(),
-    };
+    let mut second = first.again(&house);
     second.ask();
     assert_eq!(first.hear()["status"], json!(204));
     assert_eq!(
@@ -348,7 +352,7 @@ fn connect_sees_a_client_of_long_poll_as_any_other() {
 #[test]
 fn page_of_another_origin_and_a_version_that_is_not_spoken_are_refused() {
     // E44, E49.
-    let (house, _behind) = house(LONG);
+    let (house, _behind, _hand) = house();
     let mut client = house.server.client();
     let mut ask = |query: &str, fields: &str| {
         read(&get(
@@ -400,7 +404,7 @@ fn browser_is_told_what_pages_of_other_origins_may_ask() {
 #[test]
 fn message_for_a_topic_that_is_not_joined_is_answered_by_poll() {
     // E37.
-    let (house, _behind) = house(LONG);
+    let (house, _behind, _hand) = house();
     let mut anna = Session::open(&house);
     let mut bob = Session::open(&house);
     bob.join("room:1");
@@ -422,7 +426,7 @@ fn message_for_a_topic_that_is_not_joined_is_answered_by_poll() {
 #[test]
 fn batch_is_handled_in_order_and_bytes_come_in_base64() {
     // E38.
-    let (house, _behind) = house(LONG);
+    let (house, _behind, _hand) = house();
     let mut anna = Session::open(&house);
     anna.join("room:1");
     // A push of three bytes: 0 | lengths | join_ref | ref | topic | event | data.
@@ -452,7 +456,7 @@ fn batch_is_handled_in_order_and_bytes_come_in_base64() {
 #[test]
 fn hundred_messages_of_a_batch_are_read() {
     // E42.
-    let (house, _behind) = house(LONG);
+    let (house, _behind, _hand) = house();
     let mut anna = Session::open(&house);
     let lines: Vec<String> = (0..105)
         .map(|at| format!(r#"[null,"{at}","phoenix","heartbeat",{{}}]"#))

@@ -1,18 +1,17 @@
 //! How sessions of long poll end, and what they may cost: the rest of the cases of `channel_long_poll`.
 
-use crate::channel_long_poll::{LONG, Session, get, house, read, reply, request, socket};
+use crate::channel_long_poll::{Session, WINDOW, get, house, read, reply, request, socket};
 use crate::channel_mount::{House, all};
 use crate::support::eventually;
 use perennial::Pid;
 use perennial::web::Router;
 use perennial::web::channel::{Connecting, LongPoll, endpoint};
 use serde_json::json;
-use std::time::Duration;
 
 #[test]
 fn too_many_topics_are_refused_over_long_poll_too() {
     // E40.
-    let (house, _behind) = house(LONG);
+    let (house, _behind, _hand) = house();
     let mut anna = Session::open(&house);
     for refs in 1..=101 {
         let join = json!([
@@ -44,7 +43,7 @@ fn too_many_topics_are_refused_over_long_poll_too() {
 #[test]
 fn session_that_nobody_asks_ends_and_all_its_channels() {
     // E39.
-    let (house, behind) = house(40);
+    let (house, behind, hand) = house();
     let mut anna = Session::open(&house);
     assert_eq!(
         anna.say(&[r#"["1","1","room:1","phx_join",{}]"#]),
@@ -55,6 +54,7 @@ fn session_that_nobody_asks_ends_and_all_its_channels() {
         .recv_timeout(crate::support::PATIENCE)
         .expect("a channel");
     eventually("nothing is left of it", || {
+        hand.advance(WINDOW);
         house.runtime.counts().processes == 0
     });
     assert_eq!(
@@ -70,7 +70,7 @@ fn session_that_nobody_asks_ends_and_all_its_channels() {
 #[test]
 fn crash_and_end_of_a_channel_are_heard_on_the_next_poll() {
     // E46, E47.
-    let (house, _behind) = house(LONG);
+    let (house, _behind, _hand) = house();
     let mut anna = Session::open(&house);
     anna.join("room:1");
     assert_eq!(anna.say(&[r#"["1","2","room:1","crash",{}]"#]), json!(200));
@@ -89,7 +89,7 @@ fn crash_and_end_of_a_channel_are_heard_on_the_next_poll() {
 #[test]
 fn disconnected_session_answers_its_poll_and_is_gone() {
     // E48.
-    let (house, _behind) = house(LONG);
+    let (house, _behind, _hand) = house();
     let mut anna = Session::at(&house, "/socket/longpoll?vsn=2.0.0&user=7", "");
     anna.join("room:1");
     anna.ask();
@@ -110,7 +110,7 @@ fn disconnected_session_answers_its_poll_and_is_gone() {
 
 #[test]
 fn what_is_no_message_ends_the_session() {
-    let (house, _behind) = house(LONG);
+    let (house, _behind, _hand) = house();
     for line in ["{", "no base64!", "[1]", "AAEC"] {
         let mut anna = Session::open(&house);
         let status = anna.say(&[line]);
@@ -132,7 +132,7 @@ fn what_is_no_message_ends_the_session() {
 #[test]
 fn message_that_is_not_taken_within_the_window_is_late() {
     // E41: a connection that is busy elsewhere.
-    let (house, _behind) = house(50);
+    let (house, _behind, hand) = house();
     let mut anna = Session::open(&house);
     let connection = {
         let _guard = house.runtime.enter();
@@ -153,6 +153,15 @@ fn message_that_is_not_taken_within_the_window_is_late() {
         "",
         r#"[null,"1","phoenix","heartbeat",{}]"#,
     ));
+    house.server.sync();
+    // Requests are taken in their order: the first poll is answered when the second comes, both after the message.
+    let [mut first, mut second] = [anna.again(&house), anna.again(&house)];
+    for poll in [&mut first, &mut second] {
+        poll.ask();
+        house.server.sync();
+    }
+    assert_eq!(first.hear()["status"], json!(204));
+    hand.advance(WINDOW);
     assert_eq!(anna.hear()["status"], json!(408));
     let _guard = house.runtime.enter();
     perennial::sys::resume(connection).expect("resumed");
@@ -164,7 +173,7 @@ fn sessions_are_limited_and_so_is_what_waits_for_one() {
     let limits = LongPoll {
         sessions_max: 2,
         bytes_max: 10_000,
-        window: Duration::from_millis(LONG),
+        window: WINDOW * 60,
     };
     let socket = socket.long_poll_config(limits);
     let house = House::new(|router: Router| {

@@ -88,7 +88,17 @@ impl House {
     }
 
     fn with(config: Config, make: impl FnOnce(Router) -> Router) -> House {
-        let runtime = Arc::new(Runtime::builder().workers(2).build().expect("a runtime"));
+        let runtime = Runtime::builder().workers(2).build().expect("a runtime");
+        House::of(runtime, config, make)
+    }
+
+    /// A house whose processes live in this runtime.
+    pub(crate) fn of(
+        runtime: Runtime,
+        config: Config,
+        make: impl FnOnce(Router) -> Router,
+    ) -> House {
+        let runtime = Arc::new(runtime);
         let (router, inside) = (make(Router::new()), runtime.clone());
         let server = Server::start(config, move |request, responder: Responder| {
             let _guard = inside.enter();
