@@ -38,7 +38,7 @@ impl Patience {
         }
     }
 
-    /// Nothing is begun any more for now: a timer that nobody needs is taken back.
+    /// The supervisor has done what it could at this moment: a timer that nobody needs is taken back.
     pub(super) fn rests(&mut self) {
         if self.count == 0
             && let Some((_, timer)) = self.alarm.take()
