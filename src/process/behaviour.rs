@@ -205,7 +205,7 @@ impl<B: Behaviour> Body<B> {
     /// Puts back what was taken out and is not to be handled yet.
     pub(crate) fn put_back(&mut self, entry: Entry<B::Msg>) {
         self.batch
-            .get_or_insert_with(mailbox::few)
+            .get_or_insert_with(|| Box::new(mailbox::few()))
             .push_front(entry);
     }
 

@@ -126,8 +126,8 @@ impl Bound {
 pub(crate) type Batch<M> = Option<Box<VecDeque<Entry<M>>>>;
 
 /// Places for a few entries: most processes that ever have two at a time seldom have three.
-pub(crate) fn few<M>() -> Box<VecDeque<Entry<M>>> {
-    Box::new(VecDeque::with_capacity(2))
+pub(crate) fn few<M>() -> VecDeque<Entry<M>> {
+    VecDeque::with_capacity(2)
 }
 
 /// How many places a queue keeps that has run empty; what a burst took beyond that is given back.
@@ -217,7 +217,9 @@ impl<M> Queue<M> {
         if self.is_empty() {
             self.first = Some(entry);
         } else {
-            self.rest.get_or_insert_with(few).push_back(entry);
+            self.rest
+                .get_or_insert_with(|| Box::new(few()))
+                .push_back(entry);
         }
         !std::mem::replace(&mut self.scheduled, true)
     }

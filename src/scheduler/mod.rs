@@ -25,6 +25,7 @@ mod crew;
 mod deterministic;
 mod handle;
 mod panics;
+mod patience;
 mod pool;
 mod run_queue;
 mod search;

@@ -1,8 +1,8 @@
 //! One worker: takes a task, gives it a turn, and looks for the next.
 
+use super::patience::Patience;
 use super::pool::{Pool, Slot};
 use super::run_queue::Owner;
-use super::search::Patience;
 use super::task::{Task, give_turn};
 use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
