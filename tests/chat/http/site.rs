@@ -60,7 +60,6 @@ fn what_is_not_there_is_not_found() {
         "/api/rooms/lobby",
         "/api/rooms/lobby/messages/1",
         "/socket",
-        "/socket/longpoll",
         "/healthy",
     ] {
         let answer = server.send(get(path).bearer(&ada.token));

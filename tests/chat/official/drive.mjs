@@ -312,7 +312,7 @@ async function pollWith(options) {
   const bobs = connect(bobsToken);
   await bobs.opened.next();
   const [ada, bob] = [new Room(adas, "lobby"), new Room(bobs, "lobby")];
-  assert.deepEqual(await ada.join(), {seq: 0, messages: []});
+  assert.deepEqual(await ada.join(), {seq: 0, messages: [], last_seq: 0, read_seq: 0, unread: 0});
   await bob.join();
   assert.equal(adas.transport, LongPoll);
   // Everybody hears everybody, in order, whoever came by what.
