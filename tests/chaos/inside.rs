@@ -147,14 +147,27 @@ fn census(runtime: &Runtime) -> String {
         })
         .collect();
     labels.sort();
+    let of_clients: Vec<String> = process::processes()
+        .into_iter()
+        .filter_map(process::info)
+        .filter(|info| info.label.as_deref().is_some_and(is_of_client))
+        .take(4)
+        .map(|info| format!("{info:?}"))
+        .collect();
     let counts = runtime.counts();
     serde_json::json!({
         "processes": labels,
+        "details": of_clients,
         "zombies": counts.zombies,
         "names": counts.names,
         "threads": counts.threads,
     })
     .to_string()
+}
+
+/// Connections and channels.
+fn is_of_client(label: &str) -> bool {
+    label == "connection" || label.starts_with("room:")
 }
 
 /// Brings every event to everybody, unless it panics on the way, when some have it and others have not.
@@ -239,12 +252,8 @@ impl Killer {
             .filter(|info| info.pid != root)
             .collect();
         // There are hundreds of connections and channels: every other time, somebody else.
-        let is_of_client = |info: &process::Info| {
-            let label = info.label.as_deref().unwrap_or_default();
-            label == "connection" || label.starts_with("room:")
-        };
         if self.dice.one_in(2) {
-            all.retain(|info| !is_of_client(info));
+            all.retain(|info| !info.label.as_deref().is_some_and(is_of_client));
         }
         all.sort_by_key(|info| info.pid);
         if all.is_empty() {

@@ -13,6 +13,7 @@ use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 /// Which program it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,6 +104,24 @@ impl Life {
             .unwrap_or_else(|_| panic!("no census: {}", tail(&self.log)))
     }
 
+    /// Who is there; nothing if it has ended because its tree has. What it was told before is done then.
+    #[track_caller]
+    pub(crate) fn census_or_end(&mut self) -> Option<Value> {
+        self.order("census");
+        let deadline = Instant::now() + PATIENCE;
+        while Instant::now() < deadline {
+            if let Ok(census) = self.census.recv_timeout(Duration::from_millis(20)) {
+                return Some(census);
+            }
+            if let Some(status) = self.ended() {
+                let words = self.last_words();
+                assert_eq!(status.code(), Some(inside::TREE_ENDED), "{words}");
+                return None;
+            }
+        }
+        panic!("no census: {}", tail(&self.log))
+    }
+
     /// `kill -9`.
     pub(crate) fn kill(mut self) {
         self.process.kill().unwrap();
@@ -132,14 +151,14 @@ impl Life {
             Kind::WithKiller => self.order("stop"),
         }
         // Its output ends with it.
-        let deadline = std::time::Instant::now() + 2 * PATIENCE;
+        let deadline = Instant::now() + 2 * PATIENCE;
         while self.ended().is_none() {
             assert!(
-                std::time::Instant::now() < deadline,
+                Instant::now() < deadline,
                 "it does not stop: {}",
                 tail(&self.log)
             );
-            perennial::process::sleep(std::time::Duration::from_millis(20));
+            perennial::process::sleep(Duration::from_millis(20));
         }
         (self.process.wait().unwrap(), self.last_words())
     }

@@ -5,6 +5,7 @@ use crate::inside::TREE_ENDED;
 use crate::life::{Kind, Life, Toll};
 use crate::server::PATIENCE;
 use crate::witness::Crowd;
+use serde_json::Value;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -96,6 +97,7 @@ impl Nemesis {
                 self.counts.ends_of_the_tree += 1;
                 drop(life);
                 life = self.succeed(crowd, Kind::WithKiller);
+                life.order("arm");
             } else if self.dice.one_in(100) {
                 self.counts.pauses += 1;
                 let pause = self.dice.between(PAUSE.0, PAUSE.1);
@@ -107,19 +109,50 @@ impl Nemesis {
         life
     }
 
+    /// Has the one inside stop, and waits until the tree is whole. If the top was among its last victims, or has given
+    /// up since, the program is started once more.
+    pub(crate) fn rest(
+        &mut self,
+        mut life: Life,
+        crowd: &Crowd,
+        is_whole: impl Fn(&Value) -> bool,
+    ) -> Life {
+        life.order("quiet");
+        let deadline = Instant::now() + 2 * PATIENCE;
+        loop {
+            assert!(
+                Instant::now() < deadline,
+                "the tree is not whole again: {}",
+                life.last_words()
+            );
+            match life.census_or_end() {
+                Some(census) if is_whole(&census) => return life,
+                Some(_) => drop(crowd.wait_until(Duration::from_millis(50), |_| false)),
+                None => {
+                    self.counts.ends_of_the_tree += 1;
+                    drop(life);
+                    life = self.succeed(crowd, Kind::WithKiller);
+                    life.order("quiet");
+                }
+            }
+        }
+    }
+
     fn kill(&mut self, mut life: Life, crowd: &Crowd, next: Kind) -> Life {
         if life.ended().is_none() {
             self.counts.kills += 1;
         }
         life.kill();
-        self.succeed(crowd, next)
+        let mut life = self.succeed(crowd, next);
+        life.order("arm");
+        life
     }
 
     /// The next life on what the last one left.
     fn succeed(&mut self, crowd: &Crowd, kind: Kind) -> Life {
         let ended_at = Instant::now();
         let before = crowd.acknowledged();
-        let mut life = self.start(kind);
+        let life = self.start(kind);
         let started = ended_at.elapsed();
         crowd.moved(life.addr());
         let is_back = crowd.wait_until(PATIENCE, |crowd| crowd.acknowledged() > before);
@@ -132,7 +165,6 @@ impl Nemesis {
         }
         let longest = &mut self.counts.longest_recovery;
         *longest = recovered.max(*longest);
-        life.order("arm");
         life
     }
 }

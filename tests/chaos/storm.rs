@@ -10,6 +10,8 @@ use crate::vandal::rage;
 use crate::witness::{Crowd, Tally, head, history_of};
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
+use std::net::SocketAddr;
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime};
@@ -67,11 +69,11 @@ fn nothing_is_lost_doubled_or_out_of_order_and_nothing_is_left_behind() {
     // However this ends, the others are told.
     let over = Over(&crowd);
     crowd.progress(u64::from(CLIENTS));
-    let mut life = nemesis.rage(life, &crowd, length);
+    let life = nemesis.rage(life, &crowd, length);
     let talked = began.elapsed();
     let said = crowd.acknowledged();
 
-    life.order("quiet");
+    let mut life = nemesis.rest(life, &crowd, |census| base.is_whole(census));
     drop(over);
     let healed_at = Instant::now();
     vandals.into_iter().for_each(|one| one.join().unwrap());
@@ -203,6 +205,12 @@ impl Base {
         }
     }
 
+    /// Everybody who was there at the beginning is there.
+    fn is_whole(&self, census: &Value) -> bool {
+        let now = labels(census);
+        self.processes.iter().all(|label| now.contains(label))
+    }
+
     /// P11, P12: everybody is gone, and it is as it was, but for the rooms.
     #[track_caller]
     fn assert_back(&self, life: &mut Life) {
@@ -231,15 +239,29 @@ impl Base {
             }
             assert!(
                 Instant::now() < deadline,
-                "{threads} threads after {}, {files} files after {}, {} zombies\n  {:?}\n  {processes:?}",
+                "{threads} threads after {}, {files} files after {}, {} zombies\n  {:?}\n  {processes:?}\n{}\n{}",
                 self.threads,
                 self.files,
                 census["zombies"],
                 self.processes,
+                census["details"],
+                sockets(life.addr()),
             );
             perennial::process::sleep(Duration::from_millis(100));
         }
     }
+}
+
+/// What the system knows of the connections to an address, where it has the tool that says so.
+fn sockets(addr: SocketAddr) -> String {
+    let said = Command::new("ss").args(["-tnpo"]).output();
+    let said = said.map_or_else(
+        |error| error.to_string(),
+        |out| String::from_utf8_lossy(&out.stdout).into_owned(),
+    );
+    let port = format!(":{}", addr.port());
+    let lines: Vec<&str> = said.lines().filter(|line| line.contains(&port)).collect();
+    lines.join("\n")
 }
 
 fn labels(census: &Value) -> Vec<String> {

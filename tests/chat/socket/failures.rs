@@ -301,9 +301,10 @@ fn a_chat_that_ends_while_what_follows_it_is_started_again_comes_back() {
     });
     kill(&server, chat);
     // The web server that runs until then ends before there is a new chat, and answers while it does.
-    eventually("there is a new chat", || {
-        matches!(labelled(&server, "chat")[..], [now] if now != chat)
-    });
+    eventually(
+        "there is a new chat",
+        || matches!(labelled(&server, "chat")[..], [now] if now != chat),
+    );
     eventually("it is back", || {
         let answer = get("/health").try_send(server.addr());
         answer.is_some_and(|answer| answer.status == 200)
