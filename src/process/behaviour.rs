@@ -85,7 +85,7 @@ pub(crate) trait Behaviour: Send + Sized + 'static {
         Flow::Loop
     }
 
-    /// A process that this one has started and [told](exit::is_to_tell_parent) to end has ended.
+    /// A process that this one has started and [told](crate::process::exit::is_to_tell_parent) to end has ended.
     fn stopped(&mut self, _child: Pid, _reason: ExitReason, _cx: &mut Self::Cx) -> Flow {
         Flow::Loop
     }
