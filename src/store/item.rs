@@ -42,7 +42,7 @@ impl Item {
     }
 }
 
-/// How an operation went inside its savepoint.
+/// How an operation went.
 #[derive(Debug)]
 pub(super) enum Applied {
     /// It wrote.
