@@ -296,13 +296,12 @@ impl<T: Send + 'static> fmt::Debug for ReplyTo<T> {
     }
 }
 
-/// How a call is watched: the number under which the addressed process knows it.
+/// How a call is watched: the number under which the addressed process knows it. Whatever the caller hears of the end,
+/// it hears after those who are linked.
 pub(crate) fn watch<T: Send + 'static>(pending: &Arc<Pending<T>>) -> Result<MonitorRef, CallError> {
-    use crate::process::relations::Watcher;
     let core = pending.target.core();
     let monitor = core.runtime.monitor_ref();
-    let watcher = Watcher::Call(pending.clone());
-    match core.relations.lock().add_watcher(monitor, watcher) {
+    match core.relations.lock().add_caller(monitor, pending.clone()) {
         Ok(()) => Ok(monitor),
         Err(reason) => Err(CallError::Exited(reason)),
     }

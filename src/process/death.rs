@@ -6,6 +6,7 @@
 use crate::pid::{MonitorRef, Pid};
 use crate::process::core::{Core, Kind, Process, Signal, flag};
 use crate::process::error::CallError;
+use crate::process::few::Few;
 use crate::process::relations::{Obituary, Origin, Watcher};
 use crate::process::report;
 use crate::process::runtime::Shared;
@@ -210,13 +211,9 @@ fn tell(core: &Core, obituary: Obituary, reason: &ExitReason) {
             tell_link(shared, pid, link, reason);
         }
     }
-    for (monitor, watcher) in obituary.watchers {
-        another_may_go_first();
-        match watcher {
-            Watcher::Process(watcher) => tell_watcher(shared, pid, watcher, monitor, reason),
-            Watcher::Call(call) => call.fail(CallError::Exited(reason.clone())),
-        }
-    }
+    tell_watchers(core, obituary.watchers, reason);
+    let late = core.relations.lock().told();
+    tell_watchers(core, late, reason);
     for (monitor, watched) in obituary.watching {
         if let Some(watched) = shared.process(watched.pid) {
             let watcher = watched.core().relations.lock().remove_watcher(monitor);
@@ -232,6 +229,17 @@ fn tell(core: &Core, obituary: Obituary, reason: &ExitReason) {
     }
     start::ended(core, reason);
     tell_parent(core, reason);
+}
+
+fn tell_watchers(core: &Core, watchers: Few<Watcher>, reason: &ExitReason) {
+    let shared = &*core.runtime;
+    for (monitor, watcher) in watchers {
+        shared.scheduler().put_aside();
+        match watcher {
+            Watcher::Process(watcher) => tell_watcher(shared, core.pid, watcher, monitor, reason),
+            Watcher::Call(call) => call.fail(CallError::Exited(reason.clone())),
+        }
+    }
 }
 
 /// Who stops a process hears of its end after everybody else.

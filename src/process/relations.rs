@@ -91,6 +91,8 @@ pub(crate) struct Relations {
     more: Option<Box<More>>,
     /// Equals `true` once the names were given back: from then on none may be taken.
     nameless: bool,
+    /// Equals `true` once all whom the end concerns have heard of it.
+    told: bool,
 }
 
 /// What most processes never need.
@@ -254,6 +256,22 @@ impl Relations {
         }
         self.more().watchers.insert(monitor, watcher);
         Ok(())
+    }
+
+    /// Records a caller whose request may have arrived before the end: as long as those who are linked are being told,
+    /// it is not too late, so that it hears after them as if it had watched from the beginning.
+    pub(crate) fn add_caller(
+        &mut self,
+        monitor: MonitorRef,
+        call: Arc<dyn PendingCall>,
+    ) -> Result<(), ExitReason> {
+        match self.ended() {
+            Some(reason) if self.told => Err(reason.clone()),
+            _ => {
+                self.more().watchers.insert(monitor, Watcher::Call(call));
+                Ok(())
+            }
+        }
     }
 
     pub(crate) fn remove_watcher(&mut self, monitor: MonitorRef) -> Option<Watcher> {
@@ -539,6 +557,14 @@ impl Relations {
             self.more = None;
         }
         Some(obituary)
+    }
+
+    /// Whom else to tell of the end: those who came meanwhile. From now on nobody is added.
+    pub(crate) fn told(&mut self) -> Few<Watcher> {
+        self.told = true;
+        let late = self.more.as_mut();
+        late.map(|more| std::mem::take(&mut more.watchers))
+            .unwrap_or_default()
     }
 }
 

@@ -6,6 +6,7 @@ use crate::process::core::{Kind, Process};
 use crate::process::error::CallError;
 use crate::process::id::ProcessId;
 use crate::process::oneshot::Answer;
+use crate::process::relations::Watcher;
 use crate::process::runtime::{self, Shared};
 use crate::process::signal::Down;
 use crate::process::{call, current, unwind, wait};
@@ -57,14 +58,12 @@ pub(crate) fn watch_in(shared: &Arc<Shared>, what: impl Into<ProcessId>) -> Watc
         state: State::Ended(ExitReason::NoProc),
     };
     if let Some(process) = process {
-        let pending = Arc::new(Pending::new(process, None));
-        watch.state = match call::watch(&pending) {
-            Ok(monitor) => {
-                watch.monitor = monitor;
-                State::Waiting(pending)
-            }
-            Err(_) => State::Ended(ExitReason::NoProc),
-        };
+        let pending = Arc::new(Pending::new(process.clone(), None));
+        let watcher = Watcher::Call(pending.clone());
+        let mut relations = process.core().relations.lock();
+        if relations.add_watcher(watch.monitor, watcher).is_ok() {
+            watch.state = State::Waiting(pending);
+        }
     }
     watch
 }
