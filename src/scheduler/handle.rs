@@ -4,6 +4,7 @@ use super::bell::Bell;
 use super::blocking::{Blocking, PoolExhausted, Spare};
 use super::crew::Crew;
 use super::deterministic::{Baton, Deterministic, Place};
+use super::hatch::Hatch;
 use super::panics::drop_caught;
 use super::pool::{Pool, Slot};
 use super::run_queue::{Owner, RunQueues};
@@ -117,6 +118,7 @@ impl Scheduler {
         let spares = (workers..places).zip(owners.split_off(workers)).collect();
         let pool = Arc::new(Pool {
             queues,
+            hatch: Hatch::new(),
             sleep: Sleep::new(places, searching_max(workers)),
             slots: (0..places).map(|_| Slot::default()).collect(),
             used: AtomicUsize::new(workers),
@@ -336,7 +338,7 @@ impl Scheduler {
             blocked,
             sleeping,
             searching,
-            queued: pool.queues.len(used),
+            queued: pool.queues.len(used) + usize::from(pool.hatch.is_full()),
             timers: pool.timers.len(),
             turns: sum(|slot| &slot.turns) / 2,
             steals: sum(|slot| &slot.steals),

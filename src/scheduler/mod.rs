@@ -1,7 +1,7 @@
 //! The scheduler: runs runnables, turn by turn, on a fixed pool of threads. It has never heard of processes.
 //!
 //! Imports `sync`, `time`, `telemetry`. Read in this order: `task` and `run_queue` (what is ready), `worker` and `search`
-//! (who runs it), `sleep` (who wakes whom), `blocking` (spare workers), `timer` and `wheel`, `watchdog`, `crew` (the
+//! (who runs it), `hatch` (how it gets there fast), `sleep` (who wakes whom), `blocking` (spare workers), `timer` and `wheel`, `watchdog`, `crew` (the
 //! threads), `handle` (what callers hold), `deterministic` (one thread at a time, by a seed). The protocols and why they
 //! lose nothing are in README.md beside this file.
 //!
@@ -24,6 +24,7 @@ mod blocking;
 mod crew;
 mod deterministic;
 mod handle;
+mod hatch;
 mod panics;
 mod patience;
 mod pool;

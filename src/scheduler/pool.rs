@@ -4,6 +4,7 @@ use super::bell::Bell;
 use super::blocking::Blocking;
 use super::crew::Crew;
 use super::deterministic::Baton;
+use super::hatch::Hatch;
 use super::panics::drop_caught;
 use super::run_queue::RunQueues;
 use super::sleep::Sleep;
@@ -17,6 +18,7 @@ use std::time::Duration;
 /// What the threads of a pool share.
 pub(super) struct Pool {
     pub(super) queues: RunQueues<Task>,
+    pub(super) hatch: Hatch<Task>,
     pub(super) sleep: Sleep,
     pub(super) slots: Box<[Slot]>,
     /// How many of the slots were ever in use; thieves look no further.

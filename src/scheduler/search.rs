@@ -28,12 +28,27 @@ impl Worker {
             return None;
         }
         *searching = true;
+        let opened = pool.hatch.open();
+        let mut task = self.look_on(searching);
+        if opened && let Some(brought) = pool.hatch.shut() {
+            match &task {
+                None => task = Some(brought),
+                Some(_) => self.queue.push(brought),
+            }
+        }
+        if task.is_some() && std::mem::take(searching) {
+            self.end_search();
+        }
+        task
+    }
+
+    /// Looks until there is something, its patience is over, or enough others look.
+    fn look_on(&self, searching: &mut bool) -> Option<Task> {
+        let pool = &self.pool;
         let mut until = None;
         for look in 0.. {
             if let Some(task) = self.look() {
-                *searching = false;
-                self.end_search();
-                if until.is_some() {
+                if look > 0 {
                     self.patience.pays();
                 }
                 return Some(task);
@@ -56,6 +71,9 @@ impl Worker {
                 thread::yield_now();
             }
             for _ in 0..(1u32 << look.min(31)).min(PAUSES_MAX) {
+                if pool.hatch.is_full() {
+                    break;
+                }
                 spin_loop();
             }
         }
@@ -76,9 +94,10 @@ impl Worker {
         seed ^= seed >> 7;
         seed ^= seed << 17;
         self.seed.set(seed);
-        let found = self
-            .queue
-            .pop()
+        let found = pool
+            .hatch
+            .take()
+            .or_else(|| self.queue.pop())
             .or_else(|| pool.queues.take_injected_batch(&self.queue));
         found.or_else(|| {
             let start = (seed % used as u64) as usize;

@@ -201,6 +201,7 @@ impl Sleep {
 
 #[cfg(all(test, loom))]
 mod tests {
+    use super::super::hatch::Hatch;
     use super::super::run_queue::{Owner, RunQueues};
     use super::*;
     use crate::sync::atomic::{AtomicBool, AtomicUsize};
@@ -210,6 +211,7 @@ mod tests {
     /// A pool whose tasks are numbers and whose workers follow the rules of `worker` and `search`, without spinning.
     struct Model {
         queues: RunQueues<usize>,
+        hatch: Hatch<usize>,
         sleep: Sleep,
         workers: usize,
         tasks: usize,
@@ -228,6 +230,7 @@ mod tests {
             let (queues, owners) = RunQueues::new(workers);
             let model = Model {
                 queues,
+                hatch: Hatch::new(),
                 sleep: Sleep::new(workers, 2),
                 workers,
                 tasks,
@@ -248,8 +251,10 @@ mod tests {
 
         /// As a plain thread does.
         fn inject(&self, task: usize) {
-            self.queues.inject(task);
-            self.sleep.notify();
+            if let Err(task) = self.hatch.put(task) {
+                self.queues.inject(task);
+                self.sleep.notify();
+            }
         }
 
         /// The last task of all ends the pool, as a shutdown does.
@@ -267,10 +272,20 @@ mod tests {
         }
 
         fn look(&self, index: usize, owner: &Owner<usize>) -> Option<usize> {
-            owner
-                .pop()
+            let opened = self.hatch.open();
+            let taken = self.hatch.take();
+            let found = taken
+                .or_else(|| owner.pop())
                 .or_else(|| self.queues.take_injected_batch(owner))
-                .or_else(|| self.queues.steal(index, owner, self.workers, 0))
+                .or_else(|| self.queues.steal(index, owner, self.workers, 0));
+            let brought = if opened { self.hatch.shut() } else { None };
+            match (found, brought) {
+                (Some(task), Some(brought)) => {
+                    owner.push(brought);
+                    Some(task)
+                }
+                (found, brought) => found.or(brought),
+            }
         }
 
         fn work(&self, index: usize, owner: &Owner<usize>) {

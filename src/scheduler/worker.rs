@@ -114,7 +114,9 @@ pub(super) fn run_spare(pool: &Arc<Pool>, index: usize, mut queue: Owner<Task>) 
 
 /// Puts a task where the calling thread's tasks go.
 pub(super) fn schedule(pool: &Arc<Pool>, task: Task) {
-    if let Some(task) = schedule_here(pool, task) {
+    if let Some(task) = schedule_here(pool, task)
+        && let Err(task) = pool.hatch.put(task)
+    {
         pool.queues.inject(task);
         pool.sleep.notify();
         if pool.stopping() {
@@ -127,6 +129,9 @@ pub(super) fn schedule(pool: &Arc<Pool>, task: Task) {
 /// looked for a while.
 pub(super) fn schedule_watched(pool: &Arc<Pool>, task: Task) -> bool {
     let Some(task) = schedule_here(pool, task) else {
+        return false;
+    };
+    let Err(task) = pool.hatch.put(task) else {
         return false;
     };
     pool.queues.inject(task);
@@ -206,7 +211,7 @@ impl Worker {
         let tick = self.tick.get().wrapping_add(1);
         self.tick.set(tick);
         if tick.is_multiple_of(INJECTOR_EVERY)
-            && let Some(task) = queues.take_injected()
+            && let Some(task) = queues.take_injected().or_else(|| self.pool.hatch.take())
         {
             return Some(task);
         }
