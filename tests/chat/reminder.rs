@@ -50,6 +50,10 @@ fn room_that_was_not_reminded_asks_by_itself() {
     drop(held);
     let refused = socket.reply_to(&early);
     assert_eq!(refused.reply().1["reason"], "storage");
+    eventually("the writer is back", || {
+        let now = server.inside(|| WRITER.whereis());
+        now.is_some_and(|now| now != writer)
+    });
     // From here on a reminder is on its way, and meets a full mailbox.
     let pid = room.pid();
     server.inside(|| sys::suspend(pid)).expect("it lives");
