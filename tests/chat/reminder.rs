@@ -25,7 +25,9 @@ fn room_that_was_not_reminded_asks_by_itself() {
         config.store.commit_wait = Duration::ZERO;
         config
     };
-    let server = Server::with_clock(config, Some(clock));
+    // The room looks at the store's clock, and its reminder comes by that of the runtime.
+    let same = clock.clone();
+    let server = Server::start_as(config, |store| store.clock = same, Some(clock));
     let ada = server.user("ada");
     server.room("lobby");
     let mut socket = server.socket(&ada);

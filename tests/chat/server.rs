@@ -117,7 +117,8 @@ impl Server {
         Server::start_as(config, |_| (), clock)
     }
 
-    fn start_as(
+    /// Starts with all that may be changed.
+    pub(crate) fn start_as(
         config: impl FnOnce(&Path) -> Config,
         change_store: impl FnOnce(&mut store::Config),
         clock: Option<Clock>,
