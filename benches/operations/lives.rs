@@ -4,6 +4,7 @@ use crate::server::{Msg, Server, start, start_many};
 use crate::{line, timed};
 use criterion::Criterion;
 use perennial::prelude::*;
+use perennial::supervisor::dynamic_supervisor;
 use perennial::{ExitReason, process};
 use std::panic::catch_unwind;
 use std::thread;
@@ -14,6 +15,9 @@ const SOON: Duration = Duration::from_secs(60);
 
 /// Servers that one round has at the same time, and children of a tree.
 const CROWD: usize = 100;
+
+/// Children beside which one is started and stopped: few, and so many that to look at each would be seen.
+const CROWDS: [usize; 2] = [100, 10_000];
 
 static WORKER: Name<Msg> = Name::new("worker");
 
@@ -43,6 +47,42 @@ pub(crate) fn benches(criterion: &mut Criterion) {
     timed(&mut group, "plain threads told and joined", |n| {
         (0..n).map(|_| threads()).sum()
     });
+    group.finish();
+
+    one_of_many(criterion);
+}
+
+/// What a child costs does not grow with how many others there are.
+fn one_of_many(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("child: started and stopped beside others");
+    for crowd in CROWDS {
+        let child = || Child::server::<Server>("child", ()).temporary();
+        let tree = DynamicSupervisor::new().start().expect("it starts");
+        let start = || dynamic_supervisor::start_child(&tree, child()).expect("it starts");
+        (0..crowd).for_each(|_| drop(start()));
+        line(&mut group, &format!("dynamic supervisor, {crowd}"), |n| {
+            for _ in 0..n {
+                dynamic_supervisor::terminate_child(&tree, &start()).expect("it is there");
+            }
+        });
+        supervisor::stop(&tree).expect("it stops");
+
+        let tree = Supervisor::new(Strategy::OneForOne);
+        let tree = tree.start().expect("it starts");
+        let start = |id: String| {
+            let child = Child::server::<Server>(id, ());
+            supervisor::start_child(&tree, child).expect("it starts");
+        };
+        (0..crowd).for_each(|at| start(at.to_string()));
+        line(&mut group, &format!("supervisor, {crowd}"), |n| {
+            for _ in 0..n {
+                start("one more".to_owned());
+                supervisor::terminate_child(&tree, "one more").expect("it is there");
+                supervisor::delete_child(&tree, "one more").expect("it is stopped");
+            }
+        });
+        supervisor::stop(&tree).expect("it stops");
+    }
     group.finish();
 }
 

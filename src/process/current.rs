@@ -22,6 +22,7 @@ thread_local! {
             in_callback: Cell::new(false),
             has_unanswered: Cell::new(false),
             hurries: Cell::new(false),
+            undisturbed: Cell::new(false),
         }
     };
     /// Who runs on top of the one in `HERE`, from the bottom up: each runs in place of the one below it that calls it,
@@ -49,6 +50,8 @@ struct Here {
     has_unanswered: Cell<bool>,
     /// Equals `true` while a timer fires, as all others wait for it.
     hurries: Cell<bool>,
+    /// Equals `true` while the process runs code that is not to be cut short by its end.
+    undisturbed: Cell<bool>,
 }
 
 impl Here {
@@ -105,6 +108,7 @@ pub(crate) struct Entered {
     nested: bool,
     in_callback: bool,
     emitting: bool,
+    undisturbed: bool,
     deadline: Option<Instant>,
     /// A process that runs in place of a waiting one decides only about its own requests.
     unanswered: Unanswered,
@@ -125,6 +129,7 @@ pub(crate) fn enter(process: Arc<dyn Process>) -> Entered {
             deadline: here.deadline.replace(None),
             in_callback: here.in_callback.replace(false),
             emitting: telemetry::set_emitting(false),
+            undisturbed: here.undisturbed.replace(false),
             unanswered: take_unanswered(here),
         }
     })
@@ -145,6 +150,7 @@ impl Drop for Entered {
             here.deadline.set(self.deadline);
             here.in_callback.set(self.in_callback);
             telemetry::set_emitting(self.emitting);
+            here.undisturbed.set(self.undisturbed);
             let left = take_unanswered(here);
             if let Some(unanswered) = self.unanswered.take() {
                 here.has_unanswered.set(true);
@@ -389,11 +395,28 @@ impl Drop for Hurry {
     }
 }
 
-/// Why the process has to end now, if it has to. One that drops its state already has met its end, and one that
-/// tells of an event goes on until its listeners have heard it: they would be cut short.
+/// What runs on this thread until the guard is dropped is not cut short by the end of the process: that is met at the first
+/// call of the library afterwards. For callbacks whose panics are caught, which would take the end for one of those.
+pub(crate) fn undisturbed() -> Undisturbed {
+    Undisturbed(HERE.with(|here| here.undisturbed.replace(true)))
+}
+
+/// See [`undisturbed`].
+pub(crate) struct Undisturbed(bool);
+
+impl Drop for Undisturbed {
+    fn drop(&mut self) {
+        HERE.with(|here| here.undisturbed.set(self.0));
+    }
+}
+
+/// Why the process has to end now, if it has to. One that drops its state already has met its end; one that tells of an
+/// event goes on until its listeners have heard it, and one whose code is [`undisturbed`] until that is through: they
+/// would be cut short.
 pub(crate) fn doom(process: &Arc<dyn Process>) -> Option<(ExitReason, By)> {
     let core = process.core();
-    if core.has(flag::ENDING) || telemetry::emitting() {
+    let is_later = telemetry::emitting() || HERE.with(|here| here.undisturbed.get());
+    if core.has(flag::ENDING) || is_later {
         return None;
     }
     if core.has(flag::KILLED | flag::GONE) {

@@ -95,7 +95,9 @@ mod tests {
     #[test]
     fn few_is_a_map() {
         let numbers = [3, 1, 2].map(MonitorRef::from_raw);
-        for count in 0..=numbers.len() {
+        // Taken out in the order in which they came, and in the other, which begins with what is not there.
+        let orders = [numbers, [numbers[2], numbers[1], numbers[0]]];
+        for (count, order) in (0..=numbers.len()).flat_map(|count| orders.map(|to| (count, to))) {
             let mut few = Few::default();
             let mut map = BTreeMap::new();
             for number in &numbers[..count] {
@@ -106,7 +108,7 @@ mod tests {
                 assert_eq!(few.get(*number), map.get(number));
             }
             assert!(few.iter().map(|(number, _)| number).eq(map.keys().copied()));
-            for number in &numbers {
+            for number in &order {
                 assert_eq!(few.remove(*number), map.remove(number));
                 assert_eq!(few.is_empty(), map.is_empty());
                 assert!(

@@ -37,7 +37,7 @@ pub(crate) struct Config {
     pub(crate) deterministic: Option<(u64, ManualClock)>,
 }
 
-/// For threads that have only just started and run no user code.
+/// For threads that run no user code: those that have only just started, and those that have only to end.
 const STOP_MAX: Duration = Duration::from_secs(10);
 
 /// Each spare is a thread, 32 KiB of memory while it waits; more than this many blocked at once is a design
@@ -347,13 +347,19 @@ impl Scheduler {
     }
 
     /// Stops: no task gets a turn any more, no timer fires, and what waits is dropped. Joins all threads that end before
-    /// `deadline` and returns how many are left, stuck in user code. A second call joins those that ended since.
+    /// `deadline` and returns how many are left, stuck in user code. A second call joins those that ended since. A thread
+    /// that is in no turn needs but a processor to end, and is waited for a little longer.
     ///
     /// On a thread of this scheduler it does not wait for that thread, and counts it as left.
     pub(crate) fn shutdown(&self, deadline: Instant) -> usize {
         let stuck = self.0.baton.as_ref().map_or(0, |baton| baton.stop());
         self.stop();
-        let left = self.0.crew.join_all_but(stuck, deadline);
+        let mut left = self.0.crew.join_all_but(stuck, deadline);
+        let in_turns = self.0.in_turns();
+        if left > in_turns {
+            let end = Instant::now() + STOP_MAX;
+            left = self.0.crew.join_all_but(in_turns.max(stuck), end);
+        }
         self.0.drop_queued();
         left
     }

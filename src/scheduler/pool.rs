@@ -92,6 +92,13 @@ impl Pool {
         self.used.load(Ordering::Acquire)
     }
 
+    /// How many workers are in a turn, be it that they wait in a call there.
+    pub(super) fn in_turns(&self) -> usize {
+        let slots = self.slots[..self.used()].iter();
+        let is_in_turn = |slot: &&Slot| slot.turns.load(Ordering::Relaxed) % 2 == 1;
+        slots.filter(is_in_turn).count()
+    }
+
     /// Drops what will never run, outside all locks.
     pub(super) fn drop_queued(&self) {
         for task in self.queues.drain() {

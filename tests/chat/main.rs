@@ -37,6 +37,7 @@ mod page;
 mod password;
 mod program;
 mod promises;
+mod reminder;
 mod repeated;
 mod server;
 mod socket;

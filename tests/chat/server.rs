@@ -103,6 +103,9 @@ impl Server {
     ) -> Self {
         let config = |data: &Path| {
             let mut config = unlimited(data);
+            // A busy machine keeps a test from reading for longer than anybody else would.
+            config.limits.write_timeout = Duration::ZERO;
+            config.limits.idle_timeout = Duration::ZERO;
             change(&mut config);
             config
         };
@@ -114,7 +117,8 @@ impl Server {
         Server::start_as(config, |_| (), clock)
     }
 
-    fn start_as(
+    /// Starts with all that may be changed.
+    pub(crate) fn start_as(
         config: impl FnOnce(&Path) -> Config,
         change_store: impl FnOnce(&mut store::Config),
         clock: Option<Clock>,

@@ -209,10 +209,13 @@ fn trapping_counts_when_the_signal_comes() {
 
         let mut watch = process::watch(target);
         let (go, told) = std::sync::mpsc::channel::<()>();
+        let (here, waits) = std::sync::mpsc::channel::<()>();
         puppet.order(move |inside| {
+            here.send(()).expect("the test listens");
             told.recv_timeout(LONG).expect("told");
             inside.trap_exit(true);
         });
+        waits.recv_timeout(LONG).expect("it runs");
         other.run(move |_| process::exit(target, ExitReason::other("deadly")));
         go.send(()).expect("the puppet waits");
         assert_eq!(puppet.ended(&mut watch), ExitReason::other("deadly"));

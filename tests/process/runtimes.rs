@@ -7,6 +7,7 @@ use crate::support::{LONG, child, eventually};
 use perennial::ExitReason;
 use perennial::prelude::*;
 use perennial::process::{self, Counts, Kind, StartError};
+use perennial::scheduler::LongTurn;
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -115,6 +116,26 @@ fn shutdown_counts_what_runs_on() {
         assert_eq!(down.reason, ExitReason::Killed);
         drop(busy);
     }
+}
+
+/// A thread that a busy machine does not get to in time has no process in it.
+#[test]
+fn what_is_slow_to_end_is_no_zombie() {
+    let runtime = builder().build().expect("it starts");
+    let entered = runtime.enter();
+    let (told, hears) = mpsc::channel();
+    process::attach(move |_: &LongTurn| {
+        let _ = told.send(());
+        process::sleep(Duration::from_millis(600));
+    });
+    let puppet = Breed::Pooled.puppet();
+    let busy = puppet.busy();
+    hears.recv_timeout(LONG).expect("the turn is long");
+    drop(entered);
+    // The watchdog is with its listener, and no turn.
+    let report = runtime.shutdown(Duration::from_millis(1));
+    assert_eq!((report.killed, report.zombies), (1, 1));
+    drop(busy);
 }
 
 #[test]

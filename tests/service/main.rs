@@ -16,6 +16,7 @@ mod balancer;
 mod churn;
 mod limiter;
 mod logger;
+mod logger_order;
 mod logger_reports;
 mod pg;
 mod presence;

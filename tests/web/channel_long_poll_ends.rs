@@ -3,9 +3,9 @@
 use crate::channel_long_poll::{Session, WINDOW, get, house, read, reply, request, socket};
 use crate::channel_mount::{House, all};
 use crate::support::eventually;
-use perennial::Pid;
 use perennial::web::Router;
 use perennial::web::channel::{Connecting, LongPoll, endpoint};
+use perennial::{Pid, process};
 use serde_json::json;
 
 #[test]
@@ -105,6 +105,67 @@ fn disconnected_session_answers_its_poll_and_is_gone() {
     assert_eq!(
         anna.say(&[r#"["1","2","room:1","new_msg",{}]"#]),
         json!(410)
+    );
+}
+
+/// The session of the only client there is.
+fn session() -> Pid {
+    let is_session = |pid: &Pid| {
+        let info = process::info(*pid);
+        info.is_some_and(|info| info.initial.contains("Session"))
+    };
+    let all: Vec<Pid> = process::processes()
+        .into_iter()
+        .filter(is_session)
+        .collect();
+    assert_eq!(all.len(), 1, "one session");
+    all[0]
+}
+
+#[test]
+fn session_that_ends_says_what_was_still_to_be_said() {
+    let (house, _behind, _hand) = house();
+    let mut anna = Session::at(&house, "/socket/longpoll?vsn=2.0.0&user=7", "");
+    anna.join("room:1");
+    anna.ask();
+    house.server.sync();
+    let _guard = house.runtime.enter();
+    let session = session();
+    perennial::sys::suspend(session).expect("it lives");
+    endpoint::broadcast("room:1", "last", json!({})).expect("an object");
+    endpoint::disconnect("users:7");
+    eventually("the message and the end have come", || {
+        process::info(session).is_some_and(|info| info.message_queue_len == 2)
+    });
+    perennial::sys::resume(session).expect("it lives");
+    let heard = anna.hear();
+    let last = json!([null, null, "room:1", "last", {}]).to_string();
+    assert_eq!(
+        (&heard["status"], &heard["messages"]),
+        (&json!(200), &json!([last]))
+    );
+}
+
+#[test]
+fn message_for_a_poll_whose_client_has_gone_waits_for_the_next() {
+    let (house, _behind, _hand) = house();
+    let mut anna = Session::open(&house);
+    anna.join("room:1");
+    let mut gone = anna.again(&house);
+    gone.ask();
+    house.server.sync();
+    let before = house.server.listener.connections();
+    drop(gone);
+    eventually("its connection has ended", || {
+        house.server.listener.connections() < before
+    });
+    {
+        let _guard = house.runtime.enter();
+        endpoint::broadcast("room:1", "news", json!({})).expect("an object");
+    }
+    assert_eq!(
+        anna.messages(1),
+        [json!([null, null, "room:1", "news", {}])]
     );
 }
 

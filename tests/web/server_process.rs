@@ -1,6 +1,6 @@
 //! Reactors as processes under a supervisor.
 
-use crate::support::{Client, PATIENCE, UPGRADE, closed, eventually, opened, recorded};
+use crate::support::{Client, PATIENCE, UPGRADE, closed, eventually, masked, opened, recorded};
 use perennial::prelude::*;
 use perennial::process::{self, wait_quiesced, watch};
 use perennial::web::Server;
@@ -8,7 +8,7 @@ use perennial::web::http::{Request, Response, Status};
 use perennial::web::net::{Closed, ClosedBy, Config, Incoming, Listener, Responder, Service, Sink};
 use perennial::web::websocket::{CloseCode, Frame, Handshake};
 use perennial::{ExitReason, Pid, Runtime};
-use std::sync::{Mutex, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 struct Stage {
@@ -279,4 +279,133 @@ fn one_process_for_each_client() {
     eventually("the parrots are gone", || {
         stage.in_runtime(|| process::counts().processes) == before
     });
+}
+
+/// Tells a process what happens to its WebSocket, and holds its reactor up at every message.
+struct Warden {
+    cell: Ref<Cell>,
+    gate: Arc<Gate>,
+}
+
+/// Where a callback waits until the test lets it through.
+struct Gate {
+    reached: Mutex<mpsc::Sender<()>>,
+    open: Mutex<mpsc::Receiver<()>>,
+}
+
+impl Gate {
+    fn new() -> (Arc<Self>, mpsc::Receiver<()>, mpsc::Sender<()>) {
+        let ((reached, at_gate), (opener, open)) = (mpsc::channel(), mpsc::channel());
+        let gate = Gate {
+            reached: Mutex::new(reached),
+            open: Mutex::new(open),
+        };
+        (Arc::new(gate), at_gate, opener)
+    }
+
+    fn pass(&self) {
+        let reached = self.reached.lock().expect("not poisoned");
+        reached.send(()).expect("the test listens");
+        let open = self.open.lock().expect("not poisoned");
+        open.recv_timeout(PATIENCE).expect("the test opens");
+    }
+}
+
+#[derive(Debug, PartialEq)]
+enum Cell {
+    Message,
+    Closed(ClosedBy),
+}
+
+/// Passes on what it hears.
+struct Prisoner(mpsc::Sender<Cell>);
+
+impl GenServer for Prisoner {
+    type Args = mpsc::Sender<Cell>;
+    type Msg = Cell;
+
+    fn init(told: Self::Args, _: &mut Cx<Self>) -> Init<Self> {
+        Init::Ok(Prisoner(told))
+    }
+
+    fn handle(&mut self, heard: Cell, _: &mut Cx<Self>) -> Next<Cell> {
+        let _ = self.0.send(heard);
+        Next::Loop
+    }
+}
+
+impl Sink for Warden {
+    fn message(&mut self, _: Incoming) {
+        self.gate.pass();
+        self.cell.cast(Cell::Message);
+    }
+
+    fn closed(&mut self, closed: Closed) {
+        self.cell.cast(Cell::Closed(closed.by));
+    }
+}
+
+/// What the sinks of a reactor tell others while it has been killed already and does not know: a process that is not
+/// told of the end of its WebSocket would live for ever.
+#[test]
+fn sinks_of_a_killed_reactor_are_heard() {
+    let (gate, at_gate, opener) = Gate::new();
+    let (told, heard) = mpsc::channel();
+    let told = Mutex::new(told);
+    let stage = Stage::new(1, move |request: Request, responder: Responder| {
+        let handshake = Handshake::check(&request).expect("nothing else is asked");
+        let told = told.lock().expect("not poisoned").clone();
+        let cell = perennial::gen_server::start::<Prisoner>(told).expect("a process");
+        let gate = gate.clone();
+        responder.upgrade(handshake, |_| Warden { cell, gate });
+    });
+    let mut socket = stage.socket();
+    // A message, and a Close that the reactor sees in the same turn.
+    let mut bytes = masked(0x81, b"hold");
+    bytes.extend(masked(0x88, &1000_u16.to_be_bytes()));
+    socket.write(bytes);
+    at_gate.recv_timeout(PATIENCE).expect("the message");
+    let [reactor] = stage.reactors()[..] else {
+        panic!("one reactor");
+    };
+    stage.in_runtime(|| process::exit(reactor, ExitReason::Kill));
+    opener.send(()).expect("the reactor waits");
+    assert_eq!(heard.recv_timeout(PATIENCE), Ok(Cell::Message));
+    assert_eq!(
+        heard.recv_timeout(PATIENCE),
+        Ok(Cell::Closed(ClosedBy::Peer))
+    );
+    stage.in_runtime(|| assert!(wait_quiesced(reactor, PATIENCE), "the reactor ends"));
+    assert!(heard.try_recv().is_err(), "told once");
+}
+
+/// The process that a service has started for a WebSocket hears of its end, although the reactor was killed before the
+/// WebSocket had a sink.
+#[test]
+fn upgrade_of_a_killed_reactor_is_completed_and_its_sink_told() {
+    let (gate, at_gate, opener) = Gate::new();
+    let (told, heard) = mpsc::channel();
+    let told = Mutex::new(told);
+    let stage = Stage::new(1, move |request: Request, responder: Responder| {
+        let handshake = Handshake::check(&request).expect("nothing else is asked");
+        gate.pass();
+        let told = told.lock().expect("not poisoned").clone();
+        responder.upgrade(handshake, |_| Warden {
+            cell: perennial::gen_server::start::<Prisoner>(told).expect("a process"),
+            gate: gate.clone(),
+        });
+    });
+    let mut client = stage.client();
+    client.write(UPGRADE);
+    at_gate.recv_timeout(PATIENCE).expect("the request");
+    let [reactor] = stage.reactors()[..] else {
+        panic!("one reactor");
+    };
+    stage.in_runtime(|| process::exit(reactor, ExitReason::Kill));
+    opener.send(()).expect("the reactor waits");
+    assert_eq!(
+        heard.recv_timeout(PATIENCE),
+        Ok(Cell::Closed(ClosedBy::Lost))
+    );
+    client.expect_gone();
 }

@@ -26,8 +26,9 @@ pub(crate) struct Server {
 }
 
 impl Server {
+    /// A server by whose deadlines no test is ended on a busy machine, but for those that a test sets.
     pub(crate) fn start(config: Config, service: impl Service) -> Server {
-        Server::with_clock(config, Clock::system(), None, service)
+        Server::with_clock(unhurried(config), Clock::system(), None, service)
     }
 
     /// A server whose time stands still until [`Server::advance`].
@@ -121,6 +122,27 @@ pub(crate) fn eventually(fact: &str, mut holds: impl FnMut() -> bool) {
         assert!(Instant::now() < deadline, "waited in vain: {fact}");
         std::thread::yield_now();
     }
+}
+
+/// With an hour for all that a client or a service does by itself, where nothing else is set.
+fn unhurried(mut config: Config) -> Config {
+    const HOUR: Duration = Duration::from_secs(3_600);
+    let usual = Config::default();
+    let times: [(fn(&mut Config) -> &mut Duration, Duration); 7] = [
+        (|config| &mut config.header_timeout, HOUR),
+        (|config| &mut config.body_grace, HOUR),
+        (|config| &mut config.keep_alive, HOUR),
+        (|config| &mut config.response_timeout, HOUR),
+        (|config| &mut config.write_timeout, HOUR),
+        (|config| &mut config.ping_after, HOUR),
+        (|config| &mut config.silence_max, 3 * HOUR),
+    ];
+    for (time, unhurried) in times {
+        if *time(&mut config) == *time(&mut usual.clone()) {
+            *time(&mut config) = unhurried;
+        }
+    }
+    config
 }
 
 pub(crate) const UPGRADE: &str = "GET /socket HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\n\

@@ -69,10 +69,29 @@ impl Posting {
         self.waiting_max != 0 && self.waiting.len() + self.back.len() >= self.waiting_max
     }
 
-    /// A room may have the next one: it has those that are under way, or none are.
-    fn may_go_to(&self, room: Pid) -> bool {
-        !self.is_opening && (self.under_way == 0 || self.room == Some(room))
+    /// What is to be done with the next one, by the room that runs.
+    fn step(&self, running: Option<Pid>) -> Step {
+        match running {
+            // It has those that are under way, or none are.
+            Some(room) if !self.is_opening && (self.under_way == 0 || self.room == Some(room)) => {
+                Step::Give
+            }
+            // It has ended. Those that it has will say so, and then it is started.
+            None if self.under_way == 0 => Step::Open,
+            _ => Step::Wait,
+        }
     }
+}
+
+/// What is to be done with a post.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    /// The room gets it.
+    Give,
+    /// The room is to be started.
+    Open,
+    /// An answer will say how it goes on.
+    Wait,
 }
 
 impl RoomChannel {
@@ -92,10 +111,11 @@ impl RoomChannel {
     /// Gives the room what it may have, or has it started.
     fn pump(&mut self, cx: &mut ChannelCx<'_, Self>) {
         while !self.posting.waiting.is_empty() {
-            match self.shared.chat.running_room(&self.room) {
-                Some(room) if self.posting.may_go_to(room.pid()) => self.give_next(&room, cx),
-                // It has ended. Those that it has will say so, and then it is started.
-                None if self.posting.under_way == 0 => return self.open(cx),
+            let running = self.shared.chat.running_room(&self.room);
+            let step = self.posting.step(running.as_ref().map(Ref::pid));
+            match (step, running) {
+                (Step::Give, Some(room)) => self.give_next(&room, cx),
+                (Step::Open, _) => return self.open(cx),
                 _ => return,
             }
         }
@@ -177,5 +197,34 @@ fn tell(answer: Result<Posted, PostError>, reply: Reply) {
         Err(PostError::Busy(retry)) => reply.error(retry_later("busy", retry)),
         Err(PostError::NoSuchRoom) => reply.error(Payload::reason("not_found")),
         Err(PostError::Storage) => reply.error(Payload::reason("storage")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// With a post on its way to a room that has ended, the next one must not overtake it by going to its successor.
+    #[test]
+    fn a_post_goes_only_to_the_room_that_has_those_before_it() {
+        let [old, new] = [1, 2].map(|serial| Pid::from_parts(0, 7, serial));
+        let state = |under_way, room, is_opening| Posting {
+            under_way,
+            room,
+            is_opening,
+            ..Posting::new(0)
+        };
+        for (posting, running, step) in [
+            (state(0, None, false), Some(old), Step::Give),
+            (state(0, None, false), None, Step::Open),
+            (state(1, Some(old), false), Some(old), Step::Give),
+            (state(1, Some(old), false), Some(new), Step::Wait),
+            (state(1, Some(old), false), None, Step::Wait),
+            (state(0, Some(old), false), Some(new), Step::Give),
+            (state(0, Some(old), true), Some(new), Step::Wait),
+            (state(0, Some(old), true), None, Step::Open),
+        ] {
+            assert_eq!(posting.step(running), step, "{running:?}");
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! What an application implements: a service for requests, a sink for the messages of one WebSocket.
 
 use super::{Incoming, Responder};
+use crate::process::current;
 use crate::web::http::Request;
 use crate::web::websocket::CloseCode;
 use std::fmt;
@@ -88,7 +89,11 @@ impl Closed {
 pub(super) struct Panicked;
 
 /// Runs a callback; its panic is the application's, and must not become that of a thousand other clients.
+///
+/// Nor does the end of the process that runs it, as a reactor is, cut it short: a message that it sends would meet that,
+/// and whoever was to hear that a WebSocket is closed never would.
 pub(super) fn guarded<T>(callback: impl FnOnce() -> T) -> Result<T, Panicked> {
+    let _undisturbed = current::undisturbed();
     catch_unwind(AssertUnwindSafe(callback)).map_err(|_| Panicked)
 }
 

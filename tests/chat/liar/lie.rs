@@ -142,7 +142,17 @@ impl Memory {
 /// A message of the protocol, if it is one; clients send others too.
 fn frame_of(text: &str) -> Option<Value> {
     let frame: Value = serde_json::from_str(text).ok()?;
-    let is_whole = frame.as_array().is_some_and(|parts| parts.len() == 5) && frame[4].is_object();
+    let is_ref = |part: &Value| part.is_string() || part.is_null();
+    let is_whole = frame.as_array().is_some_and(|parts| match &parts[..] {
+        [join_ref, msg_ref, topic, event, payload] => {
+            is_ref(join_ref)
+                && is_ref(msg_ref)
+                && topic.is_string()
+                && event.is_string()
+                && payload.is_object()
+        }
+        _ => false,
+    });
     is_whole.then_some(frame)
 }
 

@@ -275,6 +275,74 @@ test("the hundred and first unsent post is refused", async () => {
   assert.equal(new Set(room.outbox.map((post) => post.client_id)).size, 100);
 });
 
+test("the page is told what has changed, and with what", async () => {
+  const room = opened({ history: async (name, before) => messages(before - 2, before - 1) });
+  const told = [];
+  room.onChange = (what, detail) => told.push(detail === undefined ? [what] : [what, detail]);
+  const take = () => told.splice(0);
+  await FakeWebSocket.last.answer("phx_join", "ok", { seq: 10, messages: messages(5, 10), read_seq: 4 });
+  assert.deepEqual(take(), [["status"], ["reset"], ["read", 4]]);
+  live(message(11));
+  assert.deepEqual(take(), [["appended", [message(11)]]]);
+  await room.loadOlder();
+  assert.deepEqual(take(), [["older"], ["prepended", messages(3, 4)]]);
+  for (const next of messages(12, 810)) live(next);
+  take();
+  room.trim();
+  assert.deepEqual(take(), [["trimmed"]]);
+  const hear = (event, payload) => FakeWebSocket.last.receive(null, null, "room:a", event, payload);
+  hear("presence_state", {});
+  hear("presence_diff", {});
+  hear("read", { read_seq: 9 });
+  hear("new_msg", message(811));
+  assert.deepEqual(take(), [["presence"], ["presence"], ["read", 9], ["appended", [message(811)]]]);
+  await reconnected(room);
+  assert.deepEqual(take(), [["status"], ["outbox"]]);
+  await FakeWebSocket.last.answer("phx_join", "error", { reason: "bad_after" });
+  assert.deepEqual(take(), [["reset"]]);
+  assert.deepEqual(seqs(room), []);
+});
+
+test("a room that is closed has left, and tells nothing any more", async () => {
+  const room = await joined(3);
+  room.post("on its way");
+  assert.deepEqual(FakeWebSocket.last.frames("phx_leave"), []);
+  room.close();
+  room.told.length = 0;
+  await settle();
+  live(message(4));
+  assert.equal(FakeWebSocket.last.frames("phx_leave").length, 1);
+  assert.deepEqual([room.told, seqs(room)], [[], [1, 2, 3]]);
+});
+
+test("only what has failed is tried again", async () => {
+  const room = await joined(3);
+  room.post("one");
+  room.retry(room.outbox[0].client_id);
+  room.retry("nobody's");
+  assert.deepEqual([states(room), posts().length], [["one sending"], 1]);
+});
+
+test("there is nothing before what is not here, and little is not cut", async () => {
+  const asked = [];
+  const room = opened({ history: async () => asked.push("asked") });
+  await room.loadOlder();
+  assert.deepEqual([asked, room.older], [[], "more"]);
+  await FakeWebSocket.last.answer("phx_join", "ok", { seq: 3, messages: messages(1, 3) });
+  room.trim();
+  assert.deepEqual([seqs(room), room.older], [[1, 2, 3], "none"]);
+  assert.ok(!room.told.includes("trimmed"));
+});
+
+test("a post that was kept over a reload and is in the room is not sent again", async () => {
+  const kept = [{ client_id: "k", body: "kept", at: 1 }, { client_id: "l", body: "lost", at: 2 }];
+  const room = opened({ kept });
+  const stored = [message(1), message(2, "ada", "k")];
+  await FakeWebSocket.last.answer("phx_join", "ok", { seq: 2, messages: stored });
+  assert.deepEqual(posts().map(({ client_id: id }) => id), ["l"]);
+  assert.deepEqual(states(room), ["lost sending"]);
+});
+
 test("older messages join on in front, until the first", async () => {
   const asked = [];
   const history = async (name, before, limit) => {

@@ -136,6 +136,8 @@ fn a_slow_consumer_is_closed_with_4408_and_resumes_by_its_number() {
     let config = |data: &Path| {
         let mut config = unlimited(data);
         config.limits.outbound_frames = Limit::at(16);
+        // Nor by the system's.
+        config.limits.write_timeout = Duration::ZERO;
         // A writer that waited for company would do so by that clock.
         config.store.commit_wait = Duration::ZERO;
         config

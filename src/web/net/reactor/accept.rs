@@ -14,6 +14,10 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+#[cfg(target_os = "linux")]
+/// The longest that Linux takes: a 31-bit number of milliseconds.
+const USER_TIMEOUT_MAX: Duration = Duration::from_millis(i32::MAX as u64);
+
 /// Connections accepted in one turn: the others have waited for their turn already.
 const ACCEPTS_MAX: usize = 64;
 
@@ -22,10 +26,6 @@ const REFUSED_MAX: usize = 64;
 
 /// How long to wait before accepting again after the system had no resources: no event will tell.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
-
-#[cfg(target_os = "linux")]
-/// Bytes in flight that a peer may leave unacknowledged for so long before the system gives up on it.
-const USER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Silence after which the system asks whether the peer is there, for connections of which we expect nothing.
 const KEEPALIVE: Duration = Duration::from_secs(60);
@@ -68,7 +68,7 @@ impl Reactor {
             Ok(permit) => permit,
             Err(why) => return self.refuse(stream, peer, why, now),
         };
-        tune(&stream);
+        tune(&stream, self.listener.config.write_timeout);
         let config = Arc::clone(&self.listener.config);
         self.insert(peer, |line| Conn::new(stream, line, permit, &config, now));
     }
@@ -146,10 +146,32 @@ impl Reactor {
 
 /// Options that make a socket quicker or tell us sooner that its peer is gone. One that the system lacks is no reason
 /// to send anybody away: our own deadlines find out too.
-fn tune(stream: &mio::net::TcpStream) {
+///
+/// The system gives up on a peer that acknowledges nothing, or has no room, for as long as we would; left to itself it
+/// takes a quarter of an hour.
+fn tune(stream: &mio::net::TcpStream, write_timeout: Duration) {
     let socket = SockRef::from(stream);
     let _ = stream.set_nodelay(true);
     let _ = socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE));
     #[cfg(target_os = "linux")]
-    let _ = socket.set_tcp_user_timeout(Some(USER_TIMEOUT));
+    let _ = socket.set_tcp_user_timeout(Some(write_timeout.min(USER_TIMEOUT_MAX)));
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    /// Else a client that may be slow, by the settings, is lost to the system.
+    #[test]
+    fn system_is_as_patient_as_the_settings() {
+        let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+        let addr = listener.local_addr().expect("an address");
+        let stream = mio::net::TcpStream::connect(addr).expect("a connection");
+        for seconds in [1, 30, 3_600, 10 * 365 * 24 * 3_600] {
+            let timeout = Duration::from_secs(seconds);
+            tune(&stream, timeout);
+            let told = SockRef::from(&stream).tcp_user_timeout().expect("it says");
+            assert_eq!(told, Some(timeout.min(USER_TIMEOUT_MAX)));
+        }
+    }
 }
