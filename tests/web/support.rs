@@ -128,18 +128,18 @@ pub(crate) fn eventually(fact: &str, mut holds: impl FnMut() -> bool) {
 fn unhurried(mut config: Config) -> Config {
     const HOUR: Duration = Duration::from_secs(3_600);
     let usual = Config::default();
-    let times: [(fn(&mut Config) -> &mut Duration, Duration); 7] = [
-        (|config| &mut config.header_timeout, HOUR),
-        (|config| &mut config.body_grace, HOUR),
-        (|config| &mut config.keep_alive, HOUR),
-        (|config| &mut config.response_timeout, HOUR),
-        (|config| &mut config.write_timeout, HOUR),
-        (|config| &mut config.ping_after, HOUR),
-        (|config| &mut config.silence_max, 3 * HOUR),
+    let times = [
+        (&mut config.header_timeout, usual.header_timeout, HOUR),
+        (&mut config.body_grace, usual.body_grace, HOUR),
+        (&mut config.keep_alive, usual.keep_alive, HOUR),
+        (&mut config.response_timeout, usual.response_timeout, HOUR),
+        (&mut config.write_timeout, usual.write_timeout, HOUR),
+        (&mut config.ping_after, usual.ping_after, HOUR),
+        (&mut config.silence_max, usual.silence_max, 3 * HOUR),
     ];
-    for (time, unhurried) in times {
-        if *time(&mut config) == *time(&mut usual.clone()) {
-            *time(&mut config) = unhurried;
+    for (time, usual, unhurried) in times {
+        if *time == usual {
+            *time = unhurried;
         }
     }
     config
