@@ -397,13 +397,16 @@ impl Drop for Hurry {
 
 /// What runs on this thread until the guard is dropped is not cut short by the end of the process: that is met at the first
 /// call of the library afterwards. For callbacks whose panics are caught, which would take the end for one of those.
+#[cfg(feature = "web")]
 pub(crate) fn undisturbed() -> Undisturbed {
     Undisturbed(HERE.with(|here| here.undisturbed.replace(true)))
 }
 
 /// See [`undisturbed`].
+#[cfg(feature = "web")]
 pub(crate) struct Undisturbed(bool);
 
+#[cfg(feature = "web")]
 impl Drop for Undisturbed {
     fn drop(&mut self) {
         HERE.with(|here| here.undisturbed.set(self.0));
