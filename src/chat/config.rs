@@ -171,7 +171,7 @@ impl Default for Config {
                 lifetime: Duration::from_secs(90 * DAY),
             },
             store: Store {
-                commit_wait: Duration::from_micros(300),
+                commit_wait: Duration::from_micros(600),
                 readers: 2,
             },
             users: Users {

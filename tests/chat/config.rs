@@ -64,7 +64,7 @@ fn defaults_are_those_of_the_manual() {
         ("limits.keep_alive", "1m"),
         ("sessions.idle_timeout", "14d"),
         ("sessions.lifetime", "90d"),
-        ("store.commit_wait", "300us"),
+        ("store.commit_wait", "600us"),
         ("store.readers", "2"),
         ("users.hash_threads", "2"),
         ("users.hash_queue", "32"),

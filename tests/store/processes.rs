@@ -96,7 +96,7 @@ fn while_commits_come_fast_a_batch_waits_for_those_who_were_just_answered() {
     let lone = send(&fixture, Append::new(1, "lone"));
     rests(&fixture);
     assert_eq!(*sizes.lock().unwrap(), [1, 3]);
-    hand.advance(Duration::from_micros(300));
+    hand.advance(Duration::from_micros(600));
     assert_eq!(lone.recv_timeout(PATIENCE).unwrap(), Ok(4));
     // One that gets company goes at once.
     let first = send(&fixture, Append::new(1, "first"));

@@ -3,7 +3,7 @@
 
 use super::guard::{self, COOKIE, Proof};
 use super::json;
-use super::room_channel::Client;
+use super::room_channel::{Client, socket_id};
 use super::route::Route;
 use super::site::{Inner, respond};
 use crate::behaviour::gen_server::{Cx, GenServer, Init, Next};
@@ -16,8 +16,10 @@ use crate::chat::users::{SignInError, SignUpError, UsersMsg};
 use crate::reason::ExitReason;
 use crate::store::ReaderMsg;
 use crate::sync::Arc;
+use crate::web::channel::endpoint;
 use crate::web::http::{HeaderName, HeaderValue, Request, Response, SameSite, SetCookie, Status};
 use crate::web::net::{Responder, network_of};
+use crate::web::websocket::CloseCode;
 use serde_json::{Map, Value, json};
 use std::time::Duration;
 
@@ -146,12 +148,16 @@ impl Exchange {
         let Some(token) = self.proof.token() else {
             return self.answer(signed_out());
         };
+        let socket_id = socket_id(&token.hash());
         cx.request(
             self.site.users(),
             |reply| UsersMsg::SignOut(token, reply),
-            |exchange, answer, _| {
+            move |exchange, answer, _| {
                 exchange.answer(match answer {
-                    Ok(Ok(_)) => signed_out(),
+                    Ok(Ok(_)) => {
+                        endpoint::disconnect_with(&socket_id, CloseCode::AWAY, "signed out");
+                        signed_out()
+                    }
                     Ok(Err(_)) | Err(_) => unavailable(),
                 })
             },
@@ -211,11 +217,12 @@ impl Exchange {
         let Some(token) = token else {
             return self.refuse();
         };
+        let session = token.hash();
         cx.request(
             self.site.users(),
             |reply| UsersMsg::Authenticate(token, reply),
-            |exchange, answer, cx| match answer {
-                Ok(Ok(Some(account))) => exchange.serve(account, cx),
+            move |exchange, answer, cx| match answer {
+                Ok(Ok(Some(account))) => exchange.serve(Client { account, session }, cx),
                 Ok(Ok(None)) => exchange.refuse(),
                 Ok(Err(_)) | Err(_) => exchange.answer(unavailable()),
             },
@@ -242,18 +249,16 @@ impl Exchange {
     }
 
     /// The request of somebody who is signed in.
-    fn serve(&mut self, account: Account, cx: &mut Cx<Self>) -> Next<()> {
+    fn serve(&mut self, client: Client, cx: &mut Cx<Self>) -> Next<()> {
         match &self.route {
             Route::Socket => {
                 if let Some(responder) = self.responder.take() {
-                    self.site
-                        .sockets
-                        .upgrade(Client { account }, &self.request, responder);
+                    self.site.sockets.upgrade(client, &self.request, responder);
                 }
                 Next::Stop(ExitReason::Normal)
             }
-            Route::LongPoll => self.long_poll(|| Ok(Client { account })),
-            Route::ListRooms => self.list_rooms(&account, cx),
+            Route::LongPoll => self.long_poll(|| Ok(client)),
+            Route::ListRooms => self.list_rooms(&client.account, cx),
             Route::CreateRoom => self.create_room(cx),
             Route::Messages(name) => {
                 let name = name.clone();

@@ -19,7 +19,9 @@ use crate::chat::event::RoomEvent;
 use crate::chat::name::Name;
 use crate::chat::room::NewPost;
 use crate::chat::rooms::{OpenRoomError, RoomsMsg};
-use crate::chat::store::{EnterRoom, Entered, HISTORY_MAX, HistoryOfRoom, Message, Page};
+use crate::chat::store::{
+    EnterRoom, Entered, HISTORY_MAX, HistoryOfRoom, Message, Page, TokenHash,
+};
 use crate::process::Dest;
 use crate::service::limiter::RateLimit;
 use crate::store::ReaderMsg;
@@ -73,6 +75,13 @@ pub(super) struct Shared {
 /// Who is at the other end of a socket.
 pub(super) struct Client {
     pub(super) account: crate::chat::Account,
+    /// The session in which it signed in.
+    pub(super) session: TokenHash,
+}
+
+/// What the sockets of a session are called, so that they end with it.
+pub(super) fn socket_id(session: &TokenHash) -> String {
+    format!("sessions:{}", session.to_hex())
 }
 
 pub(super) struct RoomChannel {

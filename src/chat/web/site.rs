@@ -4,7 +4,7 @@
 use super::exchange::Exchange;
 use super::guard::{self, Proof};
 use super::members::Members;
-use super::room_channel::{Client, RoomChannel, Shared, held_back_max};
+use super::room_channel::{Client, RoomChannel, Shared, held_back_max, socket_id};
 use super::route::{self, Route};
 use crate::behaviour::gen_server;
 use crate::behaviour::supervisor::Child;
@@ -76,6 +76,7 @@ impl Site {
             origins: Origins::new(&chat.config().web.origins)?,
             sockets: UserSocket::new()
                 .channel::<RoomChannel>("room:*", shared)
+                .id(|client| Some(socket_id(&client.session)))
                 .limits(codec::Limits {
                     frame_len_max: limits.frame_bytes.max_or_all(),
                     ..codec::Limits::default()
