@@ -109,18 +109,14 @@ fn disconnected_session_answers_its_poll_and_is_gone() {
     );
 }
 
-/// The session of the only client there is.
-fn session() -> Pid {
-    let is_session = |pid: &Pid| {
+/// The process of the only client there is that runs this.
+fn process_of(what: &str) -> Pid {
+    let is_it = |pid: &Pid| {
         let info = process::info(*pid);
-        info.is_some_and(|info| info.initial.contains("Session"))
+        info.is_some_and(|info| info.initial.contains(what))
     };
-    let all: Vec<Pid> = process::processes()
-        .into_iter()
-        .filter(is_session)
-        .collect();
-    assert_eq!(all.len(), 1, "one session");
-    all[0]
+    let mut all = process::processes().into_iter().filter(is_it);
+    all.next().expect("it is there")
 }
 
 #[test]
@@ -131,7 +127,7 @@ fn session_that_ends_says_what_was_still_to_be_said() {
     anna.ask();
     house.server.sync();
     let _guard = house.runtime.enter();
-    let session = session();
+    let session = process_of("Session");
     perennial::sys::suspend(session).expect("it lives");
     endpoint::broadcast("room:1", "last", json!({})).expect("an object");
     endpoint::disconnect("users:7");
@@ -165,6 +161,10 @@ fn message_for_a_poll_whose_client_has_gone_waits_for_the_next() {
     {
         let _guard = house.runtime.enter();
         endpoint::broadcast("room:1", "news", json!({})).expect("an object");
+        // Behind the message at the connection, behind it at the session, and behind what the session tells itself.
+        for who in ["connection::", "Session", "Session"] {
+            perennial::sys::get_status(process_of(who)).expect("it lives");
+        }
     }
     assert_eq!(
         anna.messages(1),
