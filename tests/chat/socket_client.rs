@@ -4,6 +4,7 @@ use crate::http_client::Answer;
 use crate::server::PATIENCE;
 use serde_json::{Value, json};
 use std::collections::VecDeque;
+use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 use tungstenite::client::IntoClientRequest;
@@ -32,9 +33,39 @@ pub(crate) enum Gone {
     Silent,
 }
 
+/// A stream whose reads go on where a process that was stopped goes on: one that waits no longer than it was told to is
+/// interrupted by that.
+pub(crate) struct Unbroken(pub(crate) TcpStream);
+
+impl Read for Unbroken {
+    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self.0.read(to) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                read => return read,
+            }
+        }
+    }
+}
+
+impl Write for Unbroken {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        loop {
+            match self.0.write(bytes) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                written => return written,
+            }
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
 /// One connection.
 pub(crate) struct Socket {
-    ws: WebSocket<TcpStream>,
+    ws: WebSocket<Unbroken>,
     last_ref: u64,
     /// How long a read waits.
     pub(crate) patience: Duration,
@@ -103,7 +134,7 @@ impl Socket {
         for (name, value) in headers {
             request.headers_mut().insert(*name, value.parse().unwrap());
         }
-        match tungstenite::client(request, stream) {
+        match tungstenite::client(request, Unbroken(stream)) {
             Ok((ws, _)) => Some(Ok(Socket {
                 ws,
                 last_ref: 0,
@@ -220,7 +251,7 @@ impl Socket {
             let left = deadline.saturating_duration_since(Instant::now());
             // Zero would be for ever.
             let left = left.max(Duration::from_millis(1));
-            let _ = self.ws.get_ref().set_read_timeout(Some(left));
+            let _ = self.ws.get_ref().0.set_read_timeout(Some(left));
             match self.ws.read().map_err(gone)? {
                 Message::Text(text) => return Ok(Frame::parse(&text)),
                 Message::Close(close) => {
@@ -318,7 +349,7 @@ impl Socket {
     /// Waits until the server has said something, which stays to be read.
     #[track_caller]
     pub(crate) fn wait_for_bytes(&self) {
-        let stream = self.ws.get_ref();
+        let stream = &self.ws.get_ref().0;
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         assert_ne!(stream.peek(&mut [0]).unwrap(), 0, "the server hung up");
     }

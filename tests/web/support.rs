@@ -202,16 +202,26 @@ impl Client {
         let request = format!("GET {path} HTTP/1.1\r\nHost: h\r\n\r\n");
         self.stream.write_all(request.as_bytes()).ok()?;
         let mut buf = [0; 1024];
-        let len = self.stream.read(&mut buf).ok()?;
+        let len = self.read_some(&mut buf).ok()?;
         std::str::from_utf8(buf.get(9..12.min(len))?)
             .ok()?
             .parse()
             .ok()
     }
 
+    /// A process that was stopped and goes on finds its read interrupted.
+    fn read_some(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self.stream.read(buf) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                read => return read,
+            }
+        }
+    }
+
     fn fill(&mut self) -> usize {
         let mut buf = [0; 64 * 1024];
-        let len = self.stream.read(&mut buf).expect("reading in time");
+        let len = self.read_some(&mut buf).expect("reading in time");
         self.unread.extend_from_slice(&buf[..len]);
         len
     }
@@ -286,7 +296,7 @@ impl Client {
     pub(crate) fn expect_gone(&mut self) {
         let mut buf = [0; 16 * 1024];
         loop {
-            match self.stream.read(&mut buf) {
+            match self.read_some(&mut buf) {
                 Ok(0) => return,
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return,

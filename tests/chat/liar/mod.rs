@@ -157,7 +157,7 @@ fn read(end: &mut WebSocket<TcpStream>) -> Option<Option<String>> {
         Err(Error::Io(error))
             if matches!(
                 error.kind(),
-                io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
+                io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted
             ) =>
         {
             Some(None)

@@ -1,5 +1,6 @@
 //! A connection that fails in a way of its own after so many bytes.
 
+use crate::socket_client::Unbroken;
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
@@ -21,7 +22,7 @@ pub(crate) enum Fate {
 
 /// A TCP connection with a fate.
 pub(crate) struct Flaky {
-    stream: TcpStream,
+    stream: Unbroken,
     fate: Fate,
     bytes: u64,
 }
@@ -29,14 +30,14 @@ pub(crate) struct Flaky {
 impl Flaky {
     pub(crate) fn new(stream: TcpStream, fate: Fate) -> Self {
         Flaky {
-            stream,
+            stream: Unbroken(stream),
             fate,
             bytes: 0,
         }
     }
 
     pub(crate) fn stream(&self) -> &TcpStream {
-        &self.stream
+        &self.stream.0
     }
 
     /// What has come to pass, once.
@@ -62,7 +63,7 @@ impl Flaky {
 
     /// Closed with bytes on their way and no time to linger, it is reset.
     fn reset(&self) {
-        let _ = socket2::SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
+        let _ = socket2::SockRef::from(&self.stream.0).set_linger(Some(Duration::ZERO));
     }
 
     pub(crate) fn was_reset(&self) -> bool {
