@@ -126,9 +126,10 @@ pub(crate) fn eventually(fact: &str, mut holds: impl FnMut() -> bool) {
 
 /// With an hour for all that a client or a service does by itself, where nothing else is set.
 fn unhurried(mut config: Config) -> Config {
+    type Time = fn(&mut Config) -> &mut Duration;
     const HOUR: Duration = Duration::from_secs(3_600);
     let usual = Config::default();
-    let times: [(fn(&mut Config) -> &mut Duration, Duration); 7] = [
+    let times: [(Time, Duration); 7] = [
         (|config| &mut config.header_timeout, HOUR),
         (|config| &mut config.body_grace, HOUR),
         (|config| &mut config.keep_alive, HOUR),
