@@ -397,11 +397,19 @@ impl Drop for Hurry {
 
 /// What runs on this thread until the guard is dropped is not cut short by the end of the process: that is met at the first
 /// call of the library afterwards. For callbacks whose panics are caught, which would take the end for one of those.
+#[cfg_attr(
+    not(feature = "web"),
+    allow(dead_code, reason = "for the callbacks of the web layer")
+)]
 pub(crate) fn undisturbed() -> Undisturbed {
     Undisturbed(HERE.with(|here| here.undisturbed.replace(true)))
 }
 
 /// See [`undisturbed`].
+#[cfg_attr(
+    not(feature = "web"),
+    allow(dead_code, reason = "for the callbacks of the web layer")
+)]
 pub(crate) struct Undisturbed(bool);
 
 impl Drop for Undisturbed {
