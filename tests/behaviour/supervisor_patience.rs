@@ -58,9 +58,10 @@ fn who_stops_a_child_hears_of_it_after_all_who_watch() {
     let runtime = Runtime::builder().workers(4).build().unwrap();
     let _entered = runtime.enter();
     let crowd = DynamicSupervisor::new().start().unwrap();
-    // To tell so many takes far longer than an answer does, and the youngest is told last.
+    // To tell so many takes far longer than an answer does, and the youngest is told last. A child on the pool wakes its
+    // supervisor on its own worker, which is not to be had before its end.
     for _ in 0..5 {
-        let plain = Child::server::<Plain>("plain", ());
+        let plain = Child::server::<Plain>("plain", ()).thread();
         let child = dynamic_supervisor::start_child(&crowd, plain).unwrap();
         let mut watches: Vec<Watch> = (0..10_000).map(|_| process::watch(&child)).collect();
         dynamic_supervisor::terminate_child(&crowd, &child).unwrap();
