@@ -247,8 +247,7 @@ fn posts_on_their_way() {
         let refs: Vec<String> = (0..600)
             .map(|_| push(&mut socket, "new_msg", &json!({"body": "x"})))
             .collect();
-        // Their answers may be before those of the posts that are taken.
-        socket.heartbeat();
+        handled_by_room(server, &mut socket);
         drop(held);
         refused(&mut socket, "busy", &refs)
     };
@@ -260,6 +259,16 @@ fn posts_on_their_way() {
 fn given_to_room(socket: &mut Socket) {
     let last = push(socket, "shout", &json!({}));
     socket.reply_to(&last);
+}
+
+/// Waits until the room has handled all that the client has said so far.
+#[track_caller]
+fn handled_by_room(server: &Server, socket: &mut Socket) {
+    given_to_room(socket);
+    server.inside(|| {
+        let room = server.program().chat().running_room("lobby").unwrap();
+        room.call(RoomMsg::Head).unwrap()
+    });
 }
 
 #[test]
@@ -301,12 +310,7 @@ fn mailboxes() {
         let refs: Vec<String> = (0..40)
             .map(|_| push(&mut socket, "new_msg", &json!({"body": "x"})))
             .collect();
-        given_to_room(&mut socket);
-        // It has handled all of them when it answers this.
-        server.inside(|| {
-            let room = server.program().chat().running_room("lobby").unwrap();
-            room.call(RoomMsg::Head).unwrap()
-        });
+        handled_by_room(server, &mut socket);
         drop(held);
         refused(&mut socket, "busy", &refs)
     };
