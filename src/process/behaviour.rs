@@ -272,6 +272,7 @@ impl<B: Behaviour> Body<B> {
     }
 
     /// Handles one entry. What the behaviour goes on with has to come before the next one.
+    #[inline]
     pub(crate) fn handle(
         &mut self,
         me: &Arc<dyn Process>,
@@ -294,6 +295,7 @@ impl<B: Behaviour> Body<B> {
     }
 
     /// Calls back for an entry.
+    #[inline]
     pub(super) fn meet(
         &mut self,
         me: &Arc<dyn Process>,
@@ -310,7 +312,7 @@ impl<B: Behaviour> Body<B> {
                         self.text.as_deref().cloned(),
                     )));
                 }
-                self.call_back(core, None, |state, cx| state.message(message, cx))?;
+                self.call_back(core, None, |state, cx| state.message(message, cx))
             }
             Entry::Call(message, call) => {
                 let call = InHand(call, core);
@@ -323,8 +325,21 @@ impl<B: Behaviour> Body<B> {
                     self.tell(SysEvent::In(incoming));
                 }
                 core.begin_call(call);
-                self.call_back(core, Some(call), |state, cx| state.message(message, cx))?;
+                self.call_back(core, Some(call), |state, cx| state.message(message, cx))
             }
+            entry => self.meet_other(me, core, entry),
+        }
+    }
+
+    /// Calls back for an entry that is no plain message.
+    fn meet_other(
+        &mut self,
+        me: &Arc<dyn Process>,
+        core: &Core,
+        entry: Entry<B::Msg>,
+    ) -> Result<(), End> {
+        match entry {
+            Entry::Message(_) | Entry::Call(..) => return self.meet(me, core, entry),
             Entry::Aliased(message, alias) => {
                 if alias.meets(me) {
                     self.cx.disarm();
@@ -411,6 +426,7 @@ impl<B: Behaviour> Body<B> {
     }
 
     /// Writes a message down before it is handled, if its behaviour shows messages.
+    #[inline]
     fn show(&mut self, message: &B::Msg) {
         let text = shown::message(B::inspect_message(message));
         if text.is_some() || self.text.is_some() {
@@ -444,6 +460,7 @@ impl<B: Behaviour> Body<B> {
         self.tell(SysEvent::Then(Then::of(flow)));
     }
 
+    #[inline]
     pub(super) fn call_back(
         &mut self,
         core: &Core,
@@ -498,6 +515,7 @@ impl<B: Behaviour> Body<B> {
         Some(self.terminate(reason))
     }
 
+    #[inline]
     fn follow(&mut self, flow: Flow) -> Result<(), End> {
         match flow {
             Flow::Loop => Ok(()),

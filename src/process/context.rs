@@ -178,7 +178,14 @@ impl<M: Send + 'static> Context<M> {
     }
 
     /// Something came: an idle timeout that was armed is taken back.
+    #[inline]
     pub(crate) fn disarm(&mut self) {
+        if self.idle.is_some() {
+            self.disarm_idle();
+        }
+    }
+
+    fn disarm_idle(&mut self) {
         if let Some(idle) = &mut self.idle
             && let Some(timer) = idle.disarm()
         {

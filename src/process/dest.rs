@@ -92,8 +92,8 @@ pub trait Dest: sealed::Sealed {
     fn cast(&self, message: Self::Msg) {
         if let Some(local) = self.local() {
             current::checkpoint();
-            if let Err(refused) = push(local, Entry::Message(message)) {
-                undelivered(Some(local.pid()), refused.into());
+            if let Err(refused) = local.push(Entry::Message(message)) {
+                refused_by(local, refused);
             }
             return;
         }
@@ -230,6 +230,18 @@ fn deliver<M: Send + 'static>(to: Target<M>, entry: Entry<M>) -> Result<(), Unde
         Target::NoProc => Err(Undelivered::NoProc(entry)),
         Target::WrongMessageType(_) => Err(Undelivered::WrongMessageType(entry)),
         Target::NoConnection => Err(Undelivered::NoConnection(entry)),
+    }
+}
+
+/// Waits for room if the mailbox is bounded so and the sender may wait; a message for which there is none is a dead letter.
+#[cold]
+fn refused_by<M: Send + 'static>(to: &Ref<M>, refused: Refused<M>) {
+    let pushed = match refused {
+        Refused::Full(entry) => push_in_time(to, entry),
+        closed => Err(closed),
+    };
+    if let Err(refused) = pushed {
+        undelivered(Some(to.pid()), refused.into());
     }
 }
 

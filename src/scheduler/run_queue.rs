@@ -45,6 +45,7 @@ impl<T> Owner<T> {
     }
 
     /// Fills the LIFO slot; whatever sat there goes to the end of the queue. `true` if something did.
+    #[inline]
     pub(super) fn push_lifo(&self, task: T) -> bool {
         let before = self.slot.pop();
         self.slot.push(task);
@@ -58,6 +59,7 @@ impl<T> Owner<T> {
     }
 
     /// Empties the LIFO slot.
+    #[inline]
     pub(super) fn pop_lifo(&self) -> Option<T> {
         self.slot.pop()
     }

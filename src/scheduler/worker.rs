@@ -113,6 +113,7 @@ pub(super) fn run_spare(pool: &Arc<Pool>, index: usize, mut queue: Owner<Task>) 
 }
 
 /// Puts a task where the calling thread's tasks go.
+#[inline]
 pub(super) fn schedule(pool: &Arc<Pool>, task: Task) {
     if let Some(task) = schedule_here(pool, task)
         && let Err(task) = pool.hatch.put(task)

@@ -24,7 +24,15 @@ enum Left<M> {
 }
 
 impl<S: GenServer> Server<S> {
+    #[inline]
     fn follow(&mut self, next: Next<S::Msg>) -> Flow {
+        match next {
+            Next::Loop => Flow::Loop,
+            next => self.turn_aside(next),
+        }
+    }
+
+    fn turn_aside(&mut self, next: Next<S::Msg>) -> Flow {
         match next {
             Next::Loop => Flow::Loop,
             Next::Timeout(delay) => Flow::Timeout(delay),
@@ -92,6 +100,7 @@ impl<S: GenServer> Behaviour for Server<S> {
         Cx::new(context)
     }
 
+    #[inline]
     fn message(&mut self, msg: S::Msg, cx: &mut Cx<S>) -> Flow {
         let next = self.state.handle(msg, cx);
         self.follow(next)
