@@ -18,7 +18,7 @@ use crate::process::start::Starter;
 use crate::process::wait;
 use crate::reason::ExitReason;
 use crate::scheduler::{Runnable, Turn};
-use crate::sync::{Arc, Mutex, Parker};
+use crate::sync::{Arc, Parker, TryMutex};
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -34,8 +34,8 @@ pub(crate) struct Pooled<B: Behaviour> {
     queue: LockedQueue<B::Msg>,
     bound: Option<Box<Bound>>,
     core: Core,
-    /// Held for a turn, and by nobody else for longer than a look; empty after the end.
-    body: Mutex<Option<Body<B>>>,
+    /// Held for a turn, and by nobody else for longer than a look; empty after the end. Nobody waits for it.
+    body: TryMutex<Option<Body<B>>>,
 }
 
 /// How a turn ended.
@@ -53,7 +53,7 @@ impl<B: Behaviour> Pooled<B> {
             core,
             bound: bound.map(Box::new),
             queue: LockedQueue::new(Queue::new()),
-            body: Mutex::new(None),
+            body: TryMutex::new(None),
         })
     }
 
@@ -167,7 +167,10 @@ impl<B: Behaviour> Pooled<B> {
         let Some(this) = any.downcast_ref::<Self>() else {
             return true;
         };
-        let mut place = this.body.lock();
+        let Some(mut place) = this.body.try_lock() else {
+            // Whoever ran it before is on its last steps, or somebody looks whether it runs.
+            return false;
+        };
         let Some(body) = place.as_mut() else {
             return true;
         };

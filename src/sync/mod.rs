@@ -1,10 +1,10 @@
-//! The façade: the only place that names parking_lot, crossbeam, `std::thread` and `std::sync`.
+//! The façade: the only place that names parking_lot, crossbeam, spin, `std::thread` and `std::sync`.
 //!
 //! It has three faces, of which users see the first:
 //!
 //! | cfg | what stands behind the names | for |
 //! |---|---|---|
-//! | none | parking_lot, crossbeam, `std` | use |
+//! | none | parking_lot, crossbeam, spin, `std` | use |
 //! | `tsan` | the same, but nothing whose inner workings are in the prebuilt `std`; see below | ThreadSanitizer |
 //! | `loom` | loom's types behind the same signatures | models of the small concurrent parts |
 //!
@@ -32,7 +32,7 @@
 //! # Under ThreadSanitizer
 //!
 //! A prebuilt `std` is not instrumented, so what happens inside of it looks like nothing happened: its locks, `Once`
-//! and channels seem to order nothing. parking_lot, crossbeam-deque and the used part of crossbeam-channel are
+//! and channels seem to order nothing. parking_lot, crossbeam-deque, spin and the used part of crossbeam-channel are
 //! compiled with the program and report nothing; `Once` and `Lazy` are a lock and a flag here. That leaves `Arc`,
 //! whose last drop is ordered by a stand-alone fence, which the sanitizer does not model: `sync::tsan` replaces what
 //! the compiler calls for a count-down. An embedding program runs with
@@ -70,6 +70,13 @@ pub use model::{Condvar, Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWrite
 pub use parking_lot::{Condvar, Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
 #[cfg(not(loom))]
 pub use std::sync::atomic;
+
+/// A lock that nobody waits for: it is taken at once or not at all. Whoever gives it back does so by a store, where any other
+/// lock takes a read-modify-write.
+#[cfg(loom)]
+pub(crate) type TryMutex<T> = Mutex<T>;
+#[cfg(not(loom))]
+pub(crate) type TryMutex<T> = spin::Mutex<T>;
 
 #[cfg(tsan)]
 pub use once::{Lazy, Once, OnceLock};

@@ -15,7 +15,7 @@ pub(crate) fn facade(tree: &Tree) -> Vec<String> {
             let outside = match segments.as_slice() {
                 ["std" | "core" | "alloc", "sync" | "thread", ..] => true,
                 [one, _, ..] => {
-                    ["parking_lot", "loom"].contains(one) || one.starts_with("crossbeam")
+                    ["parking_lot", "spin", "loom"].contains(one) || one.starts_with("crossbeam")
                 }
                 _ => false,
             };
@@ -99,6 +99,7 @@ fn only_the_facade_names_threads_and_locks() {
                 "fn f<'a>(c: char) { if c == '\"' { std::thread::yield_now() } }",
             )],
             &[("src/pid.rs", "use loom::sync::Arc;")],
+            &[("src/process/pooled.rs", "body: spin::Mutex<u8>,")],
         ],
         &[
             &[(
