@@ -4,7 +4,7 @@ use crate::pid::RequestId;
 use crate::process::core::{Process, Signal};
 use crate::process::error::CallError;
 use crate::sync::atomic::{AtomicBool, Ordering};
-use crate::sync::{Arc, Mutex, Parker};
+use crate::sync::{Arc, Brief, Parker};
 
 /// What an answer is: the value, or why there is none.
 pub(crate) type Answer<T> = Result<T, CallError>;
@@ -19,7 +19,7 @@ pub(crate) type Continuation<T> = Box<dyn FnOnce(Answer<T>) + Send>;
 pub(crate) struct Slot<T> {
     /// Equals `true` once there is nothing left to bring: lets a spinning caller look without the lock.
     done: AtomicBool,
-    state: Mutex<State<T>>,
+    state: Brief<State<T>>,
 }
 
 enum State<T> {
@@ -37,7 +37,7 @@ impl<T> Slot<T> {
     pub(crate) fn new() -> Self {
         Slot {
             done: AtomicBool::new(false),
-            state: Mutex::new(State::Open),
+            state: Brief::new(State::Open),
         }
     }
 
@@ -45,7 +45,7 @@ impl<T> Slot<T> {
     pub(crate) fn then(continuation: Continuation<T>) -> Self {
         Slot {
             done: AtomicBool::new(false),
-            state: Mutex::new(State::Then(continuation)),
+            state: Brief::new(State::Then(continuation)),
         }
     }
 
@@ -53,7 +53,7 @@ impl<T> Slot<T> {
     pub(crate) fn tell(process: Arc<dyn Process>, request: RequestId) -> Self {
         Slot {
             done: AtomicBool::new(false),
-            state: Mutex::new(State::Tell(process, request)),
+            state: Brief::new(State::Tell(process, request)),
         }
     }
 

@@ -18,7 +18,7 @@ use crate::process::start::Starter;
 use crate::process::wait;
 use crate::reason::ExitReason;
 use crate::scheduler::{Runnable, Turn};
-use crate::sync::{Arc, Parker, TryMutex};
+use crate::sync::{Arc, Brief, Parker};
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -35,7 +35,7 @@ pub(crate) struct Pooled<B: Behaviour> {
     bound: Option<Box<Bound>>,
     core: Core,
     /// Held for a turn, and by nobody else for longer than a look; empty after the end. Nobody waits for it.
-    body: TryMutex<Option<Body<B>>>,
+    body: Brief<Option<Body<B>>>,
 }
 
 /// How a turn ended.
@@ -53,7 +53,7 @@ impl<B: Behaviour> Pooled<B> {
             core,
             bound: bound.map(Box::new),
             queue: LockedQueue::new(Queue::new()),
-            body: TryMutex::new(None),
+            body: Brief::new(None),
         })
     }
 

@@ -4,7 +4,7 @@
 //! come over from another processor. Whoever opens the hatch shuts it before it does anything else, and then has what was
 //! put in: so a task that was put in is somebody's, who is awake.
 
-use crate::sync::Mutex;
+use crate::sync::Brief;
 use crate::sync::atomic::{AtomicU8, Ordering};
 
 const SHUT: u8 = 0;
@@ -17,7 +17,7 @@ const FULL: u8 = 2;
 pub(super) struct Hatch<T> {
     /// What is inside, to look at without the lock; written under it.
     state: AtomicU8,
-    inside: Mutex<Inside<T>>,
+    inside: Brief<Inside<T>>,
 }
 
 enum Inside<T> {
@@ -30,7 +30,7 @@ impl<T> Hatch<T> {
     pub(super) fn new() -> Self {
         Hatch {
             state: AtomicU8::new(SHUT),
-            inside: Mutex::new(Inside::Shut),
+            inside: Brief::new(Inside::Shut),
         }
     }
 

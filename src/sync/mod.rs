@@ -46,6 +46,8 @@
 //! cannot see even so: C code (SQLite), the inside of `std`, what the three suppressions of `sync::tsan` name, and orders
 //! that did not happen in this run.
 
+#[cfg(not(loom))]
+mod brief;
 #[cfg(loom)]
 pub(crate) mod model;
 #[cfg(tsan)]
@@ -71,12 +73,10 @@ pub use parking_lot::{Condvar, Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLoc
 #[cfg(not(loom))]
 pub use std::sync::atomic;
 
-/// A lock that nobody waits for: it is taken at once or not at all. Whoever gives it back does so by a store, where any other
-/// lock takes a read-modify-write.
-#[cfg(loom)]
-pub(crate) type TryMutex<T> = Mutex<T>;
 #[cfg(not(loom))]
-pub(crate) type TryMutex<T> = spin::Mutex<T>;
+pub(crate) use brief::{Brief, BriefGuard};
+#[cfg(loom)]
+pub(crate) use model::{Mutex as Brief, MutexGuard as BriefGuard};
 
 #[cfg(tsan)]
 pub use once::{Lazy, Once, OnceLock};

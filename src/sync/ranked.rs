@@ -1,9 +1,9 @@
 //! Locks with a rank: whoever holds one takes only locks of a higher rank, so no circle of threads can wait for one
 //! another. Debug builds check that at every lock and panic with both ranks; release builds store and do nothing for it.
 //!
-//! A lock without a rank ([`Mutex`]) is one under which no other is taken.
+//! A lock without a rank ([`Mutex`](super::Mutex), [`Brief`]) is one under which no other is taken.
 
-use super::{Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use super::{Brief, BriefGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::cell::RefCell;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
@@ -100,7 +100,7 @@ impl<G: DerefMut> DerefMut for Guard<G> {
 }
 
 /// A guard of a [`RankedMutex`].
-pub(crate) type RankedGuard<'a, T> = Guard<MutexGuard<'a, T>>;
+pub(crate) type RankedGuard<'a, T> = Guard<BriefGuard<'a, T>>;
 
 /// A guard of a [`RankedRwLock`] that was locked for reading.
 pub(crate) type RankedReadGuard<'a, T> = Guard<RwLockReadGuard<'a, T>>;
@@ -108,14 +108,14 @@ pub(crate) type RankedReadGuard<'a, T> = Guard<RwLockReadGuard<'a, T>>;
 /// A guard of a [`RankedRwLock`] that was locked for writing.
 pub(crate) type RankedWriteGuard<'a, T> = Guard<RwLockWriteGuard<'a, T>>;
 
-/// A [`Mutex`] with a rank.
+/// A [`Brief`] with a rank.
 #[derive(Default)]
-pub(crate) struct RankedMutex<T, const RANK: u8>(Mutex<T>);
+pub(crate) struct RankedMutex<T, const RANK: u8>(Brief<T>);
 
 impl<T, const RANK: u8> RankedMutex<T, RANK> {
     /// Holds a value.
     pub(crate) fn new(value: T) -> Self {
-        RankedMutex(Mutex::new(value))
+        RankedMutex(Brief::new(value))
     }
 
     /// Waits for the lock, the only one of its rank that this thread holds.
