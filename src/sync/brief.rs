@@ -5,7 +5,8 @@
 //! its processor, and then sleeps between two looks, so whoever holds it runs, however many there are and whatever their
 //! priorities. Nobody's turn is kept: who comes first has it.
 
-use std::time::Duration;
+use super::Parker;
+use std::time::{Duration, Instant};
 
 /// How often the lock is looked at, some 20 ns apart, before the holder must have lost its processor.
 const LOOKS: u32 = 64;
@@ -52,7 +53,7 @@ impl<T> Brief<T> {
             match looks {
                 ..LOOKS => std::hint::spin_loop(),
                 LOOKS..PATIENCE => super::thread::yield_now(),
-                _ => std::thread::sleep(PAUSE),
+                _ => _ = Parker::new().park_until(Some(Instant::now() + PAUSE)),
             }
             looks = looks.saturating_add(1);
             // A look is shared by all who wait, where an attempt takes the line from everybody else.
@@ -68,7 +69,7 @@ impl<T> Brief<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sync::{Arc, Parker, thread};
+    use crate::sync::{Arc, thread};
 
     fn aside(name: &str, run: impl FnOnce() + Send + 'static) -> thread::JoinHandle<()> {
         thread::spawn(name.to_owned(), None, run).expect("a thread")
@@ -106,7 +107,7 @@ mod tests {
             })
             .collect();
         // Long enough that they offer their processors, and sleep.
-        Parker::new().park_until(Some(std::time::Instant::now() + 20 * PAUSE));
+        Parker::new().park_until(Some(Instant::now() + 20 * PAUSE));
         assert!(held.is_empty());
         drop(held);
         waiters
