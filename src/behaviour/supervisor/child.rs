@@ -9,6 +9,7 @@ use crate::behaviour::served::{self, Served};
 use crate::behaviour::supervisor::restart::{Backoff, Restart, Shutdown};
 use crate::behaviour::supervisor::{Supervisor, machine};
 use crate::pid::Pid;
+use crate::process::core::Process;
 use crate::process::start::{self, Options};
 use crate::process::{Kind, Name, Overflow, Ref, ServerName, StartError};
 use crate::reason::ExitReason;
@@ -27,10 +28,28 @@ pub(crate) type Starter = Box<dyn FnMut() -> Result<Begun, StartError> + Send>;
 /// A child that has a pid.
 pub(crate) struct Begun {
     pub(crate) pid: Pid,
-    /// Its `Ref<M>`.
-    pub(crate) reference: Arc<dyn Any + Send + Sync>,
+    pub(crate) reference: Arc<dyn AnyRef>,
     /// Equals `true` if it is up; whether it comes up is told later otherwise.
     pub(crate) up: bool,
+}
+
+/// A `Ref<M>`, whatever its messages are.
+pub(crate) trait AnyRef: Any + Send + Sync {
+    fn process(&self) -> Arc<dyn Process>;
+}
+
+impl<M: Send + 'static> AnyRef for Ref<M> {
+    fn process(&self) -> Arc<dyn Process> {
+        Ref::process(self)
+    }
+}
+
+impl dyn AnyRef {
+    /// The reference, if it is one for these messages.
+    pub(crate) fn of<M: Send + 'static>(&self) -> Option<Ref<M>> {
+        let any: &dyn Any = self;
+        any.downcast_ref::<Ref<M>>().cloned()
+    }
 }
 
 /// Whether a child is a supervisor itself.

@@ -9,7 +9,7 @@ use crate::behaviour::supervisor::api::{
     ChildError, ChildInfo, ChildState, Counts, StartChildError,
 };
 use crate::behaviour::supervisor::board::{Board, Rule};
-use crate::behaviour::supervisor::child::{Begun, Child, ChildKind, ChildSpec, begun};
+use crate::behaviour::supervisor::child::{AnyRef, Begun, Child, ChildKind, ChildSpec, begun};
 use crate::behaviour::supervisor::dynamic::{DynamicMsg, Request, StartedChild};
 use crate::behaviour::supervisor::event::What;
 use crate::behaviour::supervisor::job::Key;
@@ -52,7 +52,7 @@ pub(super) struct Dynamic {
 
 struct Entry {
     slot: Slot,
-    reference: Option<Arc<dyn Any + Send + Sync>>,
+    reference: Option<Arc<dyn AnyRef>>,
     /// Whoever waits for its start.
     starter: Option<ReplyTo<Result<StartedChild, StartChildError>>>,
     /// Whoever waits for its end.
@@ -153,7 +153,7 @@ impl Dynamic {
                 entry.slot.becomes(Status::Starting(pid));
                 if let Some(starter) = &entry.starter {
                     if !up {
-                        wait::awaits(starter, pid);
+                        wait::awaits(starter, || reference.process());
                     }
                     entry.reference = Some(reference);
                 }
