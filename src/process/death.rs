@@ -157,6 +157,7 @@ fn cut_requests(shared: &Shared, process: &Arc<dyn Process>) {
 pub(crate) fn take_back(process: &Arc<dyn Process>) {
     let core = process.core();
     let shared = &core.runtime;
+    core.clear(flag::STARTING);
     core.set(flag::ENDING);
     if !give_back(shared, process) {
         return;
