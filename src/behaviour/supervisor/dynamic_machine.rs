@@ -10,6 +10,7 @@ use crate::behaviour::supervisor::api::{
 };
 use crate::behaviour::supervisor::board::{Board, Rule};
 use crate::behaviour::supervisor::child::{AnyRef, Begun, Child, ChildKind, ChildSpec, begun};
+use crate::behaviour::supervisor::children::{Children, Kept};
 use crate::behaviour::supervisor::dynamic::{DynamicMsg, Request, StartedChild};
 use crate::behaviour::supervisor::event::What;
 use crate::behaviour::supervisor::job::Key;
@@ -24,9 +25,7 @@ use crate::process::start::{self, Options};
 use crate::process::{Context, Down, Exit, Kind, ReplyTo, StartError, wait};
 use crate::reason::ExitReason;
 use crate::sync::Arc;
-use rustc_hash::FxBuildHasher;
 use std::any::Any;
-use std::collections::HashMap;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 
@@ -34,10 +33,7 @@ pub(super) struct Dynamic {
     max_children: usize,
     intensity: Intensity,
     auto_shutdown: AutoShutdown,
-    /// With the same hash in each run, as its order is the one in which children are told to end.
-    children: HashMap<Key, Box<Entry>, FxBuildHasher>,
-    by_pid: HashMap<Pid, Key, FxBuildHasher>,
-    next_key: Key,
+    children: Children<Box<Entry>>,
     /// Children whose `init` is not through.
     starting: usize,
     /// Questions about all children, which wait for those.
@@ -59,6 +55,12 @@ struct Entry {
     stoppers: Vec<ReplyTo<Result<(), ChildError>>>,
 }
 
+impl Kept for Box<Entry> {
+    fn slot(&self) -> &Slot {
+        &self.slot
+    }
+}
+
 /// How a dynamic supervisor is started.
 pub(super) fn launch(supervisor: DynamicSupervisor) -> (Options, InitFn<Dynamic>) {
     let options = Options {
@@ -75,10 +77,8 @@ pub(super) fn launch(supervisor: DynamicSupervisor) -> (Options, InitFn<Dynamic>
             board: Board::put_up(&cx.me().process(), Rule::Dynamic, None),
             max_children: supervisor.max_children,
             intensity: Intensity::new(restarts, period),
-            children: HashMap::default(),
+            children: Children::default(),
             auto_shutdown: supervisor.auto_shutdown,
-            by_pid: HashMap::default(),
-            next_key: 0,
             starting: 0,
             questions: Vec::new(),
             patience: Patience::default(),
@@ -103,12 +103,7 @@ pub(super) fn child(supervisor: DynamicSupervisor, id: Arc<str>) -> Child {
 
 impl Dynamic {
     pub(super) fn slots(&self) -> impl Iterator<Item = &Slot> {
-        self.children.values().map(|entry| &entry.slot)
-    }
-
-    fn entry(&mut self, pid: Pid) -> Option<&mut Entry> {
-        let key = self.by_pid.get(&pid)?;
-        self.children.get_mut(key).map(|entry| &mut **entry)
+        self.children.iter().map(|entry| &entry.slot)
     }
 
     fn add(
@@ -125,21 +120,19 @@ impl Dynamic {
         if self.children.len() >= self.max_children {
             return starter.send(Err(StartChildError::MaxChildren));
         }
-        let key = self.next_key;
-        self.next_key += 1;
-        let slot = Slot::new(&self.board, key, child);
-        let entry = Entry {
-            slot,
-            reference: None,
-            starter: Some(starter),
-            stoppers: Vec::new(),
-        };
-        self.children.insert(key, Box::new(entry));
+        let key = self.children.add(|key| {
+            Box::new(Entry {
+                slot: Slot::new(&self.board, key, child),
+                reference: None,
+                starter: Some(starter),
+                stoppers: Vec::new(),
+            })
+        });
         self.start(cx, key);
     }
 
     fn start(&mut self, cx: &DynCx, key: Key) {
-        let Some(entry) = self.children.get_mut(&key) else {
+        let Some(entry) = self.children.get_mut(key) else {
             return;
         };
         entry.slot.forget_timer();
@@ -158,7 +151,7 @@ impl Dynamic {
                     entry.reference = Some(reference);
                 }
                 self.starting += 1;
-                self.by_pid.insert(pid, key);
+                self.children.note_pid(key, pid);
                 if up {
                     self.acked(cx, pid, Ok(()));
                 }
@@ -168,15 +161,14 @@ impl Dynamic {
     }
 
     fn acked(&mut self, cx: &DynCx, pid: Pid, result: Result<(), StartError>) {
-        let Some(entry) = self.entry(pid) else { return };
+        let Some(entry) = self.children.by_pid(pid) else {
+            return;
+        };
         if entry.slot.status() != Status::Starting(pid) {
             return;
         }
         let key = entry.slot.key;
         self.starting -= 1;
-        let Some(entry) = self.children.get_mut(&key) else {
-            return;
-        };
         match result {
             Ok(()) => {
                 let died = entry.slot.take_died();
@@ -194,14 +186,14 @@ impl Dynamic {
             Err(error) => {
                 entry.slot.take_died();
                 entry.slot.last = Some(pid);
-                self.by_pid.remove(&pid);
+                self.children.forget_pid(pid);
                 self.start_failed(cx, key, error);
             }
         }
     }
 
     fn start_failed(&mut self, cx: &DynCx, key: Key, error: StartError) {
-        let Some(entry) = self.children.get_mut(&key) else {
+        let Some(entry) = self.children.get_mut(key) else {
             return;
         };
         if error != StartError::Ignored {
@@ -210,18 +202,18 @@ impl Dynamic {
         }
         match entry.starter.take() {
             Some(starter) => {
-                self.children.remove(&key);
+                self.children.remove(key);
                 starter.send(Err(StartChildError::Failed(error)));
             }
             // A restart that is ignored: the child is gone. One that failed: it is tried again.
-            None if error == StartError::Ignored => drop(self.children.remove(&key)),
+            None if error == StartError::Ignored => drop(self.children.remove(key)),
             None => entry.slot.put_off(cx.me()),
         }
     }
 
     fn child_ended(&mut self, cx: &DynCx, exit: Exit) {
         let ending = self.ending.is_some();
-        let Some(entry) = self.entry(exit.from) else {
+        let Some(entry) = self.children.by_pid(exit.from) else {
             return;
         };
         match entry.slot.status() {
@@ -229,9 +221,9 @@ impl Dynamic {
                 let key = entry.slot.key;
                 entry.slot.becomes(Status::Undefined);
                 entry.slot.last = Some(pid);
-                entry.slot.tell(What::Exited(pid, exit.reason.clone()));
                 let due = entry.slot.child.spec.is_due(&exit.reason);
-                self.by_pid.remove(&pid);
+                entry.slot.tell(What::Exited(pid, exit.reason));
+                self.children.forget_pid(pid);
                 if due && !ending {
                     self.restart(cx, key, false);
                 } else {
@@ -245,7 +237,7 @@ impl Dynamic {
 
     /// A child ended by itself and is not restarted.
     fn gone(&mut self, cx: &DynCx, key: Key) {
-        let Some(entry) = self.children.remove(&key) else {
+        let Some(entry) = self.children.remove(key) else {
             return;
         };
         let significant = |entry: &Entry| entry.slot.child.spec.significant;
@@ -254,7 +246,7 @@ impl Dynamic {
                 AutoShutdown::Never => false,
                 AutoShutdown::AnySignificant => true,
                 AutoShutdown::AllSignificant => {
-                    !self.children.values().any(|entry| significant(entry))
+                    !self.children.iter().any(|entry| significant(entry))
                 }
             };
         if ends {
@@ -265,13 +257,13 @@ impl Dynamic {
     /// Restarts a child; `counted` if that has been counted before its wait.
     fn restart(&mut self, cx: &DynCx, key: Key, counted: bool) {
         let now = cx.now();
-        let Some(entry) = self.children.get_mut(&key) else {
+        let Some(entry) = self.children.get_mut(key) else {
             return;
         };
         if !counted {
             if !entry.slot.allows(now) || !self.intensity.allows(now) {
                 entry.slot.tell(What::GaveUp);
-                self.children.remove(&key);
+                self.children.remove(key);
                 return self.shut_down(cx, ExitReason::Shutdown);
             }
             let delay = entry.slot.next_delay(now);
@@ -286,7 +278,7 @@ impl Dynamic {
     }
 
     fn due(&mut self, cx: &DynCx, key: Key, attempt: u32) {
-        let Some(entry) = self.children.get_mut(&key) else {
+        let Some(entry) = self.children.get_mut(key) else {
             return;
         };
         let is_due =
@@ -298,12 +290,9 @@ impl Dynamic {
     }
 
     fn terminate(&mut self, cx: &DynCx, pid: Pid, reply: ReplyTo<Result<(), ChildError>>) {
-        let key = self
-            .by_pid
-            .get(&pid)
-            .copied()
-            .or_else(|| self.restarting_after(pid));
-        let Some((key, entry)) = key.and_then(|key| Some((key, self.children.get_mut(&key)?)))
+        let alive = self.children.by_pid(pid).map(|entry| entry.slot.key);
+        let key = alive.or_else(|| self.restarting_after(pid));
+        let Some((key, entry)) = key.and_then(|key| Some((key, self.children.get_mut(key)?)))
         else {
             return reply.send(Err(ChildError::NotFound));
         };
@@ -316,7 +305,7 @@ impl Dynamic {
             Status::Stopping(_) => entry.stoppers.push(reply),
             Status::Undefined | Status::Dead { .. } | Status::Restarting(_) => {
                 entry.slot.forget_timer();
-                self.children.remove(&key);
+                self.children.remove(key);
                 reply.send(Ok(()));
             }
         }
@@ -330,7 +319,7 @@ impl Dynamic {
     }
 
     fn child_stopped(&mut self, pid: Pid, reason: ExitReason) {
-        let Some(entry) = self.entry(pid) else {
+        let Some(entry) = self.children.by_pid(pid) else {
             return;
         };
         if entry.slot.status() != Status::Stopping(pid) {
@@ -342,9 +331,9 @@ impl Dynamic {
             (reason, _) => reason,
         };
         entry.slot.tell(What::Stopped(pid, reason.clone()));
-        self.by_pid.remove(&pid);
+        self.children.forget_pid(pid);
         self.patience.ends();
-        let Some(entry) = self.children.remove(&key) else {
+        let Some(entry) = self.children.remove(key) else {
             return;
         };
         let Entry {
@@ -376,18 +365,23 @@ impl Dynamic {
         self.ending = Some(reason);
         self.starting = 0;
         // One moment for all, so that they are looked at together when it is over.
-        let (now, patience) = (cx.now(), &mut self.patience);
-        self.children.retain(|_, entry| {
+        let now = cx.now();
+        let mut gone = Vec::new();
+        for entry in self.children.iter_mut() {
             entry.slot.forget_timer();
             match entry.slot.status() {
                 Status::Starting(pid) | Status::Running(pid) => {
-                    entry.slot.stop(cx, pid, now, patience);
-                    true
+                    entry.slot.stop(cx, pid, now, &mut self.patience);
                 }
-                Status::Stopping(_) => true,
-                Status::Undefined | Status::Dead { .. } | Status::Restarting(_) => false,
+                Status::Stopping(_) => {}
+                Status::Undefined | Status::Dead { .. } | Status::Restarting(_) => {
+                    gone.push(entry.slot.key);
+                }
             }
-        });
+        }
+        for key in gone {
+            self.children.remove(key);
+        }
     }
 
     fn serve(&mut self, cx: &DynCx, request: Request) {
@@ -408,7 +402,7 @@ impl Dynamic {
         for question in std::mem::take(&mut self.questions) {
             match question {
                 Request::Which(reply) => {
-                    reply.send(self.children.values().map(|entry| info(entry)).collect())
+                    reply.send(self.children.iter().map(|entry| info(entry)).collect())
                 }
                 Request::Count(reply) => reply.send(self.count()),
                 Request::Start(..) | Request::Terminate(..) => {
@@ -420,7 +414,7 @@ impl Dynamic {
 
     fn count(&self) -> Counts {
         let mut counts = Counts::default();
-        for entry in self.children.values() {
+        for entry in self.children.iter() {
             let running = matches!(entry.slot.state(), ChildState::Running(_));
             counts.add(entry.slot.child.spec.kind, running);
         }
@@ -485,7 +479,7 @@ impl Behaviour for Dynamic {
         match value.downcast::<Event>().map(|event| *event) {
             Ok(Event::Overdue) => {
                 for pid in self.patience.overdue(cx.me(), cx.now()) {
-                    let entry = self.entry(pid);
+                    let entry = self.children.by_pid(pid);
                     if entry.is_some_and(|entry| entry.slot.status() == Status::Stopping(pid)) {
                         crate::process::exit(pid, ExitReason::Kill);
                     }
