@@ -23,7 +23,8 @@ use std::time::Duration;
 /// How long a worker has to end unless told otherwise: OTP's five seconds.
 const SHUTDOWN: Duration = Duration::from_secs(5);
 
-pub(crate) type Starter = Box<dyn FnMut() -> Result<Begun, StartError> + Send>;
+/// Begins a start, with the options that were chosen if any were.
+pub(crate) type Starter = Box<dyn FnMut(Option<&Options>) -> Result<Begun, StartError> + Send>;
 
 /// A child that has a pid.
 pub(crate) struct Begun {
@@ -116,6 +117,8 @@ impl fmt::Debug for Predicate {
 pub struct Child {
     pub(crate) spec: ChildSpec,
     start: Starter,
+    /// In a box, as most children choose none, and a supervisor may have a million.
+    options: Option<Box<Options>>,
 }
 
 impl Child {
@@ -156,14 +159,12 @@ impl Child {
         id: impl Into<Arc<str>>,
         mut build: impl FnMut() -> Supervisor + Send + 'static,
     ) -> Child {
-        Child {
-            spec: ChildSpec::new(id.into(), ChildKind::Supervisor, Shutdown::Infinity),
-            start: Box::new(move || {
-                let (mut options, init) = machine::launch(build());
-                options.link = true;
-                Ok(begun(start::start_async(&options, init)?.reference))
-            }),
-        }
+        let spec = ChildSpec::new(id.into(), ChildKind::Supervisor, Shutdown::Infinity);
+        Child::new(spec, move || {
+            let (mut options, init) = machine::launch(build());
+            options.link = true;
+            Ok(begun(start::start_async(&options, init)?.reference))
+        })
     }
 
     /// A closure on a thread of its own, run once: temporary by nature.
@@ -171,15 +172,12 @@ impl Child {
         let mut spec = ChildSpec::new(id.into(), ChildKind::Worker, Shutdown::Timeout(SHUTDOWN));
         spec.restart = Restart::Temporary;
         let mut run = Some(run);
-        Child {
-            spec,
-            start: Box::new(move || {
-                let Some(run) = run.take() else {
-                    return Err(StartError::Ignored);
-                };
-                Ok(is_up(crate::process::spawn_link::<()>(move |_| run())?))
-            }),
-        }
+        Child::new(spec, move || {
+            let Some(run) = run.take() else {
+                return Err(StartError::Ignored);
+            };
+            Ok(is_up(crate::process::spawn_link::<()>(move |_| run())?))
+        })
     }
 
     /// Sets the rules of a child that is not a server.
@@ -211,27 +209,40 @@ impl Child {
 
     /// Begins a start. Runs in the supervisor's process; user code in it may panic.
     pub(crate) fn begin(&mut self) -> Result<Begun, StartError> {
-        (self.start)()
+        (self.start)(self.options.as_deref())
     }
 
     /// Lets go of what it would be started with again: of a temporary child, which never is.
     pub(crate) fn forget_start(&mut self) {
-        self.start = Box::new(|| Err(StartError::Ignored));
+        self.start = Box::new(|_| Err(StartError::Ignored));
+        self.options = None;
     }
 
-    pub(crate) fn new(spec: ChildSpec, start: Starter) -> Self {
-        Child { spec, start }
+    /// A child of which nothing is chosen but its rules.
+    pub(crate) fn new(
+        spec: ChildSpec,
+        mut start: impl FnMut() -> Result<Begun, StartError> + Send + 'static,
+    ) -> Self {
+        Child {
+            spec,
+            start: Box::new(move |_| start()),
+            options: None,
+        }
     }
 
     /// The same child, with something done around each of its starts.
     pub(crate) fn around(
         self,
-        mut around: impl FnMut(&mut Starter) -> Result<Begun, StartError> + Send + 'static,
+        mut around: impl FnMut(
+            &mut dyn FnMut() -> Result<Begun, StartError>,
+        ) -> Result<Begun, StartError>
+        + Send
+        + 'static,
     ) -> Self {
-        let Child { spec, mut start } = self;
+        let mut start = self.start;
         Child {
-            spec,
-            start: Box::new(move || around(&mut start)),
+            start: Box::new(move |options| around(&mut || start(options))),
+            ..self
         }
     }
 }
@@ -308,16 +319,19 @@ impl fmt::Debug for Child {
 #[must_use = "a child does nothing until a supervisor has it"]
 pub struct ServerChild<S: Served> {
     spec: ChildSpec,
-    args: Box<dyn FnMut() -> S::Args + Send>,
+    start: Starter,
     options: Options,
     server: PhantomData<fn() -> S>,
 }
 
 impl<S: Served> ServerChild<S> {
-    fn new(id: Arc<str>, args: impl FnMut() -> S::Args + Send + 'static) -> Self {
+    fn new(id: Arc<str>, mut args: impl FnMut() -> S::Args + Send + 'static) -> Self {
         ServerChild {
             spec: ChildSpec::new(id, ChildKind::Worker, Shutdown::Timeout(SHUTDOWN)),
-            args: Box::new(args),
+            start: Box::new(move |options| match options {
+                Some(options) => begin::<S>(options, args()),
+                None => begin::<S>(&linked::<S>(), args()),
+            }),
             options: linked::<S>(),
             server: PhantomData,
         }
@@ -458,17 +472,16 @@ impl<S: Served> From<ServerChild<S>> for Child {
     fn from(child: ServerChild<S>) -> Child {
         let ServerChild {
             spec,
-            mut args,
+            start,
             options,
             ..
         } = child;
-        // A supervisor may have a million children whose options are all the same.
-        let start: Starter = if options.is_plain() {
-            Box::new(move || begin::<S>(&linked::<S>(), args()))
-        } else {
-            Box::new(move || begin::<S>(&options, args()))
-        };
-        Child::new(spec, start)
+        let options = (!options.is_plain()).then(|| Box::new(options));
+        Child {
+            spec,
+            start,
+            options,
+        }
     }
 }
 

@@ -98,7 +98,7 @@ pub(super) fn child(supervisor: DynamicSupervisor, id: Arc<str>) -> Child {
         options.link = true;
         Ok(begun(start::start_async(&options, init)?.reference))
     };
-    Child::new(spec, Box::new(start))
+    Child::new(spec, start)
 }
 
 impl Dynamic {
