@@ -204,14 +204,14 @@ fn tell(core: &Core, obituary: Obituary, reason: &ExitReason) {
     let (shared, pid) = (&*core.runtime, core.pid);
     let another_may_go_first = || shared.scheduler().put_aside();
     let stopped_by = core.has(flag::STOPPING).then(|| core.parent());
-    for link in obituary.links {
+    obituary.links.for_each(|link| {
         another_may_go_first();
         if stopped_by == Some(link) {
             unlink(shared, pid, link);
         } else {
             tell_link(shared, pid, link, reason);
         }
-    }
+    });
     tell_watchers(core, obituary.watchers, reason);
     let late = core.relations.lock().told();
     tell_watchers(core, late, reason);

@@ -73,13 +73,33 @@ pub(crate) trait AtDeath: Send + Sync {
 /// With the same hash in each run, as the order of the set is the order in which links are told of an end.
 type Pids = HashSet<Pid, FxBuildHasher>;
 
+/// Who a process is linked to.
 #[derive(Default)]
-enum Links {
+pub(crate) enum Links {
     #[default]
     None,
     One(Pid),
     /// In a box, as most processes have one link at most.
     Many(Box<Pids>),
+}
+
+impl Links {
+    pub(crate) fn to_vec(&self) -> Vec<Pid> {
+        match self {
+            Links::None => Vec::new(),
+            Links::One(one) => vec![*one],
+            Links::Many(many) => many.iter().copied().collect(),
+        }
+    }
+
+    /// Calls `tell` for each.
+    pub(crate) fn for_each(self, tell: impl FnMut(Pid)) {
+        match self {
+            Links::None => {}
+            Links::One(one) => [one].into_iter().for_each(tell),
+            Links::Many(many) => many.into_iter().for_each(tell),
+        }
+    }
 }
 
 /// The board of one process.
@@ -169,7 +189,7 @@ pub(crate) type Belongings = (Option<Arc<str>>, Vec<Arc<dyn AtDeath>>);
 /// Whom a process that just ended has to tell.
 #[derive(Default)]
 pub(crate) struct Obituary {
-    pub(crate) links: Vec<Pid>,
+    pub(crate) links: Links,
     pub(crate) watchers: Few<Watcher>,
     /// Monitors that it held: those it watched may forget it.
     pub(crate) watching: Few<Watched>,
@@ -219,11 +239,7 @@ impl Relations {
     }
 
     pub(crate) fn links(&self) -> Vec<Pid> {
-        match &self.links {
-            Links::None => Vec::new(),
-            Links::One(one) => vec![*one],
-            Links::Many(many) => many.iter().copied().collect(),
-        }
+        self.links.to_vec()
     }
 
     // ## Monitors
@@ -531,8 +547,7 @@ impl Relations {
             return None;
         }
         self.ended = Some(Box::new(reason));
-        let links = self.links();
-        self.links = Links::None;
+        let links = std::mem::take(&mut self.links);
         self.nameless = true;
         let Some(more) = &mut self.more else {
             return Some(Obituary {
