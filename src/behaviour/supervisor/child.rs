@@ -23,13 +23,22 @@ use std::time::Duration;
 /// How long a worker has to end unless told otherwise: OTP's five seconds.
 const SHUTDOWN: Duration = Duration::from_secs(5);
 
-/// Begins a start, with the options that were chosen if any were.
-pub(crate) type Starter = Box<dyn FnMut(Option<&Options>) -> Result<Begun, StartError> + Send>;
+pub(crate) type Starter = Box<dyn FnMut(How<'_>) -> Result<Begun, StartError> + Send>;
+
+/// How a child is to be begun.
+#[derive(Clone, Copy)]
+pub(crate) struct How<'a> {
+    /// The options that were chosen, if any were.
+    options: Option<&'a Options>,
+    /// Whether somebody wants its reference.
+    refers: bool,
+}
 
 /// A child that has a pid.
 pub(crate) struct Begun {
     pub(crate) pid: Pid,
-    pub(crate) reference: Arc<dyn AnyRef>,
+    /// Its `Ref<M>`, if somebody wanted it.
+    pub(crate) reference: Option<Arc<dyn AnyRef>>,
     /// Equals `true` if it is up; whether it comes up is told later otherwise.
     pub(crate) up: bool,
 }
@@ -207,9 +216,11 @@ impl Child {
         self
     }
 
-    /// Begins a start. Runs in the supervisor's process; user code in it may panic.
-    pub(crate) fn begin(&mut self) -> Result<Begun, StartError> {
-        (self.start)(self.options.as_deref())
+    /// Begins a start, and makes a reference if that is wanted. Runs in the supervisor's process; user code in it may
+    /// panic.
+    pub(crate) fn begin(&mut self, refers: bool) -> Result<Begun, StartError> {
+        let options = self.options.as_deref();
+        (self.start)(How { options, refers })
     }
 
     /// Lets go of what it would be started with again: of a temporary child, which never is.
@@ -241,7 +252,10 @@ impl Child {
     ) -> Self {
         let mut start = self.start;
         Child {
-            start: Box::new(move |options| around(&mut || start(options))),
+            start: Box::new(move |how| {
+                let refers = true;
+                around(&mut || start(How { refers, ..how }))
+            }),
             ..self
         }
     }
@@ -249,9 +263,13 @@ impl Child {
 
 /// A child whose `init` may not be through.
 pub(crate) fn begun<M: Send + 'static>(reference: Ref<M>) -> Begun {
+    begun_as(reference, true)
+}
+
+fn begun_as<M: Send + 'static>(reference: Ref<M>, refers: bool) -> Begun {
     Begun {
         pid: reference.pid(),
-        reference: Arc::new(reference),
+        reference: refers.then(|| -> Arc<dyn AnyRef> { Arc::new(reference) }),
         up: false,
     }
 }
@@ -328,9 +346,12 @@ impl<S: Served> ServerChild<S> {
     fn new(id: Arc<str>, mut args: impl FnMut() -> S::Args + Send + 'static) -> Self {
         ServerChild {
             spec: ChildSpec::new(id, ChildKind::Worker, Shutdown::Timeout(SHUTDOWN)),
-            start: Box::new(move |options| match options {
-                Some(options) => begin::<S>(options, args()),
-                None => begin::<S>(&linked::<S>(), args()),
+            start: Box::new(move |how| {
+                let reference = match how.options {
+                    Some(options) => begin::<S>(options, args()),
+                    None => begin::<S>(&linked::<S>(), args()),
+                };
+                Ok(begun_as(reference?, how.refers))
             }),
             options: linked::<S>(),
             server: PhantomData,
@@ -464,8 +485,8 @@ fn linked<S: Served>() -> Options {
     }
 }
 
-fn begin<S: Served>(options: &Options, args: S::Args) -> Result<Begun, StartError> {
-    Ok(begun(served::start_async::<S>(options, args)?.reference))
+fn begin<S: Served>(options: &Options, args: S::Args) -> Result<Ref<S::Msg>, StartError> {
+    Ok(served::start_async::<S>(options, args)?.reference)
 }
 
 impl<S: Served> From<ServerChild<S>> for Child {

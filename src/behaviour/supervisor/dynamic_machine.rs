@@ -141,15 +141,15 @@ impl Dynamic {
             entry.slot.becomes(Status::Restarting(None));
             return;
         }
-        match entry.slot.begin() {
+        match entry.slot.begin(entry.starter.is_some()) {
             Ok(Begun { pid, reference, up }) => {
                 entry.slot.becomes(Status::Starting(pid));
-                if let Some(starter) = &entry.starter {
-                    if !up {
-                        wait::awaits(starter, || reference.process());
-                    }
-                    entry.reference = Some(reference);
+                if let (Some(starter), Some(reference)) = (&entry.starter, &reference)
+                    && !up
+                {
+                    wait::awaits(starter, || reference.process());
                 }
+                entry.reference = reference;
                 self.starting += 1;
                 self.children.note_pid(key, pid);
                 if up {
@@ -172,7 +172,7 @@ impl Dynamic {
         match result {
             Ok(()) => {
                 let died = entry.slot.take_died();
-                entry.slot.comes_up(pid, cx.now());
+                entry.slot.comes_up(pid, || cx.now());
                 entry.slot.tell(What::Started(pid));
                 if let (Some(starter), Some(reference)) =
                     (entry.starter.take(), entry.reference.take())

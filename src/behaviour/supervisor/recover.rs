@@ -93,9 +93,14 @@ impl Machine {
                 return;
             }
         }
-        let (stops, starts) = self.plan(key);
-        let steps = stops.into_iter().chain(starts);
-        self.job = Some(Job::new(Purpose::Restart(key), steps));
+        let purpose = Purpose::Restart(key);
+        self.job = Some(match self.strategy {
+            Strategy::OneForOne => Job::new(purpose, [Step::Start(key)]),
+            _ => {
+                let (stops, starts) = self.plan(key);
+                Job::new(purpose, stops.into_iter().chain(starts))
+            }
+        });
     }
 
     /// The steps that a restart of a child means: whom to stop, and then whom to start. Temporary siblings are gone

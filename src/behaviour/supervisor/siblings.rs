@@ -53,7 +53,7 @@ impl Siblings {
         let Some(slot) = self.all.get_mut(key) else {
             return Ok(false);
         };
-        let begun = slot.begin()?;
+        let begun = slot.begin(false)?;
         slot.becomes(Status::Starting(begun.pid));
         self.all.note_pid(key, begun.pid);
         Ok(begun.up)

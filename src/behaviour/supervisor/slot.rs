@@ -167,9 +167,9 @@ impl Slot {
     }
 
     /// The child is up.
-    pub(super) fn comes_up(&mut self, pid: Pid, now: Instant) {
+    pub(super) fn comes_up(&mut self, pid: Pid, now: impl FnOnce() -> Instant) {
         if let Some(pace) = &mut self.pace {
-            pace.up_since = Some(now);
+            pace.up_since = Some(now());
         }
         if self.child.spec.restart == Restart::Temporary {
             self.child.forget_start();
@@ -203,10 +203,11 @@ impl Slot {
         }
     }
 
-    /// Begins a start. Unless the child is up at once, the supervisor, which runs this, is told when that is through.
-    pub(super) fn begin(&mut self) -> Result<Begun, StartError> {
+    /// Begins a start, and makes a reference if that is wanted. Unless the child is up at once, the supervisor, which
+    /// runs this, is told when that is through.
+    pub(super) fn begin(&mut self, refers: bool) -> Result<Begun, StartError> {
         let child = &mut self.child;
-        match catch_unwind(AssertUnwindSafe(|| child.begin())) {
+        match catch_unwind(AssertUnwindSafe(|| child.begin(refers))) {
             Ok(begun) => begun,
             Err(payload) => match unwind::reason_of(payload) {
                 (reason, unwind::By::Itself) => Err(StartError::Exit(reason)),
