@@ -33,7 +33,7 @@ pub(super) struct Dynamic {
     max_children: usize,
     intensity: Intensity,
     auto_shutdown: AutoShutdown,
-    children: Children<Box<Entry>>,
+    children: Children<Entry>,
     /// Children whose `init` is not through.
     starting: usize,
     /// Questions about all children, which wait for those.
@@ -55,7 +55,7 @@ struct Entry {
     stoppers: Vec<ReplyTo<Result<(), ChildError>>>,
 }
 
-impl Kept for Box<Entry> {
+impl Kept for Entry {
     fn slot(&self) -> &Slot {
         &self.slot
     }
@@ -120,13 +120,11 @@ impl Dynamic {
         if self.children.len() >= self.max_children {
             return starter.send(Err(StartChildError::MaxChildren));
         }
-        let key = self.children.add(|key| {
-            Box::new(Entry {
-                slot: Slot::new(&self.board, key, child),
-                reference: None,
-                starter: Some(starter),
-                stoppers: Vec::new(),
-            })
+        let key = self.children.add(|key| Entry {
+            slot: Slot::new(&self.board, key, child),
+            reference: None,
+            starter: Some(starter),
+            stoppers: Vec::new(),
         });
         self.start(cx, key);
     }
@@ -341,7 +339,7 @@ impl Dynamic {
             starter,
             stoppers,
             ..
-        } = *entry;
+        } = entry;
         // Whoever hears of it sees it no more.
         drop(slot);
         match starter {
