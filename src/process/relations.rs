@@ -9,7 +9,7 @@
 //! Every process has one board behind one lock. The board of the *receiver* is the authority on what it is
 //! still owed; the board of the one who dies is only an index of whom to tell.
 
-use crate::pid::{MonitorRef, Pid};
+use crate::pid::{MonitorRef, Pid, PidBuildHasher};
 use crate::process::alias::AliasState;
 use crate::process::call::PendingCall;
 use crate::process::dictionary::Dictionary;
@@ -19,7 +19,6 @@ use crate::process::signal::{Down, Exit, Tag};
 use crate::process::unwind::By;
 use crate::reason::ExitReason;
 use crate::sync::Arc;
-use rustc_hash::FxBuildHasher;
 use std::collections::{HashSet, VecDeque};
 
 /// What an exit signal does to the process that meets it.
@@ -71,7 +70,7 @@ pub(crate) trait AtDeath: Send + Sync {
 }
 
 /// With the same hash in each run, as the order of the set is the order in which links are told of an end.
-type Pids = HashSet<Pid, FxBuildHasher>;
+type Pids = HashSet<Pid, PidBuildHasher>;
 
 /// Who a process is linked to.
 #[derive(Default)]

@@ -8,13 +8,12 @@ use crate::behaviour::supervisor::job::Key;
 use crate::behaviour::supervisor::restart::Strategy;
 use crate::behaviour::supervisor::routes::Routes;
 use crate::behaviour::supervisor::subscribe::Subscriptions;
-use crate::pid::Pid;
+use crate::pid::{Pid, PidBuildHasher};
 use crate::process::core::Process;
 use crate::process::relations::AtDeath;
 use crate::process::runtime::Shared;
 use crate::process::{ProcessId, runtime};
 use crate::sync::{Arc, Mutex, RwLock};
-use rustc_hash::FxBuildHasher;
 use std::collections::HashMap;
 
 /// How a child is at one moment.
@@ -98,7 +97,7 @@ pub(super) fn find(shared: &Shared, supervisor: Pid) -> Option<Arc<Board>> {
 
 /// The boards of a runtime's supervisors. A leaf lock.
 #[derive(Default)]
-struct Boards(RwLock<HashMap<Pid, Arc<Board>, FxBuildHasher>>);
+struct Boards(RwLock<HashMap<Pid, Arc<Board>, PidBuildHasher>>);
 
 impl AtDeath for Boards {
     fn at_death(&self, pid: Pid) {

@@ -3,8 +3,7 @@
 
 use crate::behaviour::supervisor::job::Key;
 use crate::behaviour::supervisor::slot::Slot;
-use crate::pid::Pid;
-use rustc_hash::FxBuildHasher;
+use crate::pid::{Pid, PidBuildHasher};
 use std::collections::HashMap;
 
 /// How many places are kept when nobody is left: a supervisor of tasks may have one at a time.
@@ -27,7 +26,7 @@ pub(super) struct Children<C> {
     /// Places that were left.
     free: Vec<u32>,
     /// Where those are that were begun and have not been seen to end.
-    by_pid: HashMap<Pid, u32, FxBuildHasher>,
+    by_pid: HashMap<Pid, u32, PidBuildHasher>,
     next: u64,
 }
 
