@@ -50,15 +50,6 @@ pub(crate) struct Options {
     pub(crate) initial: Initial,
 }
 
-impl Options {
-    /// Equals `true` if none was chosen that a child of a supervisor has.
-    pub(crate) fn is_plain(&self) -> bool {
-        let called = self.name.is_some() || self.via.is_some() || self.label.is_some();
-        let runs = self.kind.is_some() || self.mailbox.is_some() || self.timeout.is_some();
-        !(called || runs)
-    }
-}
-
 /// A process that was started.
 pub(crate) struct Started<M: Send + 'static> {
     pub(crate) reference: Ref<M>,
@@ -243,14 +234,8 @@ pub(crate) fn spawn<B: Behaviour>(
 pub(crate) fn prepare_thread<M: Send + 'static>(
     options: &Options,
 ) -> Result<(Arc<Thread<M>>, Option<MonitorRef>), StartError> {
-    let parent = parent(options)?;
-    let core = core(
-        runtime::current(),
-        options,
-        Kind::Thread,
-        parent.as_ref(),
-        0,
-    )?;
+    let (shared, parent) = origin(options)?;
+    let core = core(shared, options, Kind::Thread, parent.as_ref(), 0)?;
     let thread = Thread::new(core, bound(options));
     let monitor = enrol(options, parent.as_ref(), &thread.reference())?;
     Ok((thread, monitor))
@@ -351,12 +336,15 @@ fn abandon<M: Send + 'static>(process: &Arc<dyn Process>, started: &Started<M>) 
     let _ended = watch.wait(Duration::MAX);
 }
 
-fn parent(options: &Options) -> Result<Option<Arc<dyn Process>>, StartError> {
-    let parent = current::process().filter(|_| !options.orphan);
+/// The runtime in which a process starts, and who is its parent.
+fn origin(options: &Options) -> Result<(Arc<Shared>, Option<Arc<dyn Process>>), StartError> {
+    let here = current::process();
+    let shared = here.as_ref().map(|here| here.core().runtime.clone());
+    let parent = here.filter(|_| !options.orphan);
     if parent.is_none() && (options.link || options.monitor) {
         return Err(StartError::NotAProcess);
     }
-    Ok(parent)
+    Ok((shared.unwrap_or_else(runtime::current), parent))
 }
 
 fn bound(options: &Options) -> Option<Bound> {
@@ -390,9 +378,8 @@ fn core(
 }
 
 fn prepare<B: Behaviour>(options: &Options, flags: u32) -> Result<Prepared<B>, StartError> {
-    let shared = runtime::current();
+    let (shared, parent) = origin(options)?;
     let kind = options.kind.unwrap_or(shared.settings.default_kind);
-    let parent = parent(options)?;
     let system = if B::SYSTEM { flag::SYSTEM } else { 0 };
     let core = core(shared, options, kind, parent.as_ref(), flags | system)?;
     let (body, reference) = match kind {

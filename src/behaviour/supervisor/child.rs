@@ -338,7 +338,8 @@ impl fmt::Debug for Child {
 pub struct ServerChild<S: Served> {
     spec: ChildSpec,
     start: Starter,
-    options: Options,
+    /// Those that were chosen, if any were.
+    options: Option<Box<Options>>,
     server: PhantomData<fn() -> S>,
 }
 
@@ -353,53 +354,59 @@ impl<S: Served> ServerChild<S> {
                 };
                 Ok(begun_as(reference?, how.refers))
             }),
-            options: linked::<S>(),
+            options: None,
             server: PhantomData,
         }
     }
 
+    fn options(&mut self) -> &mut Options {
+        self.options.get_or_insert_with(|| Box::new(linked::<S>()))
+    }
+
     /// Registers the server under a name at each start.
     pub fn name(mut self, name: &Name<S::Msg>) -> Self {
-        self.options.name = Some(name.as_str().into());
-        self.options.via = None;
+        let options = self.options();
+        options.name = Some(name.as_str().into());
+        options.via = None;
         self
     }
 
     /// Registers the server in a registry instead, before its `init` runs; a second server there fails with
     /// `AlreadyStarted`.
     pub fn via(mut self, via: impl ServerName<Msg = S::Msg>) -> Self {
-        self.options.via = Some(via.into_claim().0);
-        self.options.name = None;
+        let options = self.options();
+        options.via = Some(via.into_claim().0);
+        options.name = None;
         self
     }
 
     /// Runs the server on a thread of its own.
     pub fn thread(mut self) -> Self {
-        self.options.kind = Some(Kind::Thread);
+        self.options().kind = Some(Kind::Thread);
         self
     }
 
     /// Runs the server on the pool, whatever the runtime's default is.
     pub fn pooled(mut self) -> Self {
-        self.options.kind = Some(Kind::Pooled);
+        self.options().kind = Some(Kind::Pooled);
         self
     }
 
     /// Bounds the mailbox; see [`Spec::mailbox`](crate::gen_server::Spec::mailbox).
     pub fn mailbox(mut self, max: usize, overflow: Overflow) -> Self {
-        self.options.mailbox = Some((max.max(1), overflow));
+        self.options().mailbox = Some((max.max(1), overflow));
         self
     }
 
     /// How long `init` may take; then the child is killed, and its start has failed. For ever unless set.
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.options.timeout = Some(timeout);
+        self.options().timeout = Some(timeout);
         self
     }
 
     /// What observers and crash reports call it.
     pub fn label(mut self, label: impl Into<Arc<str>>) -> Self {
-        self.options.label = Some(label.into());
+        self.options().label = Some(label.into());
         self
     }
 
@@ -477,7 +484,7 @@ impl<S: Served> ServerChild<S> {
     }
 }
 
-/// The options of a child that says nothing about any.
+/// The options of a child that chooses none.
 fn linked<S: Served>() -> Options {
     Options {
         link: true,
@@ -491,17 +498,10 @@ fn begin<S: Served>(options: &Options, args: S::Args) -> Result<Ref<S::Msg>, Sta
 
 impl<S: Served> From<ServerChild<S>> for Child {
     fn from(child: ServerChild<S>) -> Child {
-        let ServerChild {
-            spec,
-            start,
-            options,
-            ..
-        } = child;
-        let options = (!options.is_plain()).then(|| Box::new(options));
         Child {
-            spec,
-            start,
-            options,
+            spec: child.spec,
+            start: child.start,
+            options: child.options,
         }
     }
 }

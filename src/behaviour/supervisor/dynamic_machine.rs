@@ -394,7 +394,7 @@ impl Dynamic {
     /// Answers questions about all children, once none of them is half way to life: as in OTP, where a supervisor
     /// that starts a child does nothing else.
     fn answer(&mut self) {
-        if self.starting > 0 {
+        if self.starting > 0 || self.questions.is_empty() {
             return;
         }
         for question in std::mem::take(&mut self.questions) {
