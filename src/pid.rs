@@ -82,11 +82,12 @@ impl PidHasher {
 
 impl Hasher for PidHasher {
     /// A table of the standard library takes the place from the lower bits, and knows those of one place apart by
-    /// the upper seven.
+    /// the upper seven. The serial is in these alone: of the processes of one slot one lives at a time.
     fn write_u64(&mut self, pid: u64) {
+        let id = pid & u64::from(u32::MAX);
         let tag = Self::spread(pid) & (0x7f << 57);
-        let block = Self::spread(pid >> 4) >> 32;
-        self.0 = tag | (block << 4) | (pid & 0xf);
+        let block = Self::spread(id >> 4) >> 32;
+        self.0 = tag | (block << 4) | (id & 0xf);
     }
 
     fn write(&mut self, bytes: &[u8]) {
@@ -172,5 +173,45 @@ impl TimerRef {
 impl fmt::Debug for TimerRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "#Timer<{}>", self.number)
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use std::collections::{HashMap, HashSet};
+    use std::hash::BuildHasher;
+
+    fn hash(pid: Pid) -> u64 {
+        PidBuildHasher::default().hash_one(pid)
+    }
+
+    #[test]
+    fn neighbours_lie_side_by_side_and_are_known_apart() {
+        for id in (0..10_000).step_by(16) {
+            // Some of them are in slots that others had before.
+            let pid = |id: u32| Pid::from_parts(0, id, 1 + id % 3);
+            let block: Vec<u64> = (id..id + 16).map(|id| hash(pid(id))).collect();
+            let place = |hash: &u64| hash & 0xffff_ffff;
+            let first = place(&block[0]);
+            assert!(block.iter().map(place).eq(first..first + 16));
+            let tags: HashSet<u64> = block.iter().map(|hash| hash >> 57).collect();
+            assert!(tags.len() > 12, "{tags:?}");
+        }
+    }
+
+    /// A supervisor of which every so manyth process is a child must not have them all in one place of its table.
+    #[test]
+    fn pids_at_any_distance_are_spread() {
+        for distance in [1, 2, 3, 16, 17, 48, 64, 256, 1_000, 4_096, 65_536] {
+            let mut groups = HashMap::new();
+            for number in 0..2_000 {
+                let pid = Pid::from_parts(0, 7 + number * distance, 1);
+                *groups.entry((hash(pid) & 0xfff) >> 4).or_insert(0) += 1;
+            }
+            let fullest = groups.values().max();
+            // Of 256 groups of 16 that 2,000 pids lie in.
+            assert!(fullest < Some(&64), "{distance}: {fullest:?}");
+        }
     }
 }

@@ -9,17 +9,18 @@
 //! Every process has one board behind one lock. The board of the *receiver* is the authority on what it is
 //! still owed; the board of the one who dies is only an index of whom to tell.
 
-use crate::pid::{MonitorRef, Pid, PidBuildHasher};
+use crate::pid::{MonitorRef, Pid};
 use crate::process::alias::AliasState;
 use crate::process::call::PendingCall;
 use crate::process::dictionary::Dictionary;
 use crate::process::few::Few;
 use crate::process::lineage::Family;
+use crate::process::links::Links;
 use crate::process::signal::{Down, Exit, Tag};
 use crate::process::unwind::By;
 use crate::reason::ExitReason;
 use crate::sync::Arc;
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
 
 /// What an exit signal does to the process that meets it.
 #[derive(Debug, PartialEq)]
@@ -67,38 +68,6 @@ pub(crate) enum Watcher {
 /// Cleans up what a service keeps about a process; runs in the death path before anybody is told.
 pub(crate) trait AtDeath: Send + Sync {
     fn at_death(&self, pid: Pid);
-}
-
-/// With the same hash in each run, as the order of the set is the order in which links are told of an end.
-type Pids = HashSet<Pid, PidBuildHasher>;
-
-/// Who a process is linked to.
-#[derive(Default)]
-pub(crate) enum Links {
-    #[default]
-    None,
-    One(Pid),
-    /// In a box, as most processes have one link at most.
-    Many(Box<Pids>),
-}
-
-impl Links {
-    pub(crate) fn to_vec(&self) -> Vec<Pid> {
-        match self {
-            Links::None => Vec::new(),
-            Links::One(one) => vec![*one],
-            Links::Many(many) => many.iter().copied().collect(),
-        }
-    }
-
-    /// Calls `tell` for each.
-    pub(crate) fn for_each(self, tell: impl FnMut(Pid)) {
-        match self {
-            Links::None => {}
-            Links::One(one) => [one].into_iter().for_each(tell),
-            Links::Many(many) => many.into_iter().for_each(tell),
-        }
-    }
 }
 
 /// The board of one process.
@@ -211,30 +180,12 @@ impl Relations {
 
     /// Records a link; `false` if it was there.
     pub(crate) fn link(&mut self, pid: Pid) -> bool {
-        match &mut self.links {
-            Links::None => {
-                self.links = Links::One(pid);
-                true
-            }
-            Links::One(one) if *one == pid => false,
-            Links::One(one) => {
-                self.links = Links::Many(Box::new(Pids::from_iter([*one, pid])));
-                true
-            }
-            Links::Many(many) => many.insert(pid),
-        }
+        self.links.insert(pid)
     }
 
     /// Removes a link; `false` if there was none.
     pub(crate) fn unlink(&mut self, pid: Pid) -> bool {
-        match &mut self.links {
-            Links::One(one) if *one == pid => {
-                self.links = Links::None;
-                true
-            }
-            Links::Many(many) => many.remove(&pid),
-            _ => false,
-        }
+        self.links.remove(pid)
     }
 
     pub(crate) fn links(&self) -> Vec<Pid> {
@@ -333,6 +284,10 @@ impl Relations {
         let id = more.exit_next;
         more.exit_next += 1;
         more.raised += usize::from(origin == Origin::Raised);
+        if more.exits.capacity() == 0 {
+            // As a rule there is one at a time.
+            more.exits.reserve_exact(1);
+        }
         more.exits.push_back(QueuedExit {
             id,
             exit,

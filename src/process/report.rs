@@ -5,7 +5,7 @@
 use crate::pid::Pid;
 use crate::process::bounded;
 use crate::process::core::{Core, Kind, Process};
-use crate::process::relations::Links;
+use crate::process::links::Links;
 use crate::process::runtime::Shared;
 use crate::process::shown::{Last, Shown};
 use crate::reason::ExitReason;
