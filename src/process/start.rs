@@ -337,7 +337,9 @@ fn abandon<M: Send + 'static>(process: &Arc<dyn Process>, started: &Started<M>) 
 }
 
 /// The runtime in which a process starts, and who is its parent.
-fn origin(options: &Options) -> Result<(Arc<Shared>, Option<Arc<dyn Process>>), StartError> {
+type Origin = (Arc<Shared>, Option<Arc<dyn Process>>);
+
+fn origin(options: &Options) -> Result<Origin, StartError> {
     let here = current::process();
     let shared = here.as_ref().map(|here| here.core().runtime.clone());
     let parent = here.filter(|_| !options.orphan);

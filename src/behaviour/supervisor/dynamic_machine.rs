@@ -243,9 +243,7 @@ impl Dynamic {
             && match self.auto_shutdown {
                 AutoShutdown::Never => false,
                 AutoShutdown::AnySignificant => true,
-                AutoShutdown::AllSignificant => {
-                    !self.children.iter().any(|entry| significant(entry))
-                }
+                AutoShutdown::AllSignificant => !self.children.iter().any(significant),
             };
         if ends {
             self.shut_down(cx, ExitReason::Shutdown);
@@ -399,9 +397,7 @@ impl Dynamic {
         }
         for question in std::mem::take(&mut self.questions) {
             match question {
-                Request::Which(reply) => {
-                    reply.send(self.children.iter().map(|entry| info(entry)).collect())
-                }
+                Request::Which(reply) => reply.send(self.children.iter().map(info).collect()),
                 Request::Count(reply) => reply.send(self.count()),
                 Request::Start(..) | Request::Terminate(..) => {
                     unreachable!("these are no questions")
