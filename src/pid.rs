@@ -4,6 +4,7 @@
 //! reused, so that a stale one can only miss, never hit a stranger.
 
 use std::fmt;
+use std::hash::{BuildHasherDefault, Hash, Hasher};
 
 /// The identity of one process incarnation.
 ///
@@ -15,7 +16,7 @@ use std::fmt;
 /// let pid = Pid::from_parts(0, 7, 1);
 /// assert_eq!(pid.to_string(), "<0.7.1>");
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Pid {
     node: u32,
     id: u32,
@@ -50,6 +51,53 @@ impl Pid {
     /// The incarnation of the slot.
     pub const fn serial(self) -> u32 {
         self.serial
+    }
+}
+
+impl Hash for Pid {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64((u64::from(self.serial) << 32) | u64::from(self.id));
+        if self.node != 0 {
+            state.write_u32(self.node);
+        }
+    }
+}
+
+/// The hash of a table of pids: the same in each run, and such that processes that were started one after the other lie
+/// side by side, sixteen at a time. Whoever starts or stops a hundred thousand of them finds the next one where the last one
+/// was.
+pub(crate) type PidBuildHasher = BuildHasherDefault<PidHasher>;
+
+#[derive(Default)]
+pub(crate) struct PidHasher(u64);
+
+impl PidHasher {
+    /// Spreads what it is multiplied with over the upper bits: 2^64 through the golden ratio.
+    const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
+
+    fn spread(part: u64) -> u64 {
+        part.wrapping_mul(Self::SPREAD)
+    }
+}
+
+impl Hasher for PidHasher {
+    /// A table of the standard library takes the place from the lower bits, and knows those of one place apart by
+    /// the upper seven. The serial is in these alone: of the processes of one slot one lives at a time.
+    fn write_u64(&mut self, pid: u64) {
+        let id = pid & u64::from(u32::MAX);
+        let tag = Self::spread(pid) & (0x7f << 57);
+        let block = Self::spread(id >> 4) >> 32;
+        self.0 = tag | (block << 4) | (id & 0xf);
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = Self::spread(self.0 ^ u64::from(*byte)).rotate_left(32);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
     }
 }
 
@@ -125,5 +173,45 @@ impl TimerRef {
 impl fmt::Debug for TimerRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "#Timer<{}>", self.number)
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use std::collections::{HashMap, HashSet};
+    use std::hash::BuildHasher;
+
+    fn hash(pid: Pid) -> u64 {
+        PidBuildHasher::default().hash_one(pid)
+    }
+
+    #[test]
+    fn neighbours_lie_side_by_side_and_are_known_apart() {
+        for id in (0..10_000).step_by(16) {
+            // Some of them are in slots that others had before.
+            let pid = |id: u32| Pid::from_parts(0, id, 1 + id % 3);
+            let block: Vec<u64> = (id..id + 16).map(|id| hash(pid(id))).collect();
+            let place = |hash: &u64| hash & 0xffff_ffff;
+            let first = place(&block[0]);
+            assert!(block.iter().map(place).eq(first..first + 16));
+            let tags: HashSet<u64> = block.iter().map(|hash| hash >> 57).collect();
+            assert!(tags.len() > 12, "{tags:?}");
+        }
+    }
+
+    /// A supervisor of which every so manyth process is a child must not have them all in one place of its table.
+    #[test]
+    fn pids_at_any_distance_are_spread() {
+        for distance in [1, 2, 3, 16, 17, 48, 64, 256, 1_000, 4_096, 65_536] {
+            let mut groups = HashMap::new();
+            for number in 0..2_000 {
+                let pid = Pid::from_parts(0, 7 + number * distance, 1);
+                *groups.entry((hash(pid) & 0xfff) >> 4).or_insert(0) += 1;
+            }
+            let fullest = groups.values().max();
+            // Of 256 groups of 16 that 2,000 pids lie in.
+            assert!(fullest < Some(&64), "{distance}: {fullest:?}");
+        }
     }
 }

@@ -157,6 +157,7 @@ fn cut_requests(shared: &Shared, process: &Arc<dyn Process>) {
 pub(crate) fn take_back(process: &Arc<dyn Process>) {
     let core = process.core();
     let shared = &core.runtime;
+    core.clear(flag::STARTING);
     core.set(flag::ENDING);
     if !give_back(shared, process) {
         return;
@@ -202,15 +203,18 @@ fn give_back(shared: &Shared, process: &Arc<dyn Process>) -> bool {
 fn tell(core: &Core, obituary: Obituary, reason: &ExitReason) {
     let (shared, pid) = (&*core.runtime, core.pid);
     let another_may_go_first = || shared.scheduler().put_aside();
-    let stopped_by = core.has(flag::STOPPING).then(|| core.parent());
-    for link in obituary.links {
+    let stops = core.has(flag::STOPPING);
+    let stopped_by = stops.then(|| shared.process(core.parent())).flatten();
+    obituary.links.for_each(|link| {
         another_may_go_first();
-        if stopped_by == Some(link) {
-            unlink(shared, pid, link);
-        } else {
-            tell_link(shared, pid, link, reason);
+        match &stopped_by {
+            // It hears by other means.
+            Some(parent) if parent.core().pid == link => {
+                parent.core().relations.lock().unlink(pid);
+            }
+            _ => tell_link(shared, pid, link, reason),
         }
-    }
+    });
     tell_watchers(core, obituary.watchers, reason);
     let late = core.relations.lock().told();
     tell_watchers(core, late, reason);
@@ -228,7 +232,7 @@ fn tell(core: &Core, obituary: Obituary, reason: &ExitReason) {
         log::error!(target: "perennial::process", "the destructor of a value in a dictionary panicked");
     }
     start::ended(core, reason);
-    tell_parent(core, reason);
+    tell_parent(core, stopped_by, reason);
 }
 
 fn tell_watchers(core: &Core, watchers: Few<Watcher>, reason: &ExitReason) {
@@ -243,19 +247,13 @@ fn tell_watchers(core: &Core, watchers: Few<Watcher>, reason: &ExitReason) {
 }
 
 /// Who stops a process hears of its end after everybody else.
-fn tell_parent(core: &Core, reason: &ExitReason) {
+fn tell_parent(core: &Core, parent: Option<Arc<dyn Process>>, reason: &ExitReason) {
     if core.set(flag::TOLD) & flag::STOPPING == 0 {
         return;
     }
-    if let Some(parent) = core.runtime.process(core.parent()) {
+    // It may have begun to stop the process only just now.
+    if let Some(parent) = parent.or_else(|| core.runtime.process(core.parent())) {
         parent.tell(Signal::Stopped(core.pid, Box::new(reason.clone())));
-    }
-}
-
-/// The end of a link of which the other side hears by other means.
-fn unlink(shared: &Shared, pid: Pid, from: Pid) {
-    if let Some(other) = shared.process(from) {
-        other.core().relations.lock().unlink(pid);
     }
 }
 

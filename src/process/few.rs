@@ -2,7 +2,7 @@
 //! a supervisor that stops may have a hundred thousand.
 
 use crate::pid::MonitorRef;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map};
 
 /// In the order of the references.
 #[derive(Default)]
@@ -71,20 +71,30 @@ impl<V> Few<V> {
 
 impl<V> IntoIterator for Few<V> {
     type Item = (MonitorRef, V);
-    type IntoIter = std::iter::Chain<
-        std::option::IntoIter<(MonitorRef, V)>,
-        std::iter::Flatten<
-            std::option::IntoIter<std::collections::btree_map::IntoIter<MonitorRef, V>>,
-        >,
-    >;
+    type IntoIter = IntoIter<V>;
 
-    fn into_iter(self) -> Self::IntoIter {
-        let (one, many) = match self {
-            Few::None => (None, None),
-            Few::One(one) => (Some(*one), None),
-            Few::Many(many) => (None, Some(many.into_iter())),
-        };
-        one.into_iter().chain(many.into_iter().flatten())
+    fn into_iter(self) -> IntoIter<V> {
+        match self {
+            Few::None => IntoIter::One(None),
+            Few::One(one) => IntoIter::One(Some(one)),
+            Few::Many(many) => IntoIter::Many(many.into_iter()),
+        }
+    }
+}
+
+pub(crate) enum IntoIter<V> {
+    One(Option<Box<(MonitorRef, V)>>),
+    Many(btree_map::IntoIter<MonitorRef, V>),
+}
+
+impl<V> Iterator for IntoIter<V> {
+    type Item = (MonitorRef, V);
+
+    fn next(&mut self) -> Option<(MonitorRef, V)> {
+        match self {
+            IntoIter::One(one) => one.take().map(|one| *one),
+            IntoIter::Many(many) => many.next(),
+        }
     }
 }
 

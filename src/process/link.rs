@@ -45,7 +45,7 @@ pub(crate) fn link_to(me: &Arc<dyn Process>, to: Pid) -> Result<(), LinkError> {
         return Ok(());
     }
     if let Some(other) = core.runtime.process(to)
-        && join(me, &other)
+        && join(core, other.core()) != Joined::OtherEnded
     {
         return Ok(());
     }
@@ -67,17 +67,27 @@ pub(crate) fn link_to(me: &Arc<dyn Process>, to: Pid) -> Result<(), LinkError> {
     Ok(())
 }
 
-/// Links two processes; `false` if the other has ended.
-pub(crate) fn join(me: &Arc<dyn Process>, other: &Arc<dyn Process>) -> bool {
-    let (mut mine, mut theirs) = both(me, other);
+/// What came of a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Joined {
+    Linked,
+    /// The process that was to be linked has ended, and the other has not.
+    ThisEnded,
+    OtherEnded,
+}
+
+/// Links two processes, unless one of them has ended.
+pub(crate) fn join(this: &Core, other: &Core) -> Joined {
+    let (mut mine, mut theirs) = both(this, other);
     if theirs.ended().is_some() {
-        return false;
+        return Joined::OtherEnded;
     }
-    if mine.ended().is_none() {
-        mine.link(other.core().pid);
-        theirs.link(me.core().pid);
+    if mine.ended().is_some() {
+        return Joined::ThisEnded;
     }
-    true
+    mine.link(other.pid);
+    theirs.link(this.pid);
+    Joined::Linked
 }
 
 pub(crate) fn unlink_from(me: &Arc<dyn Process>, from: Pid) {
@@ -104,7 +114,7 @@ pub(crate) fn part(me: &Arc<dyn Process>, from: Pid) {
     }
     match core.runtime.process(from) {
         Some(other) => {
-            let (mut mine, mut theirs) = both(me, &other);
+            let (mut mine, mut theirs) = both(core, other.core());
             mine.unlink(from);
             theirs.unlink(core.pid);
         }
@@ -114,10 +124,9 @@ pub(crate) fn part(me: &Arc<dyn Process>, from: Pid) {
 
 /// Locks the relations of two different processes in the order of their pids; the first guard is the first's.
 fn both<'a>(
-    me: &'a Arc<dyn Process>,
-    other: &'a Arc<dyn Process>,
+    mine: &'a Core,
+    theirs: &'a Core,
 ) -> (RankedGuard<'a, Relations>, RankedGuard<'a, Relations>) {
-    let (mine, theirs) = (me.core(), other.core());
     assert_ne!(mine.pid, theirs.pid, "a process is not linked to itself");
     // Both are of this node.
     let order = |pid: Pid| (u64::from(pid.id()) << 32) | u64::from(pid.serial());

@@ -72,6 +72,7 @@ mod id;
 mod info;
 pub(crate) mod lineage;
 pub(crate) mod link;
+mod links;
 pub(crate) mod logger;
 mod mailbox;
 #[cfg(all(test, loom))]

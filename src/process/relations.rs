@@ -15,12 +15,12 @@ use crate::process::call::PendingCall;
 use crate::process::dictionary::Dictionary;
 use crate::process::few::Few;
 use crate::process::lineage::Family;
+use crate::process::links::Links;
 use crate::process::signal::{Down, Exit, Tag};
 use crate::process::unwind::By;
 use crate::reason::ExitReason;
 use crate::sync::Arc;
-use rustc_hash::FxBuildHasher;
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
 
 /// What an exit signal does to the process that meets it.
 #[derive(Debug, PartialEq)]
@@ -68,18 +68,6 @@ pub(crate) enum Watcher {
 /// Cleans up what a service keeps about a process; runs in the death path before anybody is told.
 pub(crate) trait AtDeath: Send + Sync {
     fn at_death(&self, pid: Pid);
-}
-
-/// With the same hash in each run, as the order of the set is the order in which links are told of an end.
-type Pids = HashSet<Pid, FxBuildHasher>;
-
-#[derive(Default)]
-enum Links {
-    #[default]
-    None,
-    One(Pid),
-    /// In a box, as most processes have one link at most.
-    Many(Box<Pids>),
 }
 
 /// The board of one process.
@@ -169,7 +157,7 @@ pub(crate) type Belongings = (Option<Arc<str>>, Vec<Arc<dyn AtDeath>>);
 /// Whom a process that just ended has to tell.
 #[derive(Default)]
 pub(crate) struct Obituary {
-    pub(crate) links: Vec<Pid>,
+    pub(crate) links: Links,
     pub(crate) watchers: Few<Watcher>,
     /// Monitors that it held: those it watched may forget it.
     pub(crate) watching: Few<Watched>,
@@ -192,38 +180,16 @@ impl Relations {
 
     /// Records a link; `false` if it was there.
     pub(crate) fn link(&mut self, pid: Pid) -> bool {
-        match &mut self.links {
-            Links::None => {
-                self.links = Links::One(pid);
-                true
-            }
-            Links::One(one) if *one == pid => false,
-            Links::One(one) => {
-                self.links = Links::Many(Box::new(Pids::from_iter([*one, pid])));
-                true
-            }
-            Links::Many(many) => many.insert(pid),
-        }
+        self.links.insert(pid)
     }
 
     /// Removes a link; `false` if there was none.
     pub(crate) fn unlink(&mut self, pid: Pid) -> bool {
-        match &mut self.links {
-            Links::One(one) if *one == pid => {
-                self.links = Links::None;
-                true
-            }
-            Links::Many(many) => many.remove(&pid),
-            _ => false,
-        }
+        self.links.remove(pid)
     }
 
     pub(crate) fn links(&self) -> Vec<Pid> {
-        match &self.links {
-            Links::None => Vec::new(),
-            Links::One(one) => vec![*one],
-            Links::Many(many) => many.iter().copied().collect(),
-        }
+        self.links.to_vec()
     }
 
     // ## Monitors
@@ -318,6 +284,10 @@ impl Relations {
         let id = more.exit_next;
         more.exit_next += 1;
         more.raised += usize::from(origin == Origin::Raised);
+        if more.exits.capacity() == 0 {
+            // As a rule there is one at a time.
+            more.exits.reserve_exact(1);
+        }
         more.exits.push_back(QueuedExit {
             id,
             exit,
@@ -531,8 +501,7 @@ impl Relations {
             return None;
         }
         self.ended = Some(Box::new(reason));
-        let links = self.links();
-        self.links = Links::None;
+        let links = std::mem::take(&mut self.links);
         self.nameless = true;
         let Some(more) = &mut self.more else {
             return Some(Obituary {

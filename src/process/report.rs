@@ -5,6 +5,7 @@
 use crate::pid::Pid;
 use crate::process::bounded;
 use crate::process::core::{Core, Kind, Process};
+use crate::process::links::Links;
 use crate::process::runtime::Shared;
 use crate::process::shown::{Last, Shown};
 use crate::reason::ExitReason;
@@ -198,11 +199,12 @@ const PLACE: (Level, &str) = (Level::Error, "perennial::process");
 pub(crate) fn crash(
     process: &Arc<dyn Process>,
     reason: &ExitReason,
-    links: &[Pid],
+    links: &Links,
     mailbox_len: usize,
 ) {
     let core = process.core();
     core.runtime.report_if_asked(PLACE, core.pid, || {
+        let links = links.to_vec();
         let ancestors = core.lineage.ancestors();
         let (name, label) = {
             let relations = core.relations.lock();
@@ -218,7 +220,7 @@ pub(crate) fn crash(
             ancestors: ancestors.iter().copied().take(NAMED_MAX).collect(),
             links: links.iter().copied().take(NAMED_MAX).collect(),
             links_len: links.len(),
-            neighbours: neighbours(&core.runtime, core.pid, links),
+            neighbours: neighbours(&core.runtime, core.pid, &links),
             trap_exit: core.traps_exit(),
             mailbox_len,
         }

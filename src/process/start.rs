@@ -7,6 +7,7 @@ use crate::process::core::{Core, Initial, Kind, Process, Signal, flag};
 use crate::process::death::{self, End};
 use crate::process::error::{CallError, StartError};
 use crate::process::lineage::Lineage;
+use crate::process::link::Joined;
 use crate::process::mailbox::{Bound, Overflow};
 use crate::process::name::{Claim, RegisterError};
 use crate::process::oneshot::Answer;
@@ -47,15 +48,6 @@ pub(crate) struct Options {
     pub(crate) leads: bool,
     /// What it runs, for reports.
     pub(crate) initial: Initial,
-}
-
-impl Options {
-    /// Equals `true` if none was chosen that a child of a supervisor has.
-    pub(crate) fn is_plain(&self) -> bool {
-        let called = self.name.is_some() || self.via.is_some() || self.label.is_some();
-        let runs = self.kind.is_some() || self.mailbox.is_some() || self.timeout.is_some();
-        !(called || runs)
-    }
 }
 
 /// A process that was started.
@@ -133,7 +125,7 @@ pub(crate) fn start<B: Behaviour>(
         return Err(StartError::Exiting);
     }
     let timeout = options.timeout;
-    let mut prepared = prepare::<B>(options)?;
+    let prepared = prepare::<B>(options, 0)?;
     // While a plain thread unwinds, `init` would find its own process unwinding.
     let inline = timeout.is_none() && !options.asynchronous && !sync::thread::panicking();
     if inline && let Kinds::Pooled(pooled) = &prepared.body {
@@ -147,7 +139,7 @@ pub(crate) fn start<B: Behaviour>(
     let deadline = timeout.and_then(|timeout| shared.clock.now().checked_add(timeout));
     let starter = Arc::new(Pending::new(process.clone(), deadline));
     let watch = call::watch(&starter);
-    launch(&shared, &mut prepared, init, Some(starter.clone()))?;
+    launch(&prepared, init, Some(starter.clone()))?;
     let answer = wait::for_start(&starter, watch);
     let outcome = outcome(process.core(), answer);
     if let Err(StartError::Timeout | StartError::PoolExhausted | StartError::Exiting) = &outcome {
@@ -187,15 +179,12 @@ pub(crate) fn start_async<B: Behaviour>(
     options: &Options,
     init: InitFn<B>,
 ) -> Result<Started<B::Msg>, StartError> {
-    let mut prepared = prepare::<B>(options)?;
-    let reference = prepared.started.reference.clone();
-    let core = reference.mailbox().core();
-    core.set(flag::STARTING);
+    let prepared = prepare::<B>(options, flag::STARTING)?;
     let init = match options.timeout {
-        Some(timeout) => in_time(&reference.process(), timeout, init),
+        Some(timeout) => in_time(&prepared.started.reference.process(), timeout, init),
         None => init,
     };
-    launch(&core.runtime, &mut prepared, init, None)?;
+    launch(&prepared, init, None)?;
     Ok(prepared.started)
 }
 
@@ -235,15 +224,9 @@ pub(crate) fn spawn<B: Behaviour>(
     init: impl FnOnce(&Ref<B::Msg>) -> InitFn<B>,
 ) -> Result<Started<B::Msg>, StartError> {
     current::checkpoint();
-    let mut prepared = prepare::<B>(options)?;
-    let reference = prepared.started.reference.clone();
-    let init = init(&reference);
-    launch(
-        &reference.mailbox().core().runtime,
-        &mut prepared,
-        init,
-        None,
-    )?;
+    let prepared = prepare::<B>(options, 0)?;
+    let init = init(&prepared.started.reference);
+    launch(&prepared, init, None)?;
     Ok(prepared.started)
 }
 
@@ -251,11 +234,10 @@ pub(crate) fn spawn<B: Behaviour>(
 pub(crate) fn prepare_thread<M: Send + 'static>(
     options: &Options,
 ) -> Result<(Arc<Thread<M>>, Option<MonitorRef>), StartError> {
-    let shared = runtime::current();
-    let parent = parent(options)?;
-    let core = core(&shared, options, Kind::Thread, parent.as_ref())?;
+    let (shared, parent) = origin(options)?;
+    let core = core(shared, options, Kind::Thread, parent.as_ref(), 0)?;
     let thread = Thread::new(core, bound(options));
-    let monitor = enrol(&shared, options, parent.as_ref(), thread.reference())?;
+    let monitor = enrol(options, parent.as_ref(), &thread.reference())?;
     Ok((thread, monitor))
 }
 
@@ -321,15 +303,10 @@ fn stillborn(process: &Arc<dyn Process>, error: &StartError) {
 }
 
 fn launch<B: Behaviour>(
-    shared: &Arc<Shared>,
-    prepared: &mut Prepared<B>,
+    prepared: &Prepared<B>,
     init: InitFn<B>,
     starter: Option<Starter>,
 ) -> Result<(), StartError> {
-    debug_assert!(Arc::ptr_eq(
-        shared,
-        &prepared.started.reference.mailbox().core().runtime
-    ));
     match &prepared.body {
         Kinds::Pooled(pooled) => {
             pooled.launch(init, starter);
@@ -359,12 +336,17 @@ fn abandon<M: Send + 'static>(process: &Arc<dyn Process>, started: &Started<M>) 
     let _ended = watch.wait(Duration::MAX);
 }
 
-fn parent(options: &Options) -> Result<Option<Arc<dyn Process>>, StartError> {
-    let parent = current::process().filter(|_| !options.orphan);
+/// The runtime in which a process starts, and who is its parent.
+type Origin = (Arc<Shared>, Option<Arc<dyn Process>>);
+
+fn origin(options: &Options) -> Result<Origin, StartError> {
+    let here = current::process();
+    let shared = here.as_ref().map(|here| here.core().runtime.clone());
+    let parent = here.filter(|_| !options.orphan);
     if parent.is_none() && (options.link || options.monitor) {
         return Err(StartError::NotAProcess);
     }
-    Ok(parent)
+    Ok((shared.unwrap_or_else(runtime::current), parent))
 }
 
 fn bound(options: &Options) -> Option<Bound> {
@@ -373,41 +355,35 @@ fn bound(options: &Options) -> Option<Bound> {
         .map(|(max, overflow)| Bound::new(max, overflow))
 }
 
+/// What a new process has that does not depend on its messages, with flags that are set from the beginning.
 fn core(
-    shared: &Arc<Shared>,
+    shared: Arc<Shared>,
     options: &Options,
     kind: Kind,
     parent: Option<&Arc<dyn Process>>,
+    flags: u32,
 ) -> Result<Core, StartError> {
     if shared.stopping.load(Ordering::Acquire) {
         return Err(StartError::RuntimeStopped);
     }
     let pid = shared.table.reserve().ok_or(StartError::TooManyProcesses)?;
-    let core = Core::new(
-        pid,
-        Lineage::of(parent),
-        kind,
-        shared.clone(),
-        options.initial,
-    );
+    let core = Core::new(pid, Lineage::of(parent), kind, shared, options.initial);
     let leads = if options.leads { flag::LEADS } else { 0 };
-    if options.flags | leads != 0 {
-        core.set(options.flags | leads);
-    }
+    let before = core.flags.load(Ordering::Relaxed);
+    // Nobody else sees it yet.
+    core.flags
+        .store(before | options.flags | leads | flags, Ordering::Relaxed);
     if let Some(callers) = &options.callers {
         core.relations.lock().set_callers(callers.clone());
     }
     Ok(core)
 }
 
-fn prepare<B: Behaviour>(options: &Options) -> Result<Prepared<B>, StartError> {
-    let shared = runtime::current();
+fn prepare<B: Behaviour>(options: &Options, flags: u32) -> Result<Prepared<B>, StartError> {
+    let (shared, parent) = origin(options)?;
     let kind = options.kind.unwrap_or(shared.settings.default_kind);
-    let parent = parent(options)?;
-    let core = core(&shared, options, kind, parent.as_ref())?;
-    if B::SYSTEM {
-        core.set(flag::SYSTEM);
-    }
+    let system = if B::SYSTEM { flag::SYSTEM } else { 0 };
+    let core = core(shared, options, kind, parent.as_ref(), flags | system)?;
     let (body, reference) = match kind {
         Kind::Pooled => {
             let pooled = Pooled::<B>::new(core, bound(options));
@@ -420,7 +396,7 @@ fn prepare<B: Behaviour>(options: &Options) -> Result<Prepared<B>, StartError> {
             (Kinds::Thread(thread), reference)
         }
     };
-    let monitor = enrol(&shared, options, parent.as_ref(), reference.clone())?;
+    let monitor = enrol(options, parent.as_ref(), &reference)?;
     Ok(Prepared {
         body,
         started: Started { reference, monitor },
@@ -428,36 +404,38 @@ fn prepare<B: Behaviour>(options: &Options) -> Result<Prepared<B>, StartError> {
 }
 
 /// A process that is in the table and has not been started; dropped, it is taken out again.
-struct Unborn<'a>(&'a Arc<dyn Process>);
+struct Unborn<'a, M: Send + 'static>(&'a Ref<M>);
 
-impl Drop for Unborn<'_> {
+impl<M: Send + 'static> Drop for Unborn<'_, M> {
     fn drop(&mut self) {
-        death::take_back(self.0);
+        death::take_back(&self.0.process());
     }
 }
 
 /// Puts a process into the table, under its name, and links it.
 fn enrol<M: Send + 'static>(
-    shared: &Arc<Shared>,
     options: &Options,
     parent: Option<&Arc<dyn Process>>,
-    reference: Ref<M>,
+    reference: &Ref<M>,
 ) -> Result<Option<MonitorRef>, StartError> {
-    let process = reference.process();
-    let pid = process.core().pid;
+    let core = reference.mailbox().core();
+    let (shared, pid) = (&core.runtime, core.pid);
     if let Some(label) = &options.label {
-        process.core().relations.lock().set_label(label.clone());
+        core.relations.lock().set_label(label.clone());
     }
-    shared.table.insert(process.clone());
-    let unborn = Unborn(&process);
+    shared.table.insert(reference.process());
+    let unborn = Unborn(reference);
     // 1. A shutdown says that the runtime stops. 2. It looks who is in the table. So a process that comes into the
     // table after 2 sees 1 here.
     if shared.stopping.load(Ordering::Acquire) {
         return Err(StartError::RuntimeStopped);
     }
     let named = match (&options.name, &options.via) {
-        (Some(name), _) => shared.names.register(name, &process, reference),
-        (None, Some(via)) => via.claim(&reference),
+        (Some(name), _) => {
+            let process = reference.process();
+            shared.names.register(name, &process, reference.clone())
+        }
+        (None, Some(via)) => via.claim(reference),
         (None, None) => Ok(()),
     };
     if let Err(error) = named {
@@ -466,21 +444,19 @@ fn enrol<M: Send + 'static>(
             _ => StartError::BadName,
         });
     }
+    // A parent whose identity was cut has no links, and would never take the child with it.
     if let Some(parent) = parent
         && options.link
+        && link::join(parent.core(), core) == Joined::ThisEnded
     {
-        link::join(parent, &process);
-        // A parent whose identity was cut has no links, and would never take the child with it.
-        if parent.core().relations.lock().ended().is_some() {
-            return Err(StartError::Exiting);
-        }
+        return Err(StartError::Exiting);
     }
     std::mem::forget(unborn);
     let monitor = match parent {
         Some(parent) if options.monitor => Some(monitor::monitor_by(parent, pid.into())),
         _ => None,
     };
-    let parent = process.core().parent();
+    let parent = core.parent();
     shared.telemetry.emit(|| Spawned { pid, parent });
     Ok(monitor)
 }

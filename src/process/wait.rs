@@ -1,6 +1,6 @@
 //! How the caller of a call waits: first in place, then spinning, then parked, and always ready to meet a kill.
 
-use crate::pid::{MonitorRef, Pid};
+use crate::pid::MonitorRef;
 use crate::process::call::{self, Pending, PendingCall, ReplyTo};
 use crate::process::core::{Kind, Process, flag};
 use crate::process::error::CallError;
@@ -114,6 +114,8 @@ thread_local! {
     /// Which call waits for which process to have started: left by a supervisor that runs in place of its caller, and
     /// taken when it has run.
     static AWAITED: RefCell<Option<(usize, Arc<dyn Process>)>> = const { RefCell::new(None) };
+    /// The call whose target runs on this thread on top of its caller, 0 for none.
+    static FOR_CALL: Cell<usize> = const { Cell::new(0) };
     /// Equals `true` while a process runs here because somebody waits for its `init`, and for nothing else of it: what
     /// follows may well wait for those on whose stack it would lie.
     static INIT_ALONE: Cell<bool> = const { Cell::new(false) };
@@ -133,17 +135,30 @@ fn init_in_place(child: Arc<dyn Process>) {
 
 /// The running process will answer a call when `child` has started. If it runs in place of the caller, that has the
 /// child run there next: what a caller waits for anyhow costs no wake-up.
-pub(crate) fn awaits<T: Send + 'static>(reply: &ReplyTo<T>, child: Pid) {
-    let caller = reply.caller();
-    if !current::is_right_below(caller) {
+pub(crate) fn awaits<T: Send + 'static>(
+    reply: &ReplyTo<T>,
+    child: impl FnOnce() -> Arc<dyn Process>,
+) {
+    let Some(call) = reply.call().filter(|call| FOR_CALL.get() == *call) else {
         return;
+    };
+    debug_assert!(current::is_right_below(reply.caller()));
+    let child = child();
+    if child.core().kind == Kind::Pooled {
+        AWAITED.set(Some((call, child)));
     }
-    let child = current::with(|me| me.and_then(|me| me.core().runtime.process(child)));
-    AWAITED.set(
-        reply
-            .call()
-            .zip(child.filter(|child| child.core().kind == Kind::Pooled)),
-    );
+}
+
+/// Runs the target of a call on top of its caller, if it is the next one of this worker.
+fn target_in_place<T: Send + 'static>(pending: &Arc<Pending<T>>) {
+    let before = FOR_CALL.replace(address(pending));
+    pending.target().clone().run_in_place();
+    FOR_CALL.set(before);
+}
+
+/// What a call is known by.
+fn address<T>(pending: &Arc<Pending<T>>) -> usize {
+    Arc::as_ptr(pending).cast::<()>() as usize
 }
 
 fn awaited(call: usize) -> Option<Arc<dyn Process>> {
@@ -155,11 +170,11 @@ fn awaited(call: usize) -> Option<Arc<dyn Process>> {
 fn quick<T: Send + 'static>(pending: &Arc<Pending<T>>, notify: bool) -> Option<Answer<T>> {
     let target = pending.target();
     if target.core().kind == Kind::Pooled {
-        target.clone().run_in_place();
+        target_in_place(pending);
         // A caller with a deadline could not keep it while somebody's `init` runs on its stack.
         if target.core().has(flag::SUPERVISOR)
             && pending.deadline().is_none()
-            && let Some(child) = awaited(Arc::as_ptr(pending).cast::<()>() as usize)
+            && let Some(child) = awaited(address(pending))
         {
             init_in_place(child);
             target.clone().run_in_place();

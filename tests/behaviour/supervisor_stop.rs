@@ -72,6 +72,34 @@ fn tree_that_ends_in_time_ends_in_order() {
     });
 }
 
+/// A supervisor keeps a new child where it kept the one that left; what counts is when each was added.
+#[test]
+fn child_that_takes_the_place_of_another_is_the_last_of_its_siblings() {
+    on_both_kinds(|| {
+        let log = Log::default();
+        let trapping = |id| log.script(id).manner(Manner::Traps).child();
+        let children = ["a", "b", "c"].map(trapping).into_iter();
+        let tree = Tree::of(children.fold(one_for_one(), Supervisor::child));
+        for id in ["a", "b"] {
+            supervisor::terminate_child(&tree.sup, id).unwrap();
+            supervisor::delete_child(&tree.sup, id).unwrap();
+        }
+        for id in ["d", "e"] {
+            supervisor::start_child(&tree.sup, trapping(id)).unwrap();
+        }
+        let seen = supervisor::snapshot(&tree.sup).unwrap();
+        let seen: Vec<_> = seen.iter().map(|child| &*child.id).collect();
+        assert_eq!(seen, ["c", "d", "e"]);
+        let asked = supervisor::which_children(&tree.sup).unwrap();
+        let asked: Vec<_> = asked.iter().map(|child| child.id.as_deref()).collect();
+        assert_eq!(asked, [Some("e"), Some("d"), Some("c")], "the newest first");
+        log.take();
+        tree.stop();
+        let stopped = ["e ends: shutdown", "d ends: shutdown", "c ends: shutdown"];
+        assert_eq!(log.take(), stopped);
+    });
+}
+
 #[test]
 fn whatever_is_left_at_the_deadline_is_killed_and_named() {
     on_both_kinds(|| {

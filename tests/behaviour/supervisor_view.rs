@@ -51,6 +51,39 @@ fn children_are_seen_while_the_init_of_one_hangs() {
     });
 }
 
+/// Children of a dynamic supervisor that come and go are kept where others were, and none is taken for another.
+#[test]
+fn child_that_takes_the_place_of_another_is_seen_as_itself() {
+    on_both_kinds(|| {
+        let log = Log::default();
+        let sup = DynamicSupervisor::new().start().unwrap();
+        let start = |id| dynamic_supervisor::start_child(&sup, log.child(id)).unwrap();
+        let [a, b, c] = ["a", "b", "c"].map(start);
+        for gone in [&a, &b] {
+            dynamic_supervisor::terminate_child(&sup, gone).unwrap();
+        }
+        let [d, e] = ["d", "e"].map(start);
+        let seen = supervisor::snapshot(&sup).unwrap();
+        let seen: Vec<_> = seen
+            .iter()
+            .map(|child| (&*child.id, child.status))
+            .collect();
+        let running = |child: &Ref<ActorMsg>| ChildStatus::Running(child.pid());
+        let are = [("c", running(&c)), ("d", running(&d)), ("e", running(&e))];
+        assert_eq!(seen, are, "in start order");
+        let again = dynamic_supervisor::terminate_child(&sup, &a);
+        assert_eq!(again, Err(supervisor::ChildError::NotFound));
+        for gone in [c, e, d] {
+            dynamic_supervisor::terminate_child(&sup, &gone).unwrap();
+            assert!(!gone.is_alive());
+        }
+        assert_eq!(supervisor::snapshot(&sup).unwrap(), []);
+        let counts = dynamic_supervisor::count_children(&sup).unwrap();
+        assert_eq!(counts.specs, 0);
+        supervisor::stop(&sup).unwrap();
+    });
+}
+
 #[test]
 fn snapshot_follows_every_step() {
     on_both_kinds(|| {

@@ -2,18 +2,18 @@
 //! read at any moment. Nobody who reads it waits for the supervisor, even while that waits for a child.
 
 use crate::behaviour::supervisor::child::ChildKind;
+use crate::behaviour::supervisor::children::PLACES_KEPT;
 use crate::behaviour::supervisor::event::{SupervisorEvent, What};
 use crate::behaviour::supervisor::job::Key;
 use crate::behaviour::supervisor::restart::Strategy;
 use crate::behaviour::supervisor::routes::Routes;
 use crate::behaviour::supervisor::subscribe::Subscriptions;
-use crate::pid::Pid;
+use crate::pid::{Pid, PidBuildHasher};
 use crate::process::core::Process;
 use crate::process::relations::AtDeath;
 use crate::process::runtime::Shared;
 use crate::process::{ProcessId, runtime};
 use crate::sync::{Arc, Mutex, RwLock};
-use rustc_hash::FxBuildHasher;
 use std::collections::HashMap;
 
 /// How a child is at one moment.
@@ -97,7 +97,7 @@ pub(super) fn find(shared: &Shared, supervisor: Pid) -> Option<Arc<Board>> {
 
 /// The boards of a runtime's supervisors. A leaf lock.
 #[derive(Default)]
-struct Boards(RwLock<HashMap<Pid, Arc<Board>, FxBuildHasher>>);
+struct Boards(RwLock<HashMap<Pid, Arc<Board>, PidBuildHasher>>);
 
 impl AtDeath for Boards {
     fn at_death(&self, pid: Pid) {
@@ -113,13 +113,19 @@ pub(super) enum Rule {
     Dynamic,
 }
 
+/// A child on a board.
+struct Shown {
+    key: Key,
+    child: ChildSnapshot,
+}
+
 /// The board of one supervisor.
 pub(super) struct Board {
     pub(super) supervisor: Pid,
     pub(super) rule: Rule,
-    /// By key, whose order is start order. Written at each step and seldom read, so it is whoever reads who puts it in
-    /// order. A leaf lock.
-    children: Mutex<HashMap<Key, ChildSnapshot, FxBuildHasher>>,
+    /// In the places where the supervisor keeps them. Written at each step and seldom read, so it is whoever reads who
+    /// puts it in order. A leaf lock.
+    children: Mutex<Vec<Option<Shown>>>,
     /// Where its partitions are, if it has any.
     pub(super) routes: Option<Arc<dyn Routes>>,
     shared: Arc<Shared>,
@@ -156,39 +162,65 @@ impl Board {
     pub(super) fn children(&self) -> Vec<ChildSnapshot> {
         let mut children: Vec<(Key, ChildSnapshot)> = {
             let children = self.children.lock();
-            let copied = |(key, child): (&Key, &ChildSnapshot)| (*key, child.clone());
-            children.iter().map(copied).collect()
+            let copied = |shown: &Shown| (shown.key, shown.child.clone());
+            children.iter().flatten().map(copied).collect()
         };
         children.sort_unstable_by_key(|(key, _)| *key);
         children.into_iter().map(|(_, child)| child).collect()
     }
 
-    pub(super) fn show(&self, key: Key, child: impl FnOnce() -> ChildSnapshot, now: ChildStatus) {
+    /// Shows how a child is from now on; `child` is what is shown of one that was not known.
+    pub(super) fn show(
+        &self,
+        key: Key,
+        now: ChildStatus,
+        restarts: u32,
+        child: impl FnOnce() -> ChildSnapshot,
+    ) {
         let mut children = self.children.lock();
-        let shown = children.entry(key).or_insert_with(child);
-        shown.status = now;
-    }
-
-    /// A child has come up; from the second time on that is a restart.
-    pub(super) fn count_restart(&self, key: Key) {
-        if let Some(shown) = self.children.lock().get_mut(&key) {
-            shown.restarts = shown.restarts.saturating_add(1);
+        let at = key.place as usize;
+        if at >= children.len() {
+            children.resize_with(at + 1, || None);
+        }
+        match &mut children[at] {
+            Some(shown) if shown.key == key => {
+                shown.child.status = now;
+                shown.child.restarts = restarts;
+            }
+            place => {
+                let child = child();
+                *place = Some(Shown { key, child });
+            }
         }
     }
 
     pub(super) fn forget(&self, key: Key) {
-        let shown = self.children.lock().remove(&key);
+        let mut children = self.children.lock();
+        let place = children.get_mut(key.place as usize);
+        let is_its = |shown: &mut Shown| shown.key == key;
+        let shown = place.and_then(|place| place.take_if(is_its));
+        let left = children.iter().rposition(Option::is_some);
+        children.truncate(left.map_or(0, |last| last + 1));
+        if children.is_empty() {
+            children.shrink_to(PLACES_KEPT);
+        }
+        drop(children);
         drop(shown);
     }
 
     /// Tells everybody who wants to know what happened to a child.
     pub(super) fn tell(&self, child: &Arc<str>, what: What) {
-        let event = SupervisorEvent {
-            supervisor: self.supervisor,
+        let (place, supervisor) = (what.place(), self.supervisor);
+        let event = || SupervisorEvent {
+            supervisor,
             child: child.clone(),
             what,
         };
+        if !self.subscriptions.are_there() {
+            return self.shared.report_if_asked(place, supervisor, event);
+        }
+        let event = event();
         self.subscriptions.publish(&self.shared, &event);
-        self.shared.report(event.place(), self.supervisor, event);
+        self.shared.report(place, supervisor, event);
     }
 }

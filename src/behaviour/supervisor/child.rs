@@ -9,6 +9,7 @@ use crate::behaviour::served::{self, Served};
 use crate::behaviour::supervisor::restart::{Backoff, Restart, Shutdown};
 use crate::behaviour::supervisor::{Supervisor, machine};
 use crate::pid::Pid;
+use crate::process::core::Process;
 use crate::process::start::{self, Options};
 use crate::process::{Kind, Name, Overflow, Ref, ServerName, StartError};
 use crate::reason::ExitReason;
@@ -22,15 +23,43 @@ use std::time::Duration;
 /// How long a worker has to end unless told otherwise: OTP's five seconds.
 const SHUTDOWN: Duration = Duration::from_secs(5);
 
-pub(crate) type Starter = Box<dyn FnMut() -> Result<Begun, StartError> + Send>;
+pub(crate) type Starter = Box<dyn FnMut(How<'_>) -> Result<Begun, StartError> + Send>;
+
+/// How a child is to be begun.
+#[derive(Clone, Copy)]
+pub(crate) struct How<'a> {
+    /// The options that were chosen, if any were.
+    options: Option<&'a Options>,
+    /// Whether somebody wants its reference.
+    refers: bool,
+}
 
 /// A child that has a pid.
 pub(crate) struct Begun {
     pub(crate) pid: Pid,
-    /// Its `Ref<M>`.
-    pub(crate) reference: Arc<dyn Any + Send + Sync>,
+    /// Its `Ref<M>`, if somebody wanted it.
+    pub(crate) reference: Option<Arc<dyn AnyRef>>,
     /// Equals `true` if it is up; whether it comes up is told later otherwise.
     pub(crate) up: bool,
+}
+
+/// A `Ref<M>`, whatever its messages are.
+pub(crate) trait AnyRef: Any + Send + Sync {
+    fn process(&self) -> Arc<dyn Process>;
+}
+
+impl<M: Send + 'static> AnyRef for Ref<M> {
+    fn process(&self) -> Arc<dyn Process> {
+        Ref::process(self)
+    }
+}
+
+impl dyn AnyRef {
+    /// The reference, if it is one for these messages.
+    pub(crate) fn of<M: Send + 'static>(&self) -> Option<Ref<M>> {
+        let any: &dyn Any = self;
+        any.downcast_ref::<Ref<M>>().cloned()
+    }
 }
 
 /// Whether a child is a supervisor itself.
@@ -97,6 +126,8 @@ impl fmt::Debug for Predicate {
 pub struct Child {
     pub(crate) spec: ChildSpec,
     start: Starter,
+    /// In a box, as most children choose none, and a supervisor may have a million.
+    options: Option<Box<Options>>,
 }
 
 impl Child {
@@ -137,14 +168,12 @@ impl Child {
         id: impl Into<Arc<str>>,
         mut build: impl FnMut() -> Supervisor + Send + 'static,
     ) -> Child {
-        Child {
-            spec: ChildSpec::new(id.into(), ChildKind::Supervisor, Shutdown::Infinity),
-            start: Box::new(move || {
-                let (mut options, init) = machine::launch(build());
-                options.link = true;
-                Ok(begun(start::start_async(&options, init)?.reference))
-            }),
-        }
+        let spec = ChildSpec::new(id.into(), ChildKind::Supervisor, Shutdown::Infinity);
+        Child::new(spec, move || {
+            let (mut options, init) = machine::launch(build());
+            options.link = true;
+            Ok(begun(start::start_async(&options, init)?.reference))
+        })
     }
 
     /// A closure on a thread of its own, run once: temporary by nature.
@@ -152,15 +181,12 @@ impl Child {
         let mut spec = ChildSpec::new(id.into(), ChildKind::Worker, Shutdown::Timeout(SHUTDOWN));
         spec.restart = Restart::Temporary;
         let mut run = Some(run);
-        Child {
-            spec,
-            start: Box::new(move || {
-                let Some(run) = run.take() else {
-                    return Err(StartError::Ignored);
-                };
-                Ok(is_up(crate::process::spawn_link::<()>(move |_| run())?))
-            }),
-        }
+        Child::new(spec, move || {
+            let Some(run) = run.take() else {
+                return Err(StartError::Ignored);
+            };
+            Ok(is_up(crate::process::spawn_link::<()>(move |_| run())?))
+        })
     }
 
     /// Sets the rules of a child that is not a server.
@@ -190,38 +216,60 @@ impl Child {
         self
     }
 
-    /// Begins a start. Runs in the supervisor's process; user code in it may panic.
-    pub(crate) fn begin(&mut self) -> Result<Begun, StartError> {
-        (self.start)()
+    /// Begins a start, and makes a reference if that is wanted. Runs in the supervisor's process; user code in it may
+    /// panic.
+    pub(crate) fn begin(&mut self, refers: bool) -> Result<Begun, StartError> {
+        let options = self.options.as_deref();
+        (self.start)(How { options, refers })
     }
 
     /// Lets go of what it would be started with again: of a temporary child, which never is.
     pub(crate) fn forget_start(&mut self) {
-        self.start = Box::new(|| Err(StartError::Ignored));
+        self.start = Box::new(|_| Err(StartError::Ignored));
+        self.options = None;
     }
 
-    pub(crate) fn new(spec: ChildSpec, start: Starter) -> Self {
-        Child { spec, start }
+    /// A child of which nothing is chosen but its rules.
+    pub(crate) fn new(
+        spec: ChildSpec,
+        mut start: impl FnMut() -> Result<Begun, StartError> + Send + 'static,
+    ) -> Self {
+        Child {
+            spec,
+            start: Box::new(move |_| start()),
+            options: None,
+        }
     }
 
     /// The same child, with something done around each of its starts.
     pub(crate) fn around(
         self,
-        mut around: impl FnMut(&mut Starter) -> Result<Begun, StartError> + Send + 'static,
+        mut around: impl FnMut(
+            &mut dyn FnMut() -> Result<Begun, StartError>,
+        ) -> Result<Begun, StartError>
+        + Send
+        + 'static,
     ) -> Self {
-        let Child { spec, mut start } = self;
+        let mut start = self.start;
         Child {
-            spec,
-            start: Box::new(move || around(&mut start)),
+            start: Box::new(move |how| {
+                let refers = true;
+                around(&mut || start(How { refers, ..how }))
+            }),
+            ..self
         }
     }
 }
 
 /// A child whose `init` may not be through.
 pub(crate) fn begun<M: Send + 'static>(reference: Ref<M>) -> Begun {
+    begun_as(reference, true)
+}
+
+fn begun_as<M: Send + 'static>(reference: Ref<M>, refers: bool) -> Begun {
     Begun {
         pid: reference.pid(),
-        reference: Arc::new(reference),
+        reference: refers.then(|| -> Arc<dyn AnyRef> { Arc::new(reference) }),
         up: false,
     }
 }
@@ -289,63 +337,76 @@ impl fmt::Debug for Child {
 #[must_use = "a child does nothing until a supervisor has it"]
 pub struct ServerChild<S: Served> {
     spec: ChildSpec,
-    args: Box<dyn FnMut() -> S::Args + Send>,
-    options: Options,
+    start: Starter,
+    /// Those that were chosen, if any were.
+    options: Option<Box<Options>>,
     server: PhantomData<fn() -> S>,
 }
 
 impl<S: Served> ServerChild<S> {
-    fn new(id: Arc<str>, args: impl FnMut() -> S::Args + Send + 'static) -> Self {
+    fn new(id: Arc<str>, mut args: impl FnMut() -> S::Args + Send + 'static) -> Self {
         ServerChild {
             spec: ChildSpec::new(id, ChildKind::Worker, Shutdown::Timeout(SHUTDOWN)),
-            args: Box::new(args),
-            options: linked::<S>(),
+            start: Box::new(move |how| {
+                let reference = match how.options {
+                    Some(options) => begin::<S>(options, args()),
+                    None => begin::<S>(&linked::<S>(), args()),
+                };
+                Ok(begun_as(reference?, how.refers))
+            }),
+            options: None,
             server: PhantomData,
         }
     }
 
+    fn options(&mut self) -> &mut Options {
+        self.options.get_or_insert_with(|| Box::new(linked::<S>()))
+    }
+
     /// Registers the server under a name at each start.
     pub fn name(mut self, name: &Name<S::Msg>) -> Self {
-        self.options.name = Some(name.as_str().into());
-        self.options.via = None;
+        let options = self.options();
+        options.name = Some(name.as_str().into());
+        options.via = None;
         self
     }
 
     /// Registers the server in a registry instead, before its `init` runs; a second server there fails with
     /// `AlreadyStarted`.
     pub fn via(mut self, via: impl ServerName<Msg = S::Msg>) -> Self {
-        self.options.via = Some(via.into_claim().0);
-        self.options.name = None;
+        let options = self.options();
+        options.via = Some(via.into_claim().0);
+        options.name = None;
         self
     }
 
     /// Runs the server on a thread of its own.
     pub fn thread(mut self) -> Self {
-        self.options.kind = Some(Kind::Thread);
+        self.options().kind = Some(Kind::Thread);
         self
     }
 
     /// Runs the server on the pool, whatever the runtime's default is.
     pub fn pooled(mut self) -> Self {
-        self.options.kind = Some(Kind::Pooled);
+        self.options().kind = Some(Kind::Pooled);
         self
     }
 
     /// Bounds the mailbox; see [`Spec::mailbox`](crate::gen_server::Spec::mailbox).
     pub fn mailbox(mut self, max: usize, overflow: Overflow) -> Self {
-        self.options.mailbox = Some((max.max(1), overflow));
+        self.options().mailbox = Some((max.max(1), overflow));
         self
     }
 
     /// How long `init` may take; then the child is killed, and its start has failed. For ever unless set.
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.options.timeout = Some(timeout);
+        self.options().timeout = Some(timeout);
         self
     }
 
     /// What observers and crash reports call it.
     pub fn label(mut self, label: impl Into<Arc<str>>) -> Self {
-        self.options.label = Some(label.into());
+        self.options().label = Some(label.into());
         self
     }
 
@@ -423,7 +484,7 @@ impl<S: Served> ServerChild<S> {
     }
 }
 
-/// The options of a child that says nothing about any.
+/// The options of a child that chooses none.
 fn linked<S: Served>() -> Options {
     Options {
         link: true,
@@ -431,25 +492,17 @@ fn linked<S: Served>() -> Options {
     }
 }
 
-fn begin<S: Served>(options: &Options, args: S::Args) -> Result<Begun, StartError> {
-    Ok(begun(served::start_async::<S>(options, args)?.reference))
+fn begin<S: Served>(options: &Options, args: S::Args) -> Result<Ref<S::Msg>, StartError> {
+    Ok(served::start_async::<S>(options, args)?.reference)
 }
 
 impl<S: Served> From<ServerChild<S>> for Child {
     fn from(child: ServerChild<S>) -> Child {
-        let ServerChild {
-            spec,
-            mut args,
-            options,
-            ..
-        } = child;
-        // A supervisor may have a million children whose options are all the same.
-        let start: Starter = if options.is_plain() {
-            Box::new(move || begin::<S>(&linked::<S>(), args()))
-        } else {
-            Box::new(move || begin::<S>(&options, args()))
-        };
-        Child::new(spec, start)
+        Child {
+            spec: child.spec,
+            start: child.start,
+            options: child.options,
+        }
     }
 }
 

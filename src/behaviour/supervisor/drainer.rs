@@ -120,7 +120,7 @@ impl From<Drainer> for Child {
             });
             Ok(begun(start::start_async(&options, init)?.reference))
         };
-        Child::new(spec, Box::new(start))
+        Child::new(spec, start)
     }
 }
 

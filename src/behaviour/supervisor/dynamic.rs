@@ -3,14 +3,13 @@
 use crate::behaviour::served::Served;
 use crate::behaviour::supervisor::INTENSITY;
 use crate::behaviour::supervisor::api::{ChildError, ChildInfo, Counts, StartChildError};
-use crate::behaviour::supervisor::child::{Child, ServerChild};
+use crate::behaviour::supervisor::child::{AnyRef, Child, ServerChild};
 use crate::behaviour::supervisor::dynamic_machine;
 use crate::behaviour::supervisor::restart::{AutoShutdown, Restart};
 use crate::pid::Pid;
 use crate::process::dest::Dest;
 use crate::process::{CallError, Name, Ref, ReplyTo, StartError, start};
 use crate::sync::Arc;
-use std::any::Any;
 use std::fmt;
 use std::time::Duration;
 
@@ -32,7 +31,7 @@ impl DynamicMsg {
 #[derive(Clone)]
 pub struct StartedChild {
     pub(super) pid: Pid,
-    pub(super) reference: Arc<dyn Any + Send + Sync>,
+    pub(super) reference: Arc<dyn AnyRef>,
 }
 
 impl StartedChild {
@@ -43,7 +42,7 @@ impl StartedChild {
 
     /// Its reference, if it takes messages of type `M`.
     pub fn reference<M: Send + 'static>(&self) -> Option<Ref<M>> {
-        self.reference.downcast_ref::<Ref<M>>().cloned()
+        self.reference.of()
     }
 }
 

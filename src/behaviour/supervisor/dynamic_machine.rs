@@ -9,7 +9,8 @@ use crate::behaviour::supervisor::api::{
     ChildError, ChildInfo, ChildState, Counts, StartChildError,
 };
 use crate::behaviour::supervisor::board::{Board, Rule};
-use crate::behaviour::supervisor::child::{Begun, Child, ChildKind, ChildSpec, begun};
+use crate::behaviour::supervisor::child::{AnyRef, Begun, Child, ChildKind, ChildSpec, begun};
+use crate::behaviour::supervisor::children::{Children, Kept};
 use crate::behaviour::supervisor::dynamic::{DynamicMsg, Request, StartedChild};
 use crate::behaviour::supervisor::event::What;
 use crate::behaviour::supervisor::job::Key;
@@ -24,9 +25,7 @@ use crate::process::start::{self, Options};
 use crate::process::{Context, Down, Exit, Kind, ReplyTo, StartError, wait};
 use crate::reason::ExitReason;
 use crate::sync::Arc;
-use rustc_hash::FxBuildHasher;
 use std::any::Any;
-use std::collections::HashMap;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 
@@ -34,10 +33,7 @@ pub(super) struct Dynamic {
     max_children: usize,
     intensity: Intensity,
     auto_shutdown: AutoShutdown,
-    /// With the same hash in each run, as its order is the one in which children are told to end.
-    children: HashMap<Key, Box<Entry>, FxBuildHasher>,
-    by_pid: HashMap<Pid, Key, FxBuildHasher>,
-    next_key: Key,
+    children: Children<Entry>,
     /// Children whose `init` is not through.
     starting: usize,
     /// Questions about all children, which wait for those.
@@ -52,11 +48,17 @@ pub(super) struct Dynamic {
 
 struct Entry {
     slot: Slot,
-    reference: Option<Arc<dyn Any + Send + Sync>>,
+    reference: Option<Arc<dyn AnyRef>>,
     /// Whoever waits for its start.
     starter: Option<ReplyTo<Result<StartedChild, StartChildError>>>,
     /// Whoever waits for its end.
     stoppers: Vec<ReplyTo<Result<(), ChildError>>>,
+}
+
+impl Kept for Entry {
+    fn slot(&self) -> &Slot {
+        &self.slot
+    }
 }
 
 /// How a dynamic supervisor is started.
@@ -75,10 +77,8 @@ pub(super) fn launch(supervisor: DynamicSupervisor) -> (Options, InitFn<Dynamic>
             board: Board::put_up(&cx.me().process(), Rule::Dynamic, None),
             max_children: supervisor.max_children,
             intensity: Intensity::new(restarts, period),
-            children: HashMap::default(),
+            children: Children::default(),
             auto_shutdown: supervisor.auto_shutdown,
-            by_pid: HashMap::default(),
-            next_key: 0,
             starting: 0,
             questions: Vec::new(),
             patience: Patience::default(),
@@ -98,17 +98,12 @@ pub(super) fn child(supervisor: DynamicSupervisor, id: Arc<str>) -> Child {
         options.link = true;
         Ok(begun(start::start_async(&options, init)?.reference))
     };
-    Child::new(spec, Box::new(start))
+    Child::new(spec, start)
 }
 
 impl Dynamic {
     pub(super) fn slots(&self) -> impl Iterator<Item = &Slot> {
-        self.children.values().map(|entry| &entry.slot)
-    }
-
-    fn entry(&mut self, pid: Pid) -> Option<&mut Entry> {
-        let key = self.by_pid.get(&pid)?;
-        self.children.get_mut(key).map(|entry| &mut **entry)
+        self.children.iter().map(|entry| &entry.slot)
     }
 
     fn add(
@@ -125,21 +120,17 @@ impl Dynamic {
         if self.children.len() >= self.max_children {
             return starter.send(Err(StartChildError::MaxChildren));
         }
-        let key = self.next_key;
-        self.next_key += 1;
-        let slot = Slot::new(&self.board, key, child);
-        let entry = Entry {
-            slot,
+        let key = self.children.add(|key| Entry {
+            slot: Slot::new(&self.board, key, child),
             reference: None,
             starter: Some(starter),
             stoppers: Vec::new(),
-        };
-        self.children.insert(key, Box::new(entry));
+        });
         self.start(cx, key);
     }
 
     fn start(&mut self, cx: &DynCx, key: Key) {
-        let Some(entry) = self.children.get_mut(&key) else {
+        let Some(entry) = self.children.get_mut(key) else {
             return;
         };
         entry.slot.forget_timer();
@@ -148,17 +139,17 @@ impl Dynamic {
             entry.slot.becomes(Status::Restarting(None));
             return;
         }
-        match entry.slot.begin() {
+        match entry.slot.begin(entry.starter.is_some()) {
             Ok(Begun { pid, reference, up }) => {
                 entry.slot.becomes(Status::Starting(pid));
-                if let Some(starter) = &entry.starter {
-                    if !up {
-                        wait::awaits(starter, pid);
-                    }
-                    entry.reference = Some(reference);
+                if let (Some(starter), Some(reference)) = (&entry.starter, &reference)
+                    && !up
+                {
+                    wait::awaits(starter, || reference.process());
                 }
+                entry.reference = reference;
                 self.starting += 1;
-                self.by_pid.insert(pid, key);
+                self.children.note_pid(key, pid);
                 if up {
                     self.acked(cx, pid, Ok(()));
                 }
@@ -168,19 +159,18 @@ impl Dynamic {
     }
 
     fn acked(&mut self, cx: &DynCx, pid: Pid, result: Result<(), StartError>) {
-        let Some(entry) = self.entry(pid) else { return };
+        let Some(entry) = self.children.by_pid(pid) else {
+            return;
+        };
         if entry.slot.status() != Status::Starting(pid) {
             return;
         }
         let key = entry.slot.key;
         self.starting -= 1;
-        let Some(entry) = self.children.get_mut(&key) else {
-            return;
-        };
         match result {
             Ok(()) => {
                 let died = entry.slot.take_died();
-                entry.slot.comes_up(pid, cx.now());
+                entry.slot.comes_up(pid, || cx.now());
                 entry.slot.tell(What::Started(pid));
                 if let (Some(starter), Some(reference)) =
                     (entry.starter.take(), entry.reference.take())
@@ -194,14 +184,14 @@ impl Dynamic {
             Err(error) => {
                 entry.slot.take_died();
                 entry.slot.last = Some(pid);
-                self.by_pid.remove(&pid);
+                self.children.forget_pid(pid);
                 self.start_failed(cx, key, error);
             }
         }
     }
 
     fn start_failed(&mut self, cx: &DynCx, key: Key, error: StartError) {
-        let Some(entry) = self.children.get_mut(&key) else {
+        let Some(entry) = self.children.get_mut(key) else {
             return;
         };
         if error != StartError::Ignored {
@@ -210,18 +200,18 @@ impl Dynamic {
         }
         match entry.starter.take() {
             Some(starter) => {
-                self.children.remove(&key);
+                self.children.remove(key);
                 starter.send(Err(StartChildError::Failed(error)));
             }
             // A restart that is ignored: the child is gone. One that failed: it is tried again.
-            None if error == StartError::Ignored => drop(self.children.remove(&key)),
+            None if error == StartError::Ignored => drop(self.children.remove(key)),
             None => entry.slot.put_off(cx.me()),
         }
     }
 
     fn child_ended(&mut self, cx: &DynCx, exit: Exit) {
         let ending = self.ending.is_some();
-        let Some(entry) = self.entry(exit.from) else {
+        let Some(entry) = self.children.by_pid(exit.from) else {
             return;
         };
         match entry.slot.status() {
@@ -229,9 +219,9 @@ impl Dynamic {
                 let key = entry.slot.key;
                 entry.slot.becomes(Status::Undefined);
                 entry.slot.last = Some(pid);
-                entry.slot.tell(What::Exited(pid, exit.reason.clone()));
                 let due = entry.slot.child.spec.is_due(&exit.reason);
-                self.by_pid.remove(&pid);
+                entry.slot.tell(What::Exited(pid, exit.reason));
+                self.children.forget_pid(pid);
                 if due && !ending {
                     self.restart(cx, key, false);
                 } else {
@@ -245,7 +235,7 @@ impl Dynamic {
 
     /// A child ended by itself and is not restarted.
     fn gone(&mut self, cx: &DynCx, key: Key) {
-        let Some(entry) = self.children.remove(&key) else {
+        let Some(entry) = self.children.remove(key) else {
             return;
         };
         let significant = |entry: &Entry| entry.slot.child.spec.significant;
@@ -253,9 +243,7 @@ impl Dynamic {
             && match self.auto_shutdown {
                 AutoShutdown::Never => false,
                 AutoShutdown::AnySignificant => true,
-                AutoShutdown::AllSignificant => {
-                    !self.children.values().any(|entry| significant(entry))
-                }
+                AutoShutdown::AllSignificant => !self.children.iter().any(significant),
             };
         if ends {
             self.shut_down(cx, ExitReason::Shutdown);
@@ -265,13 +253,13 @@ impl Dynamic {
     /// Restarts a child; `counted` if that has been counted before its wait.
     fn restart(&mut self, cx: &DynCx, key: Key, counted: bool) {
         let now = cx.now();
-        let Some(entry) = self.children.get_mut(&key) else {
+        let Some(entry) = self.children.get_mut(key) else {
             return;
         };
         if !counted {
             if !entry.slot.allows(now) || !self.intensity.allows(now) {
                 entry.slot.tell(What::GaveUp);
-                self.children.remove(&key);
+                self.children.remove(key);
                 return self.shut_down(cx, ExitReason::Shutdown);
             }
             let delay = entry.slot.next_delay(now);
@@ -286,7 +274,7 @@ impl Dynamic {
     }
 
     fn due(&mut self, cx: &DynCx, key: Key, attempt: u32) {
-        let Some(entry) = self.children.get_mut(&key) else {
+        let Some(entry) = self.children.get_mut(key) else {
             return;
         };
         let is_due =
@@ -298,12 +286,9 @@ impl Dynamic {
     }
 
     fn terminate(&mut self, cx: &DynCx, pid: Pid, reply: ReplyTo<Result<(), ChildError>>) {
-        let key = self
-            .by_pid
-            .get(&pid)
-            .copied()
-            .or_else(|| self.restarting_after(pid));
-        let Some((key, entry)) = key.and_then(|key| Some((key, self.children.get_mut(&key)?)))
+        let alive = self.children.by_pid(pid).map(|entry| entry.slot.key);
+        let key = alive.or_else(|| self.restarting_after(pid));
+        let Some((key, entry)) = key.and_then(|key| Some((key, self.children.get_mut(key)?)))
         else {
             return reply.send(Err(ChildError::NotFound));
         };
@@ -316,7 +301,7 @@ impl Dynamic {
             Status::Stopping(_) => entry.stoppers.push(reply),
             Status::Undefined | Status::Dead { .. } | Status::Restarting(_) => {
                 entry.slot.forget_timer();
-                self.children.remove(&key);
+                self.children.remove(key);
                 reply.send(Ok(()));
             }
         }
@@ -330,7 +315,7 @@ impl Dynamic {
     }
 
     fn child_stopped(&mut self, pid: Pid, reason: ExitReason) {
-        let Some(entry) = self.entry(pid) else {
+        let Some(entry) = self.children.by_pid(pid) else {
             return;
         };
         if entry.slot.status() != Status::Stopping(pid) {
@@ -342,9 +327,9 @@ impl Dynamic {
             (reason, _) => reason,
         };
         entry.slot.tell(What::Stopped(pid, reason.clone()));
-        self.by_pid.remove(&pid);
+        self.children.forget_pid(pid);
         self.patience.ends();
-        let Some(entry) = self.children.remove(&key) else {
+        let Some(entry) = self.children.remove(key) else {
             return;
         };
         let Entry {
@@ -352,7 +337,7 @@ impl Dynamic {
             starter,
             stoppers,
             ..
-        } = *entry;
+        } = entry;
         // Whoever hears of it sees it no more.
         drop(slot);
         match starter {
@@ -376,18 +361,23 @@ impl Dynamic {
         self.ending = Some(reason);
         self.starting = 0;
         // One moment for all, so that they are looked at together when it is over.
-        let (now, patience) = (cx.now(), &mut self.patience);
-        self.children.retain(|_, entry| {
+        let now = cx.now();
+        let mut gone = Vec::new();
+        for entry in self.children.iter_mut() {
             entry.slot.forget_timer();
             match entry.slot.status() {
                 Status::Starting(pid) | Status::Running(pid) => {
-                    entry.slot.stop(cx, pid, now, patience);
-                    true
+                    entry.slot.stop(cx, pid, now, &mut self.patience);
                 }
-                Status::Stopping(_) => true,
-                Status::Undefined | Status::Dead { .. } | Status::Restarting(_) => false,
+                Status::Stopping(_) => {}
+                Status::Undefined | Status::Dead { .. } | Status::Restarting(_) => {
+                    gone.push(entry.slot.key);
+                }
             }
-        });
+        }
+        for key in gone {
+            self.children.remove(key);
+        }
     }
 
     fn serve(&mut self, cx: &DynCx, request: Request) {
@@ -402,14 +392,12 @@ impl Dynamic {
     /// Answers questions about all children, once none of them is half way to life: as in OTP, where a supervisor
     /// that starts a child does nothing else.
     fn answer(&mut self) {
-        if self.starting > 0 {
+        if self.starting > 0 || self.questions.is_empty() {
             return;
         }
         for question in std::mem::take(&mut self.questions) {
             match question {
-                Request::Which(reply) => {
-                    reply.send(self.children.values().map(|entry| info(entry)).collect())
-                }
+                Request::Which(reply) => reply.send(self.children.iter().map(info).collect()),
                 Request::Count(reply) => reply.send(self.count()),
                 Request::Start(..) | Request::Terminate(..) => {
                     unreachable!("these are no questions")
@@ -420,7 +408,7 @@ impl Dynamic {
 
     fn count(&self) -> Counts {
         let mut counts = Counts::default();
-        for entry in self.children.values() {
+        for entry in self.children.iter() {
             let running = matches!(entry.slot.state(), ChildState::Running(_));
             counts.add(entry.slot.child.spec.kind, running);
         }
@@ -485,7 +473,7 @@ impl Behaviour for Dynamic {
         match value.downcast::<Event>().map(|event| *event) {
             Ok(Event::Overdue) => {
                 for pid in self.patience.overdue(cx.me(), cx.now()) {
-                    let entry = self.entry(pid);
+                    let entry = self.children.by_pid(pid);
                     if entry.is_some_and(|entry| entry.slot.status() == Status::Stopping(pid)) {
                         crate::process::exit(pid, ExitReason::Kill);
                     }

@@ -91,10 +91,10 @@ impl fmt::Display for SupervisorEvent {
     }
 }
 
-impl SupervisorEvent {
+impl What {
     /// Where it is reported, and how loud: ends at error level, the rest as information.
     pub(super) fn place(&self) -> (Level, &'static str) {
-        let level = match &self.what {
+        let level = match self {
             What::Exited(_, reason) if reason.is_clean() => Level::Info,
             What::Drained(0) => Level::Info,
             What::Exited(..) | What::StartFailed(_) | What::GaveUp | What::Drained(_) => {

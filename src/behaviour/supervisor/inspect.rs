@@ -9,7 +9,7 @@ use std::fmt;
 impl fmt::Debug for Machine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?} ", self.strategy)?;
-        show(f, self.children.iter())
+        show(f, self.children.in_order().into_iter())
     }
 }
 

@@ -8,8 +8,14 @@ use crate::process::ReplyTo;
 use crate::reason::ExitReason;
 use std::collections::VecDeque;
 
-/// A child's identity within its supervisor, never reused.
-pub(super) type Key = u64;
+/// A child's identity within its supervisor, never reused. The order of keys is start order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Key {
+    /// Grows with each child that is added.
+    pub(super) order: u64,
+    /// Where its supervisor keeps it; another child may be there after it.
+    pub(super) place: u32,
+}
 
 /// One thing to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

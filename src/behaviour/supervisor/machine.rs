@@ -9,11 +9,11 @@ use crate::behaviour::gen_server::StopRequest;
 use crate::behaviour::supervisor::api::{Msg, Request};
 use crate::behaviour::supervisor::board::{Board, Rule};
 use crate::behaviour::supervisor::child::Child;
-use crate::behaviour::supervisor::children::Children;
 use crate::behaviour::supervisor::event::What;
 use crate::behaviour::supervisor::job::{Job, Key, Purpose, Step};
 use crate::behaviour::supervisor::patience::Patience;
 use crate::behaviour::supervisor::restart::{AutoShutdown, Intensity, Restart, Strategy};
+use crate::behaviour::supervisor::siblings::Siblings;
 use crate::behaviour::supervisor::slot::{Event, Status};
 use crate::behaviour::supervisor::{Supervisor, SupervisorError};
 use crate::pid::Pid;
@@ -39,7 +39,7 @@ pub(super) struct Machine {
     pub(super) strategy: Strategy,
     pub(super) intensity: Intensity,
     pub(super) auto_shutdown: AutoShutdown,
-    pub(super) children: Children,
+    pub(super) children: Siblings,
     pub(super) board: Arc<Board>,
     pub(super) patience: Patience,
     pub(super) job: Option<Job>,
@@ -80,7 +80,7 @@ impl Machine {
             strategy: supervisor.strategy,
             intensity: Intensity::new(restarts, period),
             auto_shutdown: supervisor.auto_shutdown,
-            children: Children::default(),
+            children: Siblings::default(),
             board,
             patience: Patience::default(),
             job: None,
@@ -102,11 +102,8 @@ impl Machine {
             }
             machine.add(child);
         }
-        let steps: Vec<Step> = machine
-            .children
-            .iter()
-            .map(|slot| Step::Start(slot.key))
-            .collect();
+        let children = machine.children.in_order().into_iter();
+        let steps = children.map(|slot| Step::Start(slot.key));
         machine.job = Some(Job::new(Purpose::Boot, steps));
         Ok(machine)
     }
@@ -244,12 +241,8 @@ impl Machine {
         for slot in self.children.iter_mut() {
             slot.forget_timer();
         }
-        let steps: Vec<Step> = self
-            .children
-            .iter()
-            .rev()
-            .map(|slot| Step::Stop(slot.key))
-            .collect();
+        let children = self.children.in_order().into_iter().rev();
+        let steps = children.map(|slot| Step::Stop(slot.key));
         let shutdown = Job::new(Purpose::Shutdown(reason), steps);
         self.interrupted = self.job.replace(shutdown);
         log::debug!(target: "perennial::supervisor", "{} stops its children", cx.pid());

@@ -76,6 +76,7 @@ mod recover;
 mod restart;
 mod routes;
 mod serve;
+mod siblings;
 mod slot;
 mod steps;
 mod stop;

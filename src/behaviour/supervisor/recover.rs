@@ -93,18 +93,24 @@ impl Machine {
                 return;
             }
         }
-        let (stops, starts) = self.plan(key);
-        let steps = stops.into_iter().chain(starts);
-        self.job = Some(Job::new(Purpose::Restart(key), steps));
+        let purpose = Purpose::Restart(key);
+        self.job = Some(match self.strategy {
+            Strategy::OneForOne => Job::new(purpose, [Step::Start(key)]),
+            _ => {
+                let (stops, starts) = self.plan(key);
+                Job::new(purpose, stops.into_iter().chain(starts))
+            }
+        });
     }
 
     /// The steps that a restart of a child means: whom to stop, and then whom to start. Temporary siblings are gone
     /// when they have been stopped, so that they do not come back.
     fn plan(&self, key: Key) -> (Vec<Step>, Vec<Step>) {
-        let all: Vec<Key> = match self.strategy {
-            Strategy::OneForOne => vec![key],
-            _ => self.children.iter().map(|slot| slot.key).collect(),
-        };
+        if self.strategy == Strategy::OneForOne {
+            return (Vec::new(), vec![Step::Start(key)]);
+        }
+        let all = self.children.in_order().into_iter();
+        let all: Vec<Key> = all.map(|slot| slot.key).collect();
         let failed = all.binary_search(&key).unwrap_or_default();
         let plan = plan(self.strategy, all.len(), failed);
         let keys = |places: Vec<usize>| places.into_iter().map(|at| all[at]);

@@ -199,7 +199,7 @@ impl<M: Send + 'static> Table<M> {
                 return Err(StartError::Ignored);
             }
             let begun = child()?;
-            let reference = begun.reference.downcast_ref::<Ref<M>>().cloned();
+            let reference = begun.reference.as_ref().and_then(|any| any.of());
             let before = std::mem::replace(&mut table.partitions.write().refs[at], reference);
             drop(before);
             Ok(begun)

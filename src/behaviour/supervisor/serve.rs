@@ -58,7 +58,8 @@ impl Machine {
                     state: slot.state(),
                     kind: slot.child.spec.kind,
                 };
-                reply.send(self.children.iter().rev().map(info).collect());
+                let children = self.children.in_order().into_iter().rev();
+                reply.send(children.map(info).collect());
             }
             Request::Count(reply) => {
                 let mut counts = Counts::default();

@@ -75,8 +75,8 @@ pub(super) struct Slot {
     pub(super) attempt: u32,
     /// In a box, as most children have no rules of their own for that.
     pace: Option<Box<Pace>>,
-    /// Whether it has been up before.
-    was_up: bool,
+    /// How often it has come up.
+    ups: u32,
     board: Arc<Board>,
 }
 
@@ -104,7 +104,7 @@ impl Slot {
             intensity: intensity.map(|(max, period)| Intensity::new(max, period)),
         };
         let has_pace = backoff.is_some() || intensity.is_some();
-        let mut slot = Slot {
+        Slot {
             key,
             child,
             status: Status::Undefined,
@@ -113,11 +113,9 @@ impl Slot {
             last: None,
             attempt: 0,
             pace: has_pace.then(|| Box::new(pace())),
-            was_up: false,
+            ups: 0,
             board: board.clone(),
-        };
-        slot.becomes(Status::Undefined);
-        slot
+        }
     }
 
     pub(super) fn status(&self) -> Status {
@@ -157,28 +155,27 @@ impl Slot {
     /// Changes how the child is, and shows it.
     pub(super) fn becomes(&mut self, status: Status) {
         self.status = status;
-        let spec = &self.child.spec;
-        let first = || ChildSnapshot {
-            id: spec.id.clone(),
-            kind: spec.kind,
-            status: status.shown(),
-            restarts: 0,
-        };
-        self.board.show(self.key, first, status.shown());
+        let (spec, shown) = (&self.child.spec, status.shown());
+        let restarts = self.ups.saturating_sub(1);
+        self.board
+            .show(self.key, shown, restarts, || ChildSnapshot {
+                id: spec.id.clone(),
+                kind: spec.kind,
+                status: shown,
+                restarts,
+            });
     }
 
     /// The child is up.
-    pub(super) fn comes_up(&mut self, pid: Pid, now: Instant) {
+    pub(super) fn comes_up(&mut self, pid: Pid, now: impl FnOnce() -> Instant) {
         if let Some(pace) = &mut self.pace {
-            pace.up_since = Some(now);
+            pace.up_since = Some(now());
         }
         if self.child.spec.restart == Restart::Temporary {
             self.child.forget_start();
         }
+        self.ups = self.ups.saturating_add(1);
         self.becomes(Status::Running(pid));
-        if std::mem::replace(&mut self.was_up, true) {
-            self.board.count_restart(self.key);
-        }
     }
 
     /// Its start failed, and what was there of it has gone: the pid it had, if it had one.
@@ -206,10 +203,11 @@ impl Slot {
         }
     }
 
-    /// Begins a start. Unless the child is up at once, the supervisor, which runs this, is told when that is through.
-    pub(super) fn begin(&mut self) -> Result<Begun, StartError> {
+    /// Begins a start, and makes a reference if that is wanted. Unless the child is up at once, the supervisor, which
+    /// runs this, is told when that is through.
+    pub(super) fn begin(&mut self, refers: bool) -> Result<Begun, StartError> {
         let child = &mut self.child;
-        match catch_unwind(AssertUnwindSafe(|| child.begin())) {
+        match catch_unwind(AssertUnwindSafe(|| child.begin(refers))) {
             Ok(begun) => begun,
             Err(payload) => match unwind::reason_of(payload) {
                 (reason, unwind::By::Itself) => Err(StartError::Exit(reason)),

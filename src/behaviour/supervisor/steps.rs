@@ -108,7 +108,7 @@ impl Machine {
             return;
         };
         let died = slot.take_died();
-        slot.comes_up(pid, cx.now());
+        slot.comes_up(pid, || cx.now());
         slot.tell(What::Started(pid));
         if let Some(reason) = died {
             self.child_ended(Exit { from: pid, reason });

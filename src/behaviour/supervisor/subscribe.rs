@@ -120,11 +120,13 @@ impl Subscriptions {
         drop(gone);
     }
 
+    /// Whether there are any.
+    pub(super) fn are_there(&self) -> bool {
+        self.count.load(Ordering::Acquire) > 0
+    }
+
     /// Tells all who are meant. The events of one supervisor come in their order.
     pub(super) fn publish(&self, shared: &Arc<Shared>, event: &SupervisorEvent) {
-        if self.count.load(Ordering::Acquire) == 0 {
-            return;
-        }
         let all = self.all.lock().clone();
         for subscriber in all {
             if !subscriber.scope.covers(shared, event.supervisor) {

@@ -2,6 +2,7 @@
 
 use crate::pid::Pid;
 use crate::process::core::Process;
+use crate::process::link::Joined;
 use crate::process::{StartError, current, link};
 use crate::reason::ExitReason;
 use crate::sync::Arc;
@@ -41,7 +42,8 @@ impl Owner {
         let Some(owner) = &self.process else {
             return Ok(());
         };
-        let bound = self.bond == Bond::Linked && link::join(job, owner);
+        let bound =
+            self.bond == Bond::Linked && link::join(job.core(), owner.core()) != Joined::OtherEnded;
         match owner.core().relations.lock().ended() {
             Some(reason) if !bound => Err(reason.clone()),
             _ => Ok(()),

@@ -238,7 +238,7 @@ fn child(
     let shutdown = Shutdown::Timeout(SHUTDOWN);
     let mut spec = ChildSpec::new("task".into(), ChildKind::Worker, shutdown);
     spec.restart = restart;
-    Child::new(spec, Box::new(begin))
+    Child::new(spec, begin)
 }
 
 impl<T: Send + 'static, F: FnOnce() -> T + Send + 'static> Spec<F> {
