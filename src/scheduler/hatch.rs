@@ -96,3 +96,45 @@ fn content<T>(inside: Inside<T>) -> Option<T> {
         Inside::Open | Inside::Shut => None,
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn task_goes_in_only_while_it_is_open_and_empty() {
+        let hatch = Hatch::new();
+        assert_eq!(hatch.put(1), Err(1));
+        assert!(hatch.open());
+        assert_eq!(hatch.put(2), Ok(()));
+        assert_eq!(hatch.put(3), Err(3));
+        assert_eq!(hatch.shut(), Some(2));
+        assert_eq!(hatch.put(4), Err(4));
+    }
+
+    #[test]
+    fn what_was_put_in_comes_out_once() {
+        let hatch = Hatch::new();
+        assert!(hatch.open());
+        assert_eq!(hatch.take(), None);
+        assert_eq!(hatch.put(1), Ok(()));
+        assert!(hatch.is_full());
+        assert_eq!(hatch.take(), Some(1));
+        // Taken by whoever came by, it is still open for the next one.
+        assert_eq!(hatch.take(), None);
+        assert_eq!(hatch.put(2), Ok(()));
+        assert_eq!(hatch.shut(), Some(2));
+        assert_eq!(hatch.shut(), None);
+    }
+
+    #[test]
+    fn one_at_a_time_has_it_open() {
+        let hatch = Hatch::new();
+        assert!(hatch.open());
+        assert!(!hatch.open());
+        assert_eq!(hatch.put(1), Ok(()));
+        assert!(!hatch.open(), "it is full");
+        assert_eq!(hatch.shut(), Some(1));
+        assert!(hatch.open());
+    }
+}
