@@ -8,7 +8,7 @@
 use super::Parker;
 use std::time::{Duration, Instant};
 
-/// How often the lock is looked at, some 20 ns apart, before the holder must have lost its processor.
+/// How often the lock is looked at before the holder must have lost its processor.
 const LOOKS: u32 = 64;
 
 /// How many looks there are until whoever holds the lock must be kept from running; for those after [`LOOKS`] the processor is
@@ -69,6 +69,7 @@ impl<T> Brief<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sync::atomic::{AtomicUsize, Ordering};
     use crate::sync::{Arc, thread};
 
     fn aside(name: &str, run: impl FnOnce() + Send + 'static) -> thread::JoinHandle<()> {
@@ -96,18 +97,24 @@ mod tests {
     }
 
     #[test]
-    fn who_waits_for_one_that_is_asleep_has_it_afterwards() {
+    fn who_finds_it_held_has_it_afterwards() {
         let lock = Arc::new(Brief::new(Vec::new()));
         let held = lock.lock();
         assert!(lock.try_lock().is_none());
+        let tries = Arc::new(AtomicUsize::new(0));
         let waiters: Vec<_> = (0..4)
             .map(|name| {
-                let lock = lock.clone();
-                aside("waiter", move || lock.lock().push(name))
+                let (lock, tries) = (lock.clone(), tries.clone());
+                aside("waiter", move || {
+                    // As the lock's own wait does, so that it is known when each has found it held.
+                    while lock.try_lock().is_none() && tries.fetch_add(1, Ordering::AcqRel) < 8 {}
+                    lock.lock().push(name);
+                })
             })
             .collect();
-        // Long enough that they offer their processors, and sleep.
-        Parker::new().park_until(Some(Instant::now() + 20 * PAUSE));
+        while tries.load(Ordering::Acquire) < 8 {
+            thread::yield_now();
+        }
         assert!(held.is_empty());
         drop(held);
         waiters
