@@ -6,7 +6,7 @@ use crate::{Args, Outcome};
 use perennial::prelude::*;
 use perennial::process;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::Sender;
+use std::sync::mpsc::{Sender, SyncSender, channel, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -26,11 +26,35 @@ pub(crate) fn call(args: &Args) -> Outcome {
 /// longer it sleeps, and so does the pool.
 pub(crate) fn gap(args: &Args) -> Outcome {
     let server = start();
+    apart(args, || {
+        get(&server);
+    })
+}
+
+/// What [`gap`] is beside: a thread with a channel of the standard library, and one more for each answer.
+pub(crate) fn raw_gap(args: &Args) -> Outcome {
+    let (requests, asked) = channel::<SyncSender<u64>>();
+    let server = thread::spawn(move || {
+        for (count, reply) in (0..).zip(asked) {
+            reply.send(count).expect("somebody waits");
+        }
+    });
+    let outcome = apart(args, || {
+        let (reply, answer) = sync_channel(1);
+        requests.send(reply).expect("it lives");
+        answer.recv().expect("it answers");
+    });
+    drop(requests);
+    server.join().expect("it ends");
+    outcome
+}
+
+fn apart(args: &Args, mut call: impl FnMut()) -> Outcome {
     let gap = Duration::from_micros(args.k);
     let (mut sample, mut took) = (Sample::default(), Duration::ZERO);
     for _ in 0..args.n {
         let asked = Instant::now();
-        get(&server);
+        call();
         let answered = asked.elapsed();
         took += answered;
         sample.add(answered);

@@ -60,6 +60,11 @@ const WORKLOADS: &[Workload] = &[
         calls::gap,
     ),
     (
+        "raw_gap",
+        "the same of a thread behind a channel, with no runtime",
+        calls::raw_gap,
+    ),
+    (
         "call_random",
         "N calls to a random one of K servers",
         latency::random,
