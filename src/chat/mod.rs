@@ -40,7 +40,7 @@
 //!
 //! # Inside
 //! L7, a library module that uses only what the layers below make public. Reading order: `application` (the tree),
-//! `users`, `rooms`, `room` (what becomes of a post), `store` (what is on the disk).
+//! `users` with `sessions`, `rooms`, `room` (what becomes of a post), `store` (what is on the disk).
 
 mod account;
 mod application;
@@ -62,6 +62,7 @@ pub mod password;
 mod program;
 mod room;
 mod rooms;
+mod sessions;
 pub mod store;
 mod text;
 mod users;

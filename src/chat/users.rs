@@ -6,15 +6,11 @@ use super::config::Sessions;
 use super::hasher::HasherMsg;
 use super::name::Name;
 use super::password::Password;
-use super::store::{
-    CloseSession, CreateUser, Expiry, FindSession, FindUser, OpenSession, PurgeSessions,
-    TouchSession, User,
-};
+use super::store::{CreateUser, FindUser, User};
 use crate::behaviour::gen_server::{Cx, GenServer, Init, Next};
-use crate::process::Dest;
 use crate::process::{self, CallError, ReplyTo};
 use crate::service::balancer::Balancer;
-use crate::store::{Item, ReaderMsg, Store, WriteError, WriterMsg};
+use crate::store::{ReaderMsg, Store, WriteError, WriterMsg};
 use crate::sync::Arc;
 use crate::time::Clock;
 use std::fmt;
@@ -22,12 +18,6 @@ use std::time::Duration;
 
 /// How long a hash may take, the queue before it included.
 const HASH_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// A session's use is noted no more often: each note is a write.
-const TOUCH_EVERY_MS: i64 = 60_000;
-
-/// How often sessions that are over are forgotten.
-const PURGE_EVERY: Duration = Duration::from_secs(3_600);
 
 /// What the users are asked.
 pub enum UsersMsg {
@@ -125,7 +115,7 @@ pub(super) struct UsersArgs {
 }
 
 /// Signs users up, in and out.
-pub(super) struct Users(UsersArgs);
+pub(super) struct Users(pub(super) UsersArgs);
 
 impl GenServer for Users {
     type Args = UsersArgs;
@@ -140,7 +130,7 @@ impl GenServer for Users {
             UsersMsg::SignUp(name, password, reply) => self.sign_up(name, password, reply, cx),
             UsersMsg::SignIn(name, password, reply) => self.sign_in(&name, password, reply, cx),
             UsersMsg::SignOut(token, reply) => self.sign_out(&token, reply, cx),
-            UsersMsg::Authenticate(token, reply) => self.authenticate(token, reply, cx),
+            UsersMsg::Authenticate(token, reply) => self.authenticate(&token, reply, cx),
             UsersMsg::Purge => self.purge(cx),
         }
         Next::Loop
@@ -245,132 +235,6 @@ impl Users {
                     (Ok(_), _) => reply.send(Err(SignInError::WrongNameOrPassword)),
                     (Err(CallError::Overloaded), _) => reply.send(Err(SignInError::Busy)),
                     (Err(_), _) => reply.send(Err(SignInError::Unavailable)),
-                }
-                Next::Loop
-            },
-        );
-    }
-
-    fn open_session(
-        &self,
-        account: Account,
-        reply: ReplyTo<Result<(Token, Account), SignInError>>,
-        cx: &mut Cx<Self>,
-    ) {
-        let mut random = [0; 32];
-        if let Err(error) = getrandom::fill(&mut random) {
-            log::error!(target: "perennial::chat", "no random numbers for a token: {error}");
-            return reply.send(Err(SignInError::Unavailable));
-        }
-        let token = Token::new(random);
-        let open = OpenSession {
-            token: token.hash(),
-            user: account.id,
-            at: self.0.clock.unix_ms(),
-        };
-        let writer = self.0.store.writer().clone();
-        cx.request(
-            writer,
-            |answer| WriterMsg::write(open, answer),
-            |_, answer, _| {
-                reply.send(match answer {
-                    Ok(Ok(())) => Ok((token, account)),
-                    Ok(Err(_)) | Err(_) => Err(SignInError::Unavailable),
-                });
-                Next::Loop
-            },
-        );
-    }
-
-    fn sign_out(
-        &self,
-        token: &Token,
-        reply: ReplyTo<Result<bool, Unavailable>>,
-        cx: &mut Cx<Self>,
-    ) {
-        let close = CloseSession {
-            token: token.hash(),
-        };
-        let writer = self.0.store.writer().clone();
-        cx.request(
-            writer,
-            |answer| WriterMsg::write(close, answer),
-            |_, answer, _| {
-                reply.send(match answer {
-                    Ok(Ok(was_open)) => Ok(was_open),
-                    Ok(Err(_)) | Err(_) => Err(Unavailable),
-                });
-                Next::Loop
-            },
-        );
-    }
-
-    fn authenticate(
-        &self,
-        token: Token,
-        reply: ReplyTo<Result<Option<Account>, Unavailable>>,
-        cx: &mut Cx<Self>,
-    ) {
-        let find = FindSession {
-            token: token.hash(),
-            expiry: self.expiry(),
-        };
-        let reader = self.0.store.reader().clone();
-        cx.request(
-            reader,
-            |answer| ReaderMsg::read(find, answer),
-            move |users, answer, _| {
-                reply.send(match answer {
-                    Ok(Ok(Some(session))) => {
-                        users.touch(&token, session.seen_at);
-                        Ok(Some(session.into()))
-                    }
-                    Ok(Ok(None)) => Ok(None),
-                    Ok(Err(_)) | Err(_) => Err(Unavailable),
-                });
-                Next::Loop
-            },
-        );
-    }
-
-    /// Notes that a session is in use. Nothing hangs on it: a note that is lost is made at the next use.
-    fn touch(&self, token: &Token, seen_at: i64) {
-        let at = self.0.clock.unix_ms();
-        if at - seen_at >= TOUCH_EVERY_MS {
-            let touch = TouchSession {
-                token: token.hash(),
-                at,
-            };
-            self.0
-                .store
-                .writer()
-                .cast(WriterMsg::from(Item::new(touch, |_| {})));
-        }
-    }
-
-    fn expiry(&self) -> Expiry {
-        let now = self.0.clock.unix_ms();
-        let before =
-            |age: Duration| now.saturating_sub(i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
-        Expiry {
-            opened_before: before(self.0.sessions.lifetime),
-            seen_before: before(self.0.sessions.idle_timeout),
-        }
-    }
-
-    fn purge(&self, cx: &mut Cx<Self>) {
-        let purge = PurgeSessions {
-            expiry: self.expiry(),
-        };
-        let writer = self.0.store.writer().clone();
-        cx.request(
-            writer,
-            |answer| WriterMsg::write(purge, answer),
-            |_, answer, cx| {
-                match answer {
-                    // There may be more.
-                    Ok(Ok(purged)) if purged > 0 => cx.me().cast(UsersMsg::Purge),
-                    _ => drop(cx.send_after(PURGE_EVERY, UsersMsg::Purge)),
                 }
                 Next::Loop
             },

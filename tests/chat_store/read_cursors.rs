@@ -3,8 +3,8 @@
 use crate::desk::{Desk, post};
 use crate::scratch::Scratch;
 use perennial::chat::store::{
-    CannotRead, CreateRoom, CreateUser, EnterRoom, ListRoomsOf, MarkRead, Page, ReadCursor, RoomId,
-    SCHEMA, UserId,
+    CannotRead, CreateRoom, CreateUser, EnterRoom, Expiry, ListRoomsOf, MarkRead, OpenSession,
+    Page, ReadCursor, RoomId, SCHEMA, TokenHash, UserId,
 };
 use perennial::store::{Config, Database, Item, ReaderCore, Schema, WriteError, WriterCore};
 use proptest::prelude::*;
@@ -60,13 +60,26 @@ fn who_enters_is_told_the_cursor_of_the_same_moment() {
     say(&mut desk, lobby, ada, 3);
     desk.write(mark("lobby", ada, 2)).unwrap();
     for (user, read_seq) in [(ada, 2), (bob, 0)] {
+        let session = TokenHash::of(format!("{user:?}").as_bytes());
+        desk.write(OpenSession {
+            token: session,
+            user,
+            at: 7,
+        })
+        .unwrap();
         let enter = EnterRoom {
             name: "lobby".into(),
             user,
+            session,
+            expiry: Expiry {
+                opened_before: 0,
+                seen_before: 0,
+            },
             page: Page::Newest,
             limit: 1,
         };
         let entered = desk.read(enter).unwrap();
+        assert_eq!(entered.seen_at, 7);
         assert_eq!((entered.head, entered.read_seq), (3, read_seq));
     }
 }

@@ -2,8 +2,9 @@
 
 use crate::desk::Desk;
 use perennial::chat::store::{
-    CloseSession, CloseSessionsOf, Expiry, FindSession, OpenSession, PurgeSessions, SESSIONS_MAX,
-    Session, TokenHash, TouchSession, UserId,
+    CannotEnter, CloseSession, CloseSessionsOf, EnterRoom, Expiry, FindSession, FindSessionsOver,
+    OpenSession, Page, PurgeSessions, SESSIONS_MAX, SESSIONS_OVER_MAX, Session, TokenHash,
+    TouchSession, UserId,
 };
 
 const NEVER: Expiry = Expiry {
@@ -15,13 +16,14 @@ fn token(n: usize) -> TokenHash {
     TokenHash::of(format!("token {n}").as_bytes())
 }
 
-fn open(desk: &mut Desk, user: UserId, n: usize, at: i64) {
+/// Which sessions had to make room.
+fn open(desk: &mut Desk, user: UserId, n: usize, at: i64) -> Vec<TokenHash> {
     desk.write(OpenSession {
         token: token(n),
         user,
         at,
     })
-    .unwrap();
+    .unwrap()
 }
 
 fn find(desk: &mut Desk, n: usize, expiry: Expiry) -> Option<Session> {
@@ -100,7 +102,9 @@ fn the_oldest_session_makes_room_for_one_too_many() {
     let (ada, bob) = (desk.user("ada"), desk.user("bob"));
     open(&mut desk, bob, 10_000, 0);
     for n in 0..SESSIONS_MAX + 2 {
-        open(&mut desk, ada, n, n as i64);
+        let left = open(&mut desk, ada, n, n as i64);
+        let oldest = n.checked_sub(SESSIONS_MAX).map(token);
+        assert_eq!(left, oldest.into_iter().collect::<Vec<_>>());
     }
     assert!(find(&mut desk, 0, NEVER).is_none() && find(&mut desk, 1, NEVER).is_none());
     assert!((2..SESSIONS_MAX + 2).all(|n| find(&mut desk, n, NEVER).is_some()));
@@ -126,16 +130,81 @@ fn sessions_that_are_over_are_forgotten() {
         opened_before: 3,
         seen_before: 7,
     };
-    assert_eq!(
-        desk.write(PurgeSessions { expiry }).unwrap(),
-        6,
-        "0 to 6, but not 5"
-    );
-    assert_eq!(desk.write(PurgeSessions { expiry }).unwrap(), 0);
+    let mut over = desk.read(FindSessionsOver { expiry });
+    over.sort_by_key(|session| (0..10).position(|n| token(n) == *session));
+    let expected: Vec<_> = [0, 1, 2, 3, 4, 6].map(token).into();
+    assert_eq!(over, expected, "0 to 6, but not 5");
+    // One is used meanwhile; one that is too old gains nothing by that.
+    for n in [1, 6] {
+        desk.write(TouchSession {
+            token: token(n),
+            at: 100,
+        })
+        .unwrap();
+    }
+    let purge = PurgeSessions {
+        sessions: over,
+        expiry,
+    };
+    assert_eq!(desk.write(purge.clone()).unwrap(), 5);
+    assert_eq!(desk.write(purge).unwrap(), 0);
+    assert!(desk.read(FindSessionsOver { expiry }).is_empty());
     let left: Vec<usize> = (0..10)
         .filter(|n| find(&mut desk, *n, NEVER).is_some())
         .collect();
-    assert_eq!(left, [5, 7, 8, 9]);
+    assert_eq!(left, [5, 6, 7, 8, 9]);
+}
+
+#[test]
+fn so_many_sessions_are_found_to_be_over_at_a_time() {
+    let mut desk = Desk::new();
+    let users = SESSIONS_OVER_MAX / SESSIONS_MAX + 1;
+    for user in 0..users {
+        let id = desk.user(&format!("user{user}"));
+        for n in 0..SESSIONS_MAX {
+            open(&mut desk, id, user * SESSIONS_MAX + n, 1);
+        }
+    }
+    let expiry = Expiry {
+        opened_before: 2,
+        seen_before: 2,
+    };
+    for expected in [SESSIONS_OVER_MAX, SESSIONS_MAX, 0] {
+        let sessions = desk.read(FindSessionsOver { expiry });
+        assert_eq!(sessions.len(), expected);
+        let purged = desk.write(PurgeSessions { sessions, expiry }).unwrap();
+        assert_eq!(purged, expected);
+    }
+}
+
+#[test]
+fn who_is_not_signed_in_enters_no_room() {
+    let mut desk = Desk::new();
+    let (ada, bob) = (desk.user("ada"), desk.user("bob"));
+    desk.room("lobby");
+    open(&mut desk, ada, 1, 100);
+    let mut enter = |name: &str, user, n, expiry| {
+        let entered = desk.read(EnterRoom {
+            name: name.into(),
+            user,
+            session: token(n),
+            expiry,
+            page: Page::Newest,
+            limit: 1,
+        });
+        entered.map(|entered| entered.seen_at)
+    };
+    assert_eq!(enter("lobby", ada, 1, NEVER), Ok(100));
+    assert_eq!(enter("attic", ada, 1, NEVER), Err(CannotEnter::NoSuchRoom));
+    let over = Expiry {
+        opened_before: 101,
+        seen_before: 0,
+    };
+    for (user, n, expiry) in [(ada, 2, NEVER), (bob, 1, NEVER), (ada, 1, over)] {
+        for room in ["lobby", "attic"] {
+            assert_eq!(enter(room, user, n, expiry), Err(CannotEnter::SignedOut));
+        }
+    }
 }
 
 #[test]

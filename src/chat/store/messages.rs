@@ -2,6 +2,7 @@
 
 use super::read_cursors::read_seq;
 use super::rooms::{FindRoom, RoomId};
+use super::sessions::{Expiry, FindSession, TokenHash};
 use super::users::UserId;
 use super::{seq_from_sql, seq_to_sql};
 use crate::store::rusqlite::{Connection, OptionalExtension, Result, Row, params};
@@ -217,13 +218,17 @@ impl Query for HistoryOfRoom {
 }
 
 /// What somebody who enters a room reads: a page, how far the room is, and how far they have read it, all of one
-/// moment; `None` if there is no such room.
+/// moment, in which they are signed in.
 #[derive(Clone, Debug)]
 pub struct EnterRoom {
     /// The room's name, in NFC.
     pub name: Arc<str>,
     /// Who enters.
     pub user: UserId,
+    /// By which session.
+    pub session: TokenHash,
+    /// When that would be over.
+    pub expiry: Expiry,
     /// Which stretch.
     pub page: Page,
     /// How many at most; never more than [`HISTORY_MAX`].
@@ -239,27 +244,47 @@ pub struct Entered {
     pub read_seq: u64,
     /// The page, oldest first.
     pub messages: Vec<Message>,
+    /// When the session was last noted to be in use.
+    pub seen_at: i64,
+}
+
+/// Why somebody does not enter a room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CannotEnter {
+    /// There is no such room.
+    NoSuchRoom,
+    /// The session is over, or that of another user.
+    SignedOut,
 }
 
 impl Query for EnterRoom {
-    type Output = Option<Entered>;
+    type Output = std::result::Result<Entered, CannotEnter>;
 
-    fn run(&self, db: &Connection) -> Result<Option<Entered>> {
+    fn run(&self, db: &Connection) -> Result<Self::Output> {
+        let session = FindSession {
+            token: self.session,
+            expiry: self.expiry,
+        };
+        let session = Query::run(&session, db)?.filter(|session| session.user == self.user);
+        let Some(session) = session else {
+            return Ok(Err(CannotEnter::SignedOut));
+        };
         let find = FindRoom {
             name: self.name.clone(),
         };
         let Some(room) = Query::run(&find, db)? else {
-            return Ok(None);
+            return Ok(Err(CannotEnter::NoSuchRoom));
         };
         let history = History {
             room: room.id,
             page: self.page,
             limit: self.limit,
         };
-        Ok(Some(Entered {
+        Ok(Ok(Entered {
             head: room.seq,
             read_seq: read_seq(db, room.id, self.user)?,
             messages: history.run(db)?,
+            seen_at: session.seen_at,
         }))
     }
 }
@@ -281,3 +306,14 @@ impl fmt::Display for NoSuchRoom {
 }
 
 impl std::error::Error for NoSuchRoom {}
+
+impl fmt::Display for CannotEnter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            CannotEnter::NoSuchRoom => "there is no such room",
+            CannotEnter::SignedOut => "the session is over",
+        })
+    }
+}
+
+impl std::error::Error for CannotEnter {}

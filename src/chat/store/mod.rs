@@ -31,14 +31,14 @@ mod sessions;
 mod users;
 
 pub use messages::{
-    EnterRoom, Entered, HISTORY_MAX, History, HistoryOfRoom, Message, NoSuchRoom, Page, Post,
-    Posted,
+    CannotEnter, EnterRoom, Entered, HISTORY_MAX, History, HistoryOfRoom, Message, NoSuchRoom,
+    Page, Post, Posted,
 };
 pub use read_cursors::{CannotRead, ListRoomsOf, MarkRead, ReadCursor};
 pub use rooms::{CreateRoom, FindRoom, ListRooms, ROOMS_LISTED_MAX, Room, RoomId};
 pub use sessions::{
-    CloseSession, CloseSessionsOf, Expiry, FindSession, OpenSession, PurgeSessions, SESSIONS_MAX,
-    Session, TokenHash, TouchSession,
+    CloseSession, CloseSessionsOf, Expiry, FindSession, FindSessionsOver, OpenSession,
+    PurgeSessions, SESSIONS_MAX, SESSIONS_OVER_MAX, Session, TokenHash, TouchSession,
 };
 pub use users::{CreateUser, FindUser, NameTaken, User, UserId};
 

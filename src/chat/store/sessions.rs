@@ -13,8 +13,8 @@ use std::fmt;
 /// program that signs in again and again does not fill the disk.
 pub const SESSIONS_MAX: usize = 50;
 
-/// How many sessions one purge removes at most, so that it does not keep messages waiting.
-const PURGED_MAX: i64 = 500;
+/// How many sessions are found to be over at a time, at most: forgetting them is not to keep messages waiting.
+pub const SESSIONS_OVER_MAX: usize = 500;
 
 /// The SHA-256 of a session's token. A token has 256 random bits, so that a fast hash is enough.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -60,7 +60,7 @@ pub struct Expiry {
     pub seen_before: i64,
 }
 
-/// Signs a user in.
+/// Signs a user in. Answers which sessions had to make room, as one user has [`SESSIONS_MAX`] at most.
 #[derive(Clone, Debug)]
 pub struct OpenSession {
     /// The hash of the token that the user holds.
@@ -72,20 +72,27 @@ pub struct OpenSession {
 }
 
 impl Operation for OpenSession {
-    type Output = ();
+    type Output = Vec<TokenHash>;
     type Refused = Infallible;
 
-    fn apply(&self, db: &Connection) -> std::result::Result<(), WriteError<Infallible>> {
+    fn apply(
+        &self,
+        db: &Connection,
+    ) -> std::result::Result<Vec<TokenHash>, WriteError<Infallible>> {
         let make_room = "DELETE FROM session WHERE token_hash IN (
             SELECT token_hash FROM session WHERE user_id = ?1
-            ORDER BY opened_at DESC LIMIT -1 OFFSET ?2)";
-        db.prepare_cached(make_room)?
-            .execute(params![self.user, SESSIONS_MAX as i64 - 1])?;
+            ORDER BY opened_at DESC LIMIT -1 OFFSET ?2) RETURNING token_hash";
+        let left = db
+            .prepare_cached(make_room)?
+            .query_map(params![self.user, SESSIONS_MAX as i64 - 1], |row| {
+                row.get(0)
+            })?
+            .collect::<Result<_>>()?;
         let open =
             "INSERT INTO session (token_hash, user_id, opened_at, seen_at) VALUES (?1, ?2, ?3, ?3)";
         db.prepare_cached(open)?
             .execute(params![self.token, self.user, self.at])?;
-        Ok(())
+        Ok(left)
     }
 }
 
@@ -181,9 +188,36 @@ impl Operation for CloseSessionsOf {
     }
 }
 
-/// Forgets sessions that are over: some hundred at a time. Answers how many; 0 says that none is left.
+/// Finds sessions that are over, [`SESSIONS_OVER_MAX`] at most.
+#[derive(Clone, Debug)]
+pub struct FindSessionsOver {
+    /// What counts as over.
+    pub expiry: Expiry,
+}
+
+impl Query for FindSessionsOver {
+    type Output = Vec<TokenHash>;
+
+    fn run(&self, db: &Connection) -> Result<Vec<TokenHash>> {
+        let sql = "SELECT token_hash FROM session WHERE opened_at < ?1 OR seen_at < ?2 LIMIT ?3";
+        let Expiry {
+            opened_before,
+            seen_before,
+        } = self.expiry;
+        db.prepare_cached(sql)?
+            .query_map(
+                params![opened_before, seen_before, SESSIONS_OVER_MAX as i64],
+                |row| row.get(0),
+            )?
+            .collect()
+    }
+}
+
+/// Forgets those of these sessions that are over. Answers how many.
 #[derive(Clone, Debug)]
 pub struct PurgeSessions {
+    /// Which, as [`FindSessionsOver`] found them.
+    pub sessions: Vec<TokenHash>,
     /// What counts as over.
     pub expiry: Expiry,
 }
@@ -193,15 +227,17 @@ impl Operation for PurgeSessions {
     type Refused = Infallible;
 
     fn apply(&self, db: &Connection) -> std::result::Result<usize, WriteError<Infallible>> {
-        let sql = "DELETE FROM session WHERE token_hash IN (
-            SELECT token_hash FROM session WHERE opened_at < ?1 OR seen_at < ?2 LIMIT ?3)";
         let Expiry {
             opened_before,
             seen_before,
         } = self.expiry;
-        let purged =
-            db.prepare_cached(sql)?
-                .execute(params![opened_before, seen_before, PURGED_MAX])?;
+        let mut forget = db.prepare_cached(
+            "DELETE FROM session WHERE token_hash = ?1 AND (opened_at < ?2 OR seen_at < ?3)",
+        )?;
+        let mut purged = 0;
+        for session in &self.sessions {
+            purged += forget.execute(params![session, opened_before, seen_before])?;
+        }
         Ok(purged)
     }
 }

@@ -3,7 +3,7 @@
 
 use super::guard::{self, COOKIE, Proof};
 use super::json;
-use super::room_channel::{Client, socket_id};
+use super::room_channel::Client;
 use super::route::Route;
 use super::site::{Inner, respond};
 use crate::behaviour::gen_server::{Cx, GenServer, Init, Next};
@@ -16,10 +16,8 @@ use crate::chat::users::{SignInError, SignUpError, UsersMsg};
 use crate::reason::ExitReason;
 use crate::store::ReaderMsg;
 use crate::sync::Arc;
-use crate::web::channel::endpoint;
 use crate::web::http::{HeaderName, HeaderValue, Request, Response, SameSite, SetCookie, Status};
 use crate::web::net::{Responder, network_of};
-use crate::web::websocket::CloseCode;
 use serde_json::{Map, Value, json};
 use std::time::Duration;
 
@@ -148,16 +146,12 @@ impl Exchange {
         let Some(token) = self.proof.token() else {
             return self.answer(signed_out());
         };
-        let socket_id = socket_id(&token.hash());
         cx.request(
             self.site.users(),
             |reply| UsersMsg::SignOut(token, reply),
-            move |exchange, answer, _| {
+            |exchange, answer, _| {
                 exchange.answer(match answer {
-                    Ok(Ok(_)) => {
-                        endpoint::disconnect_with(&socket_id, CloseCode::AWAY, "signed out");
-                        signed_out()
-                    }
+                    Ok(Ok(_)) => signed_out(),
                     Ok(Err(_)) | Err(_) => unavailable(),
                 })
             },

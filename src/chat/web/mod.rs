@@ -26,8 +26,11 @@
 //!   above the last is `bad_seq` with `last_seq`. What is unread is the difference to `last_seq`; the list of rooms,
 //!   `GET /api/rooms`, has `seq`, `read_seq` and `unread` for each.
 //!
-//! Other refusals: `not_found`, `storage` (repeat it), `too_long`, and of the socket itself `unmatched topic` for a
-//! room that was not joined.
+//! Other refusals: `not_found`, `storage` (repeat it), `too_long`, `unauthorized` (the session is over, and the socket
+//! is closed), and of the socket itself `unmatched topic` for a room that was not joined.
+//!
+//! **The end of a session** closes its sockets with 1001: when its user signs out, when a newer one takes its place, and at
+//! most half a minute after it is too old or was not used for too long. Posts, read cursors and joins are uses of it.
 //!
 //! # Inside
 //! Reading order: `route` (which request is what), `site` (what is answered at once), `exchange` (one request that

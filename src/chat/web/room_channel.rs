@@ -19,8 +19,9 @@ use crate::chat::event::RoomEvent;
 use crate::chat::name::Name;
 use crate::chat::room::NewPost;
 use crate::chat::rooms::{OpenRoomError, RoomsMsg};
+use crate::chat::sessions;
 use crate::chat::store::{
-    EnterRoom, Entered, HISTORY_MAX, HistoryOfRoom, Message, Page, TokenHash,
+    CannotEnter, EnterRoom, Entered, HISTORY_MAX, HistoryOfRoom, Message, Page, TokenHash,
 };
 use crate::process::Dest;
 use crate::service::limiter::RateLimit;
@@ -79,11 +80,6 @@ pub(super) struct Client {
     pub(super) session: TokenHash,
 }
 
-/// What the sockets of a session are called, so that they end with it.
-pub(super) fn socket_id(session: &TokenHash) -> String {
-    format!("sessions:{}", session.to_hex())
-}
-
 pub(super) struct RoomChannel {
     pub(super) shared: Shared,
     pub(super) room: Arc<str>,
@@ -92,6 +88,8 @@ pub(super) struct RoomChannel {
     after: Option<u64>,
     /// How far the user has read, as far as is known here.
     pub(super) read_seq: u64,
+    /// When the session was last noted to be in use.
+    seen_at: i64,
     /// Equals `true` once the client is in.
     pub(super) is_in: bool,
     /// Equals `true` once the client was told who is here. The tracker answers after it has told all that changed
@@ -147,6 +145,7 @@ impl Channel for RoomChannel {
             room,
             after,
             read_seq: 0,
+            seen_at: 0,
             is_in: false,
             knows_members: false,
         })
@@ -159,6 +158,7 @@ impl Channel for RoomChannel {
         reply: Reply,
         cx: &mut ChannelCx<'_, Self>,
     ) -> Next<Note> {
+        self.note_use(cx);
         match event {
             "new_msg" => self.new_msg(&payload, reply, cx),
             READ => self.read(&payload, reply, cx),
@@ -223,6 +223,13 @@ impl RoomChannel {
         self.post(post, reply, cx);
     }
 
+    /// What a client says on its socket is a use of its session as much as a request is.
+    fn note_use(&mut self, cx: &ChannelCx<'_, Self>) {
+        let chat = &self.shared.chat;
+        let now = chat.clock().unix_ms();
+        self.seen_at = sessions::touch(chat.store(), cx.assigns().session, self.seen_at, now);
+    }
+
     pub(super) fn members(&self) -> Members {
         self.shared.members().clone()
     }
@@ -240,19 +247,28 @@ impl RoomChannel {
             Some(after) => (Page::After(after), limit),
             None => (Page::Newest, NEWEST.min(limit)),
         };
+        let (chat, client) = (&self.shared.chat, cx.assigns());
         let enter = EnterRoom {
             name: self.room.clone(),
-            user: cx.assigns().account.id,
+            user: client.account.id,
+            session: client.session,
+            expiry: sessions::expiry(&chat.config().sessions, chat.clock()),
             page: page.0,
             limit: page.1,
         };
-        let reader = self.shared.chat.store().reader().clone();
+        let reader = chat.store().reader().clone();
         cx.request(
             reader,
             |answer| ReaderMsg::read(enter, answer),
             |channel, entered, cx| match entered {
-                Ok(Ok(Some(entered))) => channel.enter(entered, cx),
-                Ok(Ok(None)) => cx.refuse(Payload::reason("not_found")),
+                Ok(Ok(Ok(entered))) => channel.enter(entered, cx),
+                Ok(Ok(Err(CannotEnter::NoSuchRoom))) => cx.refuse(Payload::reason("not_found")),
+                // It ended before this socket could hear of that.
+                Ok(Ok(Err(CannotEnter::SignedOut))) => {
+                    let refused = cx.refuse(Payload::reason("unauthorized"));
+                    sessions::disconnect(&cx.assigns().session, "the session is over");
+                    refused
+                }
                 Ok(Err(_)) | Err(_) => cx.refuse(Payload::reason("storage")),
             },
         );
@@ -264,7 +280,10 @@ impl RoomChannel {
             head,
             read_seq,
             messages,
+            seen_at,
         } = entered;
+        self.seen_at = seen_at;
+        self.note_use(cx);
         let messages = match self.after {
             Some(_) => within_bytes(&messages, self.page_bytes_max()),
             None => &messages,

@@ -4,13 +4,14 @@
 use super::exchange::Exchange;
 use super::guard::{self, Proof};
 use super::members::Members;
-use super::room_channel::{Client, RoomChannel, Shared, held_back_max, socket_id};
+use super::room_channel::{Client, RoomChannel, Shared, held_back_max};
 use super::route::{self, Route};
 use crate::behaviour::gen_server;
 use crate::behaviour::supervisor::Child;
 use crate::chat::application::Chat;
 use crate::chat::assets;
 use crate::chat::config::Limit;
+use crate::chat::sessions::socket_id;
 use crate::chat::users::UsersMsg;
 use crate::process::Dest;
 use crate::service::limiter::RateLimit;

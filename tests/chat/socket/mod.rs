@@ -11,3 +11,4 @@ mod protocol;
 mod readers;
 mod reads;
 mod resume;
+mod sessions;
