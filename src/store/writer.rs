@@ -88,13 +88,22 @@ impl GenServer for Writer {
         let me = cx.me().clone();
         database.health_cell().set_writer(move || me.is_alive());
         match WriterCore::open(&database) {
-            Ok(core) => Init::Ok(Writer {
-                core,
-                gathered: Vec::new(),
-                began: database.config().clock.now(),
-                round: Round(0),
-                signal: Signal::None,
-            }),
+            Ok(core) => {
+                let now = core.now();
+                let due_at = core.due_at();
+                let writer = Writer {
+                    core,
+                    gathered: Vec::new(),
+                    began: now,
+                    round: Round(0),
+                    signal: Signal::None,
+                };
+                // The disk may have failed from the start, and a log may have been left behind.
+                match due_at {
+                    None => Init::Ok(writer),
+                    Some(at) => Init::Timeout(writer, at.saturating_duration_since(now)),
+                }
+            }
             Err(error) => Init::Stop(ExitReason::other(error)),
         }
     }

@@ -134,6 +134,11 @@ impl WriterCore {
         } else {
             Load::Quiet
         });
+        self.due_at()
+    }
+
+    /// When [`maintain_after`](WriterCore::maintain_after) has something to do, if nothing comes before.
+    pub(super) fn due_at(&self) -> Option<Instant> {
         match &self.state {
             State::Up => self.wal.idle_at(),
             State::Failing {

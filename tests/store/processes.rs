@@ -9,7 +9,7 @@ use crate::scratch::Scratch;
 use crate::vfs::{Disk, Fault};
 use perennial::prelude::*;
 use perennial::process::{self, CallError, Status, ZombieCut};
-use perennial::store::event::{CheckedAfterUncleanStop, Recovered};
+use perennial::store::event::{CheckedAfterUncleanStop, Checkpointed, Recovered};
 use perennial::store::rusqlite::Connection;
 use perennial::store::{Config, ErrorKind, Health, ReaderMsg, WriteError};
 use perennial::time::Clock;
@@ -345,6 +345,63 @@ fn a_writer_that_is_killed_while_the_disk_fails_is_replaced_and_comes_back() {
     eventually(|| fixture.store.health() == Health::Up);
     assert_eq!(fixture.write(Append::new(1, "after")), Ok(Ok(2)));
     assert_eq!(texts_without_gaps(&fixture.read(1)), ["before", "after"]);
+    fixture.stop();
+}
+
+// It waited for a write to try again with, and whoever asks for its health before writing never wrote.
+#[test]
+fn a_writer_that_starts_on_a_failed_disk_comes_back_though_nobody_writes() {
+    let (scratch, disk) = (Scratch::new(), Disk::new());
+    let config = Config {
+        vfs: Some(disk.name()),
+        retry_after: Duration::from_millis(1),
+        ..config(&scratch)
+    };
+    let fixture = start(config, Runtime::new().unwrap());
+    fixture.write(Append::new(1, "before")).unwrap().unwrap();
+    disk.fail(1, Fault::FromThenOn, 0);
+    let writer = fixture.writer();
+    {
+        let _guard = fixture.runtime.enter();
+        process::exit(writer, ExitReason::Kill);
+    }
+    fixture.successor_of(writer);
+    eventually(|| matches!(fixture.store.health(), Health::Failing(_)));
+    disk.repair();
+    eventually(|| fixture.store.health() == Health::Up);
+    assert_eq!(fixture.write(Append::new(1, "after")), Ok(Ok(2)));
+    fixture.stop();
+}
+
+// After a crash it lay there until somebody wrote.
+#[test]
+fn a_log_that_was_left_behind_is_cut_though_nobody_writes() {
+    let scratch = Scratch::new();
+    let (clock, hand) = Clock::manual();
+    let config = Config {
+        clock: clock.clone(),
+        // A writer that waited for company would do so by the clock that stands still.
+        commit_wait_max: Duration::ZERO,
+        ..config(&scratch)
+    };
+    let idle = config.checkpoint_idle;
+    let (tell, cut) = channel();
+    config
+        .telemetry
+        .attach(move |told: &Checkpointed| _ = tell.send(told.pages));
+    let fixture = start(config, Runtime::builder().clock(clock).build().unwrap());
+    fixture.write(Append::new(1, "before")).unwrap().unwrap();
+    let writer = fixture.writer();
+    {
+        let _guard = fixture.runtime.enter();
+        process::exit(writer, ExitReason::Kill);
+    }
+    fixture.successor_of(writer);
+    assert_eq!(cut.try_recv().ok(), None, "time stands still");
+    eventually(|| {
+        hand.advance(idle);
+        cut.try_recv() == Ok(0)
+    });
     fixture.stop();
 }
 
