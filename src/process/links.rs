@@ -61,3 +61,31 @@ impl Links {
         }
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn links_are_a_set() {
+        let pids = [1, 2, 3].map(|slot| Pid::from_parts(0, slot, 1));
+        // Each pid added or taken away, in every sequence of six steps.
+        for steps in 0..6_usize.pow(6) {
+            let (mut links, mut set) = (Links::default(), BTreeSet::new());
+            for step in (0..6).map(|nth| steps / 6_usize.pow(nth) % 6) {
+                let pid = pids[step / 2];
+                if step % 2 == 0 {
+                    assert_eq!(links.insert(pid), set.insert(pid), "{steps}");
+                } else {
+                    assert_eq!(links.remove(pid), set.remove(&pid), "{steps}");
+                }
+            }
+            assert_eq!(BTreeSet::from_iter(links.to_vec()), set);
+            let mut told = Vec::new();
+            links.for_each(|pid| told.push(pid));
+            assert_eq!(told.len(), set.len());
+            assert_eq!(BTreeSet::from_iter(told), set);
+        }
+    }
+}

@@ -49,3 +49,25 @@ impl Patience {
             .set((self.for_long.get() / 2).max(PATIENCE_MIN));
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn looking_in_vain_makes_impatient_until_it_pays() {
+        let patience = Patience::new();
+        let mut last = PATIENCE_MAX;
+        for _ in 1..PROBE_EVERY {
+            assert_eq!(patience.next(), last);
+            patience.is_in_vain();
+            last = (last / 2).max(PATIENCE_MIN);
+        }
+        assert_eq!(last, PATIENCE_MIN);
+        assert_eq!(patience.next(), PATIENCE_MAX, "whether it would pay by now");
+        patience.is_in_vain();
+        assert_eq!(patience.next(), PATIENCE_MIN);
+        patience.pays();
+        assert_eq!(patience.next(), PATIENCE_MAX);
+    }
+}
